@@ -1,0 +1,183 @@
+"""Every request that a person or script can make, every answer, and the state that they see. No transport here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+RecipeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+Ending = Literal["completed", "stopped", "aborted", "tripped", "interrupted"]
+ProcessState = Literal[
+    "IDLE", "MAINTENANCE", "SETTING_UP", "READY", "EXECUTING", "PAUSING", "PAUSED", "STOPPING", "ABORTING", "FAULT"
+]
+
+
+class Message(BaseModel):
+    """Frozen, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Principal(Message):
+    """Who asks, as the transport has proved it: never taken from a payload."""
+
+    name: str
+    role: Literal["viewer", "operator", "owner"]
+    door: Literal["local", "mqtt", "inside"]
+
+
+class Upload(Message):
+    verb: Literal["upload"] = "upload"
+    name: RecipeName
+    text: str = Field(max_length=262_144)
+
+
+class Check(Message):
+    """Check an uploaded recipe against the tool, its load and its bottles as they are now."""
+
+    verb: Literal["check"] = "check"
+    name: RecipeName
+    parameters: dict[str, str] = {}
+
+
+class Start(Message):
+    verb: Literal["start"] = "start"
+    name: RecipeName
+    parameters: dict[str, str] = {}
+
+
+class Pause(Message):
+    """After the current turn of the outermost named repeat; `now` holds at once."""
+
+    verb: Literal["pause"] = "pause"
+    now: bool = False
+
+
+class Resume(Message):
+    verb: Literal["resume"] = "resume"
+
+
+class Stop(Message):
+    verb: Literal["stop"] = "stop"
+
+
+class Abort(Message):
+    verb: Literal["abort"] = "abort"
+    why: str = Field(default="", max_length=200)
+
+
+class Reset(Message):
+    """Clear the latch; refused while a cause lives; moves no valve."""
+
+    verb: Literal["reset"] = "reset"
+
+
+class Remote(Message):
+    """Enable or disable start, resume and reset from the remote door; only at the tool."""
+
+    verb: Literal["remote"] = "remote"
+    enable: bool
+
+
+class SetRegister(Message):
+    verb: Literal["register-set"] = "register-set"
+    name: str = Field(pattern=r"^[a-z][a-z0-9 ._-]{0,63}$", examples=["load", "bottle.LTB", "leak"])
+    value: Any
+    by: str = Field(min_length=1, max_length=64)
+
+
+class GetRegisters(Message):
+    verb: Literal["registers"] = "registers"
+
+
+class GetStatus(Message):
+    verb: Literal["status"] = "status"
+
+
+class GetRuns(Message):
+    verb: Literal["runs"] = "runs"
+
+
+class Watch(Message):
+    """Answer with a stream of Status, one a line, at most `hz` a second, until the client leaves. Local door only."""
+
+    verb: Literal["watch"] = "watch"
+    hz: float = Field(default=5.0, gt=0, le=20)
+
+
+Request = Annotated[
+    Upload | Check | Start | Pause | Resume | Stop | Abort | Reset | Remote | SetRegister | GetRegisters | GetStatus
+    | GetRuns | Watch,
+    Field(discriminator="verb"),
+]  # fmt: skip
+REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
+
+VERBS_REMOTE = frozenset({"upload", "check", "start", "pause", "resume", "stop", "abort", "reset", "status"})
+VERBS_REMOTE_ENABLED = frozenset({"start", "resume", "reset"})  # these also need 'remote enabled' at the tool
+VERBS_VIEWER = frozenset({"status", "runs", "registers", "watch", "check"})
+VERBS_OWNER = frozenset[str]()
+
+
+class Reply(Message):
+    """One answer per request. `code` is stable for scripts, `text` is for people."""
+
+    ok: bool
+    code: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    text: str
+    data: dict[str, Any] = {}
+
+
+class Value(Message):
+    """One channel as last read: `q` is good | uncertain | bad | test, `age_s` how old it is."""
+
+    v: float | None
+    u: str
+    q: Literal["good", "uncertain", "bad", "test"]
+    age_s: float
+
+
+class RunStatus(Message):
+    run: str
+    recipe: str
+    part: str
+    step: str
+    cycle: int
+    cycles: int
+    elapsed_s: float
+    duration_s: float
+    doses_confirmed: int
+    doses_planned: int
+    doses_missed: int
+    folder: str
+    ending: Ending | None = None
+    report: str | None = None
+
+
+class Alarm(Message):
+    row: str
+    reaction: str
+    text: str
+    since_s: float
+    latched: bool
+    first_out: bool
+
+
+class Status(Message):
+    """All that a screen shows; retained on MQTT part by part."""
+
+    tool: str
+    sequence: int
+    time: float  # unix seconds, UTC
+    state: ProcessState
+    latched: bool
+    control: Literal["OFFLINE", "LOCAL", "REMOTE"]
+    chamber: str
+    degraded_timing: bool
+    valves: dict[str, bool]  # output -> energised, as the module confirmed
+    values: dict[str, Value]
+    zones: dict[str, Value]
+    run: RunStatus | None
+    last_run: RunStatus | None
+    alarms: list[Alarm]
+    not_guarded: list[str]

@@ -1,0 +1,178 @@
+"""What will happen: the recipe with every name resolved to this tool, every number in fixed units, every limit checked.
+
+A Plan is a tree of repeats, numbered lazily by `walk`: ten thousand cycles cost no more memory than one. It crosses
+process borders as JSON (`PLAN.dump_json`, `PLAN.validate_json`). `planner.py` makes it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+Otherwise = Literal["hold", "finish", "alarm"]
+
+
+@dataclass(frozen=True)
+class Where:
+    """The step's place in the recipe, for messages and the record."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Dose:
+    """One opening of one source within a segment: edge number of the opening, times in ns from the segment's start."""
+
+    precursor: str
+    source: str
+    edge: int
+    open_ns: int
+    width_ns: int
+
+
+@dataclass(frozen=True)
+class SegmentStep:
+    """Valve words over time, exact inside; begins and ends in rest. A purge is a segment without edges."""
+
+    kind: Literal["segment"]
+    where: Where
+    label: str  # "LiOtBu exposure", "purge 20 s"
+    edges: tuple[tuple[int, int], ...]  # (offset_ns, word over source and stop bits)
+    length_ns: int
+    doses: tuple[Dose, ...] = ()
+
+
+@dataclass(frozen=True)
+class FlowStep:
+    """Set flow controllers to set-points in sccm; returns at once, waits `settle_s` where an exposure needs it."""
+
+    kind: Literal["flow"]
+    where: Where
+    flows_sccm: dict[str, float]  # device -> sccm
+    settle_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class HeatStep:
+    """Set zones to targets in °C (None = off); returns at once. Lines start first and sources stop first."""
+
+    kind: Literal["heat"]
+    where: Where
+    targets_c: dict[str, float | None]  # zone -> °C
+    ramp_k_per_s: float | None = None
+
+
+@dataclass(frozen=True)
+class PumpStep:
+    """Open the stop valve and wait until the chamber is at or below `to_pa`."""
+
+    kind: Literal["pump"]
+    where: Where
+    to_pa: float
+    no_faster_than_pa_per_s: float | None
+    timeout_s: float
+    otherwise: Otherwise
+
+
+@dataclass(frozen=True)
+class WaitStep:
+    """Wait until every zone of `zones` is within `within_k` of its target for `stay_s`, or below `below_c`."""
+
+    kind: Literal["wait"]
+    where: Where
+    zones: tuple[str, ...]
+    within_k: float | None
+    below_c: float | None
+    stay_s: float
+    timeout_s: float
+    otherwise: Otherwise
+
+
+@dataclass(frozen=True)
+class RepeatStep:
+    """`steps` `times` over; a named repeat that is outermost is where stop, pause and resume act."""
+
+    kind: Literal["repeat"]
+    where: Where
+    name: str
+    times: int
+    steps: tuple[Step, ...]
+
+
+Leaf = SegmentStep | FlowStep | HeatStep | PumpStep | WaitStep
+Step = Annotated[SegmentStep | FlowStep | HeatStep | PumpStep | WaitStep | RepeatStep, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run needs, and what pre-flight promises of it."""
+
+    recipe: str
+    title: str
+    recipe_hash: str  # SHA-256 of the recipe's text
+    tool_hash: str  # SHA-256 of the tool file's text
+    substrate: str
+    lithium: bool
+    prepare: tuple[Step, ...]
+    deposit: tuple[Step, ...]
+    finish: tuple[Step, ...]
+    duration_s: float
+    cycles: int
+    doses: int
+    shortest_dose_ns: int  # refused in degraded timing when under 200 ms
+    thickness_nm: float | None
+    film: str
+    rack: dict[str, str]  # port -> precursor, as assumed by this plan
+    lithium_zones_max_c: float | None
+    warnings: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    parameters: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class At:
+    """Where a run is: its part, the number of the outermost cycle (0 outside), and of how many."""
+
+    part: Literal["prepare", "deposit", "finish"]
+    cycle: int
+    turn_ends: bool  # after this step the outermost named repeat has finished a turn: stop and pause act here
+
+
+def walk(plan: Plan, part: Literal["prepare", "deposit", "finish"]) -> Iterator[tuple[At, Leaf]]:
+    """The leaves of one part in order, numbered lazily; cycles count turns of outermost repeats across the part."""
+    cycle = 0
+    for step in getattr(plan, part):
+        if not isinstance(step, RepeatStep):
+            yield At(part, 0, turn_ends=True), step
+            continue
+        for _ in range(step.times):
+            cycle += 1
+            yield from _turn(part, cycle, step)
+
+
+def _turn(part: Literal["prepare", "deposit", "finish"], cycle: int, repeat: RepeatStep) -> Iterator[tuple[At, Leaf]]:
+    leaves = _leaves(repeat.steps)
+    previous = next(leaves, None)
+    for leaf in leaves:
+        assert previous is not None  # noqa: S101  narrows the type; there was a leaf before this one
+        yield At(part, cycle, turn_ends=False), previous
+        previous = leaf
+    if previous is not None:
+        yield At(part, cycle, turn_ends=True), previous
+
+
+def _leaves(steps: tuple[Step, ...]) -> Iterator[Leaf]:
+    for step in steps:
+        if isinstance(step, RepeatStep):
+            for _ in range(step.times):
+                yield from _leaves(step.steps)
+        else:
+            yield step
+
+
+PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
