@@ -6,11 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from ald_controller.states import Ending, ProcessState
+
 RecipeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-Ending = Literal["completed", "stopped", "aborted", "tripped", "interrupted"]
-ProcessState = Literal[
-    "IDLE", "MAINTENANCE", "SETTING_UP", "READY", "EXECUTING", "PAUSING", "PAUSED", "STOPPING", "ABORTING", "FAULT"
-]
 
 
 class Message(BaseModel):

@@ -363,7 +363,7 @@ def _device(document: Document, name: str, body: object) -> DeviceConfig:
     if driver not in CATALOGUE:
         known = ", ".join(sorted(CATALOGUE))
         raise Problems([Problem(part.mark(("driver",)), f"'driver' must name one of: {known}")])
-    settings = CATALOGUE[driver].config
+    settings: Any = CATALOGUE[driver].config
     head_keys = _DeviceHead.model_fields.keys()
     rest = {k: v for k, v in keys.items() if k not in head_keys}
     problems: list[Problem] = []

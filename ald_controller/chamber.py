@@ -1,0 +1,41 @@
+"""What the chamber is open to: proven from contacts and pressure, never assumed. Pure; time is an argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ald_controller.config import ChamberState
+
+PROOF_S = 10.0  # vacuum counts once gate and pressure have agreed for this long
+
+
+@dataclass(frozen=True, slots=True)
+class Chamber:
+    """The chamber state and since when its proof has held, in seconds of the loop's clock (None: no proof running)."""
+
+    state: ChamberState = "UNKNOWN"
+    proof_since_s: float | None = None
+
+
+def chamber_step(
+    chamber: Chamber,
+    *,
+    gate_proven_shut: bool,
+    pressure_pa: float | None,
+    vacuum_pa: float,
+    pumping: bool,
+    now_s: float,
+) -> Chamber:
+    """The next state: VACUUM needs a gate proven shut and a pressure below `vacuum_pa` for ten seconds.
+
+    `pressure_pa` is None when the reading is not to be believed. A gate that is not proven shut makes every state
+    UNKNOWN at once; `pumping` is true while a pump-down is under way.
+    """
+    if not gate_proven_shut or pressure_pa is None:
+        return Chamber()
+    if pressure_pa >= vacuum_pa:
+        return Chamber("PUMPING_DOWN" if pumping else "UNKNOWN")
+    since = now_s if chamber.proof_since_s is None else chamber.proof_since_s
+    proven = chamber.state == "VACUUM" or now_s - since >= PROOF_S
+    state: ChamberState = "VACUUM" if proven else ("PUMPING_DOWN" if pumping else "UNKNOWN")
+    return replace(chamber, state=state, proof_since_s=since)

@@ -1,0 +1,434 @@
+"""Runs one Plan: loads segments ahead, performs acts between them, and knows where pause, stop and hold take effect.
+
+One run is one task. Abort is its cancellation; whoever aborts brings the tool to safety first, and nothing here can
+skip that. The journal is a Protocol: an intent is durable before its segment is loaded, so a slow disk lengthens a
+purge and never a dose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from ald_controller.plan import (
+    At,
+    Dose,
+    FlowStep,
+    HeatStep,
+    Leaf,
+    Otherwise,
+    Plan,
+    PumpStep,
+    SegmentStep,
+    WaitStep,
+    walk,
+)
+from ald_controller.states import TRANSITIONS, Ending, Event, ProcessState, follow
+from ald_controller.tool import Tool
+from ald_controller.valves import wire
+from drivers.base import DriverError
+
+LOAD_AHEAD_S = 2.0  # a segment is loaded this long before the running one ends: later means added rest, never a fault
+HOLD_LIMIT_S = 1800.0  # a hold with hot lithium ends in the recipe's finish
+LOOK_S = 0.25  # how often waits look at their condition
+
+
+class Journal(Protocol):
+    """What a run writes down; see records.journal."""
+
+    async def intent(self, id: wire.SegmentId, label: str, doses: tuple[Dose, ...], cycle: int, part: str) -> None: ...
+    def edge(self, edge: wire.Edge) -> None: ...
+    def event(self, kind: str, **fields: object) -> None: ...
+
+
+class Finish(Exception):
+    """Leave what is going on and go to the recipe's finish."""
+
+
+class Held(Exception):
+    """The engine rests and has dropped what was loaded: the step did not happen as planned."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where the run is, for screens and summaries; counts are of doses."""
+
+    part: str = "prepare"
+    step: str = ""
+    cycle: int = 0
+    planned: int = 0
+    confirmed: int = 0
+    missed: int = 0
+    cycles_done: int = 0
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """A segment that the engine holds."""
+
+    step: SegmentStep
+    at: At
+    ended: asyncio.Future[None]
+    edges: int = 0
+    ends_at_s: float | None = None
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of one plan on one tool."""
+
+    name: str
+    plan: Plan
+    tool: Tool
+    journal: Journal
+    state: ProcessState = "SETTING_UP"
+    progress: Progress = field(default_factory=Progress)
+    why_paused: str = ""
+    _stop: bool = False
+    _may_go: asyncio.Event = field(default_factory=asyncio.Event)
+    _half: int = 0
+    _loaded: dict[int, _Loaded] = field(default_factory=dict)
+    _held: str = ""
+
+    def __post_init__(self) -> None:
+        self._may_go.set()
+        self.progress.planned = self.plan.doses
+
+    # --- verbs -----------------------------------------------------------------------------------------------------
+
+    def move(self, event: Event) -> None:
+        """Take one transition of the table; raises Misplaced."""
+        self.state = follow(self.state, event)
+        self.journal.event("state", state=self.state, by=event)
+
+    def pause(self, *, now: bool) -> None:
+        """Pause after the current turn of the outermost named repeat, or hold at once."""
+        if now:
+            self.hold("paused by an operator")
+            self.tool.valves.hold("paused by an operator")
+            return
+        self.move("pause")
+        self._may_go.clear()
+        self.why_paused = "paused by an operator"
+
+    def resume(self) -> None:
+        """Go on; after a hold the half-cycle that was cut is done again."""
+        self.move("resume")
+        self.why_paused = self._held = ""
+        self._may_go.set()
+
+    def stop(self) -> None:
+        """Finish the current turn, then go to the recipe's finish."""
+        self.move("stop")
+        self._stop = True
+        self.why_paused = self._held = ""
+        self._may_go.set()
+
+    def hold(self, why: str) -> None:
+        """The engine rests at once; the run waits, paused, for an operator's resume."""
+        if (self.state, "hold") in TRANSITIONS:
+            self.move("hold")
+        self.why_paused = self._held = why
+        self._may_go.clear()
+        for loaded in self._loaded.values():
+            if not loaded.ended.done():
+                loaded.ended.set_exception(Held(why))
+                loaded.ended.exception()  # whoever waits hears of it; nobody has to
+
+    # --- what the valve engine says --------------------------------------------------------------------------------
+
+    def hear(self, message: wire.FromEngine) -> None:
+        """Take one message of the valve engine about this run."""
+        if isinstance(message, wire.Edge):
+            self._edge(message)
+        elif isinstance(message, wire.Anchored):
+            self._anchored(message)
+        elif isinstance(message, wire.Ended):
+            loaded = self._loaded.get(message.id.half)
+            if loaded and not loaded.ended.done():
+                loaded.ended.set_result(None)
+        elif isinstance(message, wire.Missed):
+            self.progress.missed += 1
+            self.journal.event("missed", half=message.id.half, cycle=message.id.cycle, edge=message.index,
+                               late_ns=message.late_ns)  # fmt: skip
+        elif isinstance(message, wire.Held):
+            half = message.id.half if message.id else None
+            self.journal.event("held", why=message.why, at_ns=message.at_ns, half=half)
+            self.hold(message.why)
+        elif isinstance(message, wire.Refused):
+            self.journal.event("refused", why=message.why)
+
+    def _edge(self, edge: wire.Edge) -> None:
+        self.journal.edge(edge)
+        loaded = self._loaded.get(edge.id.half)
+        if loaded is None:
+            return
+        loaded.edges = edge.index + 1
+        closing = [d for d in loaded.step.doses if edge.index == d.edge + 1]
+        self.progress.confirmed += len(closing) if edge.confirmed_ns else 0
+
+    def _anchored(self, message: wire.Anchored) -> None:
+        self.journal.event("anchored", half=message.id.half, at_ns=message.at_ns, added_rest_ns=message.added_rest_ns)
+        loaded = self._loaded.get(message.id.half)
+        if loaded:
+            loaded.ends_at_s = (message.at_ns + loaded.step.length_ns) / 1e9
+
+    # --- the run itself --------------------------------------------------------------------------------------------
+
+    async def execute(self) -> Ending:
+        """Prepare, deposit, finish; returns how it ended. Cancellation is the abort: it passes straight through."""
+        self.move("ready")
+        self.move("deposit")
+        ending: Ending = "completed"
+        try:
+            await self._part("prepare")
+            await self._part("deposit")
+        except Finish as finish:
+            self.journal.event("early finish", why=str(finish))
+        if self._stop:
+            ending = "stopped"
+        await self._finish()
+        self.move("end")
+        return ending
+
+    async def _finish(self) -> None:
+        try:
+            await self._part("finish")
+        except Finish as finish:
+            self.journal.event("early finish", why=f"in finish itself: {finish}")
+
+    async def _part(self, part: Literal["prepare", "deposit", "finish"]) -> None:
+        self.progress.part = part
+        if self._stop and part != "finish":
+            return
+        self.journal.event("part", part=part)
+        for at, leaf in walk(self.plan, part):
+            await self._step(at, leaf)
+            if at.turn_ends and part != "finish":
+                await self._turn_ended(part)
+                if self._stop:
+                    return
+        await self._drained()
+
+    async def _turn_ended(self, part: str) -> None:
+        """Where a pause or a stop takes effect: before anything of the next turn is loaded."""
+        await self._nearly_done()
+        if self._stop or not self._may_go.is_set():
+            await self._drained()
+        if self.progress.cycle and part == "deposit":
+            self.progress.cycles_done = self.progress.cycle
+        if self.state == "PAUSING":
+            self.move("paused")
+        await self._wait_for_go()
+
+    async def _wait_for_go(self) -> None:
+        """Wait for an operator; half an hour of it over hot lithium is enough."""
+        if self._may_go.is_set():
+            return
+        limit = HOLD_LIMIT_S if self.plan.lithium and self.tool.lithium_heated else None
+        try:
+            async with asyncio.timeout(limit):
+                await self._may_go.wait()
+        except TimeoutError:
+            self.move("resume")
+            self._held = ""
+            self._may_go.set()
+            self._loaded.clear()
+            self.tool.valves.clear()  # it still opens nothing: the latch keeps the permit
+            raise Finish(f"held for {HOLD_LIMIT_S / 60:.0f} min with hot lithium") from None
+
+    async def _step(self, at: At, leaf: Leaf) -> None:
+        """Do one leaf; an act that a hold cut is done again after the resume."""
+        self.progress.cycle = at.cycle or self.progress.cycle
+        while True:
+            try:
+                await self._do(at, leaf)
+            except DriverError as error:
+                self._hold_for(str(error))
+            except Held:
+                pass
+            else:
+                return
+            await self._wait_for_go()
+
+    def _hold_for(self, why: str) -> None:
+        self.tool.valves.hold(why)
+        self.hold(why)
+
+    async def _do(self, at: At, leaf: Leaf) -> None:
+        if isinstance(leaf, SegmentStep):
+            await self._nearly_done()
+            await self._load(at, leaf)
+            return
+        await self._drained()
+        self._started(leaf_label(leaf), at)
+        if isinstance(leaf, FlowStep):
+            await self._flow(leaf)
+        elif isinstance(leaf, HeatStep):
+            await self.tool.heat(leaf.targets_c, leaf.ramp_k_per_s)
+        elif isinstance(leaf, PumpStep):
+            await self._pump(leaf)
+        else:
+            await self._wait(leaf)
+
+    def _started(self, label: str, at: At) -> None:
+        self.progress.step = label
+        self.journal.event("step", label=label, part=at.part, cycle=at.cycle)
+
+    # --- segments --------------------------------------------------------------------------------------------------
+
+    async def _load(self, at: At, step: SegmentStep) -> None:
+        self._check_held()
+        id = wire.SegmentId(self.name, at.cycle, self._half)
+        await self.journal.intent(id, step.label, step.doses, at.cycle, at.part)
+        self._check_held()
+        self._half += 1
+        self._loaded[id.half] = _Loaded(step, at, asyncio.get_running_loop().create_future())
+        try:
+            await self.tool.valves.load(wire.Segment(id, step.edges, step.length_ns))
+        except wire.SegmentRefused as refused:
+            del self._loaded[id.half]
+            self._hold_for(str(refused))
+            raise Held(str(refused)) from None
+        self._started(step.label, at)
+
+    def _check_held(self) -> None:
+        if self._held:
+            raise Held(self._held)
+
+    async def _nearly_done(self) -> None:
+        """Until at most the running segment is left, and that within the load-ahead time of its end."""
+        while self._loaded:
+            first = next(iter(self._loaded.values()))
+            if len(self._loaded) == 1 and await self._within(first, LOAD_AHEAD_S):
+                return
+            await self._first_ended()
+
+    async def _within(self, loaded: _Loaded, ahead_s: float) -> bool:
+        """Wait until `ahead_s` before the segment's end; False when it ended, well or not, before that."""
+        loop = asyncio.get_running_loop()
+        while not loaded.ended.done():
+            remaining = LOOK_S if loaded.ends_at_s is None else loaded.ends_at_s - ahead_s - loop.time()
+            if remaining <= 0:
+                return True
+            await asyncio.wait({loaded.ended}, timeout=remaining)
+        return False
+
+    async def _drained(self) -> None:
+        while self._loaded:
+            await self._first_ended()
+
+    async def _first_ended(self) -> None:
+        """Wait for the oldest loaded segment; what a hold cut is loaded again after the resume."""
+        half, loaded = next(iter(self._loaded.items()))
+        try:
+            await loaded.ended
+        except Held:
+            await self._wait_for_go()
+            await self._load_again()
+        else:
+            del self._loaded[half]
+
+    async def _load_again(self) -> None:
+        cut, self._loaded = list(self._loaded.values()), {}
+        for i, loaded in enumerate(cut):
+            try:
+                await self._load(loaded.at, again(loaded.step, loaded.edges))
+            except Held:  # held once more before it was in: it waits its turn with the rest
+                self._loaded |= {self._half + k: left for k, left in enumerate(cut[i:])}
+                self._half += len(cut) - i
+                return
+
+    # --- acts ------------------------------------------------------------------------------------------------------
+
+    async def _flow(self, step: FlowStep) -> None:
+        for device, sccm in step.flows_sccm.items():
+            await self.tool.set_flow(device, sccm)
+        if step.settle_s:
+            await asyncio.sleep(step.settle_s)
+
+    async def _pump(self, step: PumpStep) -> None:
+        def reached() -> bool:
+            pressure = self.tool.pressure_pa()
+            return pressure is not None and pressure <= step.to_pa and self.tool.chamber.state == "VACUUM"
+
+        self.tool.pumping = True
+        try:
+            await self._until(reached, 0.0, step.timeout_s, step.otherwise, "the chamber did not reach its pressure")
+        finally:
+            self.tool.pumping = False
+
+    async def _wait(self, step: WaitStep) -> None:
+        def reached() -> bool:
+            return all(self._zone_there(zone, step) for zone in step.zones)
+
+        await self._until(reached, step.stay_s, step.timeout_s, step.otherwise, "zones did not reach their temperature")
+
+    def _zone_there(self, zone: str, step: WaitStep) -> bool:
+        measured = self.tool.temperature_c(zone)
+        if measured is None:
+            return False
+        if step.below_c is not None:
+            return measured <= step.below_c
+        goal = self.tool.goal_c(zone)
+        return goal is None or step.within_k is None or abs(measured - goal) <= step.within_k
+
+    async def _until(self, reached: Any, stay_s: float, timeout_s: float, otherwise: Otherwise, what: str) -> None:
+        """Wait until `reached` has held for `stay_s`; after `timeout_s` do what the recipe says of it."""
+        loop = asyncio.get_running_loop()
+        give_up_s = loop.time() + timeout_s
+        since_s: float | None = None
+        while True:
+            self._check_held()
+            now_s = loop.time()
+            since_s = (now_s if since_s is None else since_s) if reached() else None
+            if (since_s is not None and now_s - since_s >= stay_s) or self._not_worth_waiting():
+                return
+            if now_s >= give_up_s:
+                self._timed_out(otherwise, f"{what} within {timeout_s:.0f} s")
+                return
+            await asyncio.sleep(LOOK_S)
+
+    def _not_worth_waiting(self) -> bool:
+        return self._stop and self.progress.part != "finish"
+
+    def _timed_out(self, otherwise: Otherwise, what: str) -> None:
+        self.journal.event("timeout", what=what, then=otherwise)
+        if otherwise == "finish":
+            raise Finish(what)
+        if otherwise == "hold":
+            self._hold_for(what)
+            raise Held(what)
+
+
+def again(step: SegmentStep, edges_done: int) -> SegmentStep:
+    """What is left of a segment that a hold cut: the whole half-cycle, or only its purge when all doses are in."""
+    if not step.doses or any(d.edge + 1 >= edges_done for d in step.doses):
+        return step
+    last_ns = step.edges[-1][0]
+    return SegmentStep("segment", step.where, f"{step.label} (purge again)", (), step.length_ns - last_ns)
+
+
+def leaf_label(leaf: Leaf) -> str:
+    """What a screen calls this step."""
+    if isinstance(leaf, SegmentStep):
+        return leaf.label
+    if isinstance(leaf, FlowStep):
+        return "flow " + ", ".join(f"{d} {q:g} sccm" for d, q in leaf.flows_sccm.items())
+    if isinstance(leaf, HeatStep):
+        return "heat " + ", ".join(f"{z} {_celsius(t)}" for z, t in leaf.targets_c.items())
+    if isinstance(leaf, PumpStep):
+        return f"pump to {leaf.to_pa:.3g} Pa"
+    return "wait for " + ", ".join(leaf.zones)
+
+
+def _celsius(value: float | None) -> str:
+    return "off" if value is None else f"{value:g} °C"
+
+
+def steps_of(plan: Plan) -> Iterator[tuple[At, Leaf]]:
+    """All leaves of a plan in order."""
+    for part in ("prepare", "deposit", "finish"):
+        yield from walk(plan, part)

@@ -1,0 +1,324 @@
+"""The live tool: devices by role, polled; heat, flow and valves as move-to-state verbs; and one way to safety."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ald_controller import units
+from ald_controller.aio import every, uncancellable
+from ald_controller.chamber import Chamber, chamber_step
+from ald_controller.config import DeviceConfig, LineConfig
+from ald_controller.config import Tool as ToolFile
+from ald_controller.heating import Ramp, setpoints
+from ald_controller.interlocks import Quality, Sample
+from ald_controller.valves import wire
+from drivers.base import Device, DriverError, FlowController, Heater, Identity, Outputs, Reading
+from drivers.catalogue import CATALOGUE
+
+DEAD_AFTER = 3  # failed polls in a row
+PROBE_S = 10.0  # how often a dead device is asked whether it is back
+SAFE_DEVICE_S = 1.5  # how long one device may take to confirm its safe state
+
+SOURCE_CONTACTOR = "source contactor"
+
+
+class Valves(Protocol):
+    """The valve engine's host as the tool sees it: the child process, or its twin on the loop's clock."""
+
+    @property
+    def status(self) -> wire.Status | None: ...
+
+    async def start(self, config: wire.EngineConfig) -> wire.Status: ...
+    async def load(self, segment: wire.Segment) -> None: ...
+    def beat(self, permit: int) -> None: ...
+    def hold(self, why: str) -> None: ...
+    def abort(self, why: str) -> None: ...
+    def clear(self) -> None: ...
+    def state(self, chamber: str) -> None: ...
+    def aux(self, mask: int, bits: int) -> None: ...
+    def trim(self, id: wire.SegmentId) -> None: ...
+    def events(self) -> Any: ...
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """One line of a safe report: what was to be made safe, whether it said so, and after how long."""
+
+    what: str
+    ok: bool
+    after_s: float
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class _Health:
+    failures: int = 0
+    error: str = "has not answered yet"
+    present: bool = False
+    identity: Identity | None = None
+    probe_at_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A device that does not count as present, and why."""
+
+    device: str
+    why: str
+
+
+OnReading = Callable[[str, float, float, str], None]
+
+
+@dataclass(slots=True)
+class _Heat:
+    ramps: dict[str, Ramp] = field(default_factory=dict)
+    commanded: set[str] = field(default_factory=set)
+
+
+class Tool:
+    """One reactor, live. Raises nothing while polling: a device that fails grows old, and the interlocks see it."""
+
+    def __init__(self, file: ToolFile, open_line: Callable[[LineConfig], Any], valves: Valves) -> None:
+        self.file, self.config, self.valves = file, file.config, valves
+        used = {d.line for d in file.devices.values()}
+        self._lines = {name: open_line(line) for name, line in file.config.lines.items() if name in used}
+        self.devices: dict[str, Any] = {name: self._build(d) for name, d in file.devices.items()}
+        self.samples: dict[str, Sample] = {}
+        self.chamber = Chamber()
+        self.pumping = False
+        self.on_reading: OnReading | None = None
+        self._health = {name: _Health() for name in file.devices}
+        self._heat = _Heat()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    def _build(self, device: DeviceConfig) -> Any:
+        return CATALOGUE[device.driver].driver(device.name, self._lines[device.line], device.settings)
+
+    # --- presence --------------------------------------------------------------------------------------------------
+
+    @property
+    def absent(self) -> list[Absent]:
+        return [Absent(name, h.error) for name, h in self._health.items() if not h.present]
+
+    @property
+    def identities(self) -> dict[str, Identity]:
+        return {name: h.identity for name, h in self._health.items() if h.identity}
+
+    async def poll_forever(self) -> None:
+        """One task per device; ends only by cancellation."""
+        async with asyncio.TaskGroup() as group:
+            for name, device in self.file.devices.items():
+                group.create_task(self._poll_device(name, device.poll_s), name=f"poll {name}")
+
+    async def _poll_device(self, name: str, period_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        health = self._health[name]
+        async for _ in every(period_s):
+            await self._quiet.wait()
+            if health.failures >= DEAD_AFTER and loop.time() < health.probe_at_s:
+                continue
+            try:
+                await self._turn(name, health)
+            except DriverError as error:
+                self._failed(health, error, loop.time())
+            else:
+                health.failures = 0
+
+    async def _turn(self, name: str, health: _Health) -> None:
+        device: Device = self.devices[name]
+        if not health.present:
+            health.identity = await device.identify()  # a device that comes back may be another one
+            health.present, health.error = True, ""
+        for channel, reading in (await device.poll()).items():
+            self._take(f"{name}.{channel}", reading)
+        if name in self._zone_of_device:
+            await self._refresh(name)
+
+    def _failed(self, health: _Health, error: DriverError, now_s: float) -> None:
+        health.failures += 1
+        health.error = str(error)
+        if health.failures >= DEAD_AFTER:
+            health.present = False
+            health.probe_at_s = now_s + PROBE_S
+
+    def _take(self, signal: str, reading: Reading) -> None:
+        quality = Quality.BAD if reading.flags or not math.isfinite(reading.value) else Quality.GOOD
+        if quality is Quality.BAD and _tolerable(reading.flags):
+            quality = Quality.UNCERTAIN
+        self.samples[signal] = Sample(reading.value, reading.at_s, quality)
+        if self.on_reading is not None:
+            self.on_reading(signal, reading.at_s, reading.value, quality.name.lower())
+
+    # --- what interlocks and screens read --------------------------------------------------------------------------
+
+    def good(self, signal: str | None, max_age_s: float = 2.0) -> float | None:
+        """The value of a signal, or None when it is absent, bad or older than `max_age_s`."""
+        sample = self.samples.get(signal or "")
+        now_s = asyncio.get_running_loop().time()
+        if sample is None or sample.quality not in (Quality.GOOD, Quality.UNCERTAIN) or now_s - sample.at_s > max_age_s:
+            return None
+        return sample.value
+
+    def temperature_c(self, zone: str) -> float | None:
+        return self.good(f"{self.config.zones[zone].device}.temperature_c")
+
+    def pressure_pa(self) -> float | None:
+        """The pressure for decisions: the capacitance gauge, in Pa."""
+        signal = self.config.signals.pressure
+        value = self.good(signal)
+        return None if value is None else value * signal_factor_pa(signal)
+
+    @property
+    def gate_proven_shut(self) -> bool:
+        """Shut and locked contacts both good and closed; a contact that is not wired proves nothing."""
+        contacts = (self.config.signals.gate_shut, self.config.signals.gate_locked)
+        return all(self.good(c) == 1.0 for c in contacts)
+
+    def follow_chamber(self, now_s: float) -> None:
+        """Bring the chamber state up to date and tell the valve engine where to rest."""
+        was = self.chamber.state
+        self.chamber = chamber_step(
+            self.chamber, gate_proven_shut=self.gate_proven_shut, pressure_pa=self.pressure_pa(),
+            vacuum_pa=self.config.limits.vacuum, pumping=self.pumping, now_s=now_s,
+        )  # fmt: skip
+        if self.chamber.state != was:
+            self.valves.state(self.chamber.state)
+
+    # --- verbs -----------------------------------------------------------------------------------------------------
+
+    async def set_flow(self, device: str, sccm: float) -> None:
+        """Move one flow controller to a set-point in sccm, read back. Raises DriverError."""
+        controller: FlowController = self.devices[device]
+        await controller.set_flow(sccm)
+
+    async def heat(self, targets_c: dict[str, float | None], ramp_k_per_s: float | None) -> None:
+        """Give zones new goals in °C (None = off), ramped no faster than the zone allows; returns at once.
+
+        Closes the contactors that the goals need; opens those that no goal needs any more. Raises DriverError.
+        """
+        now_s = asyncio.get_running_loop().time()
+        for zone, goal in targets_c.items():
+            rate = min(ramp_k_per_s or math.inf, self.config.zones[zone].max_ramp)
+            start = self.temperature_c(zone)
+            self._heat.ramps[zone] = Ramp(goal, 20.0 if start is None else start, now_s, rate)
+        await self._contactors()
+
+    def goal_c(self, zone: str) -> float | None:
+        ramp = self._heat.ramps.get(zone)
+        return None if ramp is None else ramp.goal_c
+
+    @property
+    def lithium_heated(self) -> bool:
+        return any(self.goal_c(z) is not None for z in self.config.zones_of("substrate", "chamber"))
+
+    async def _contactors(self) -> None:
+        mask = self.config.valves.mask("contactor")
+        self.valves.aux(mask, mask if self.lithium_heated else 0)
+        hot = any(self.goal_c(z) is not None for z in self.config.zones_of("source", "line"))
+        for device, name in self._outputs(SOURCE_CONTACTOR):
+            await device.set_output(name, hot)
+
+    def _outputs(self, name: str) -> Iterable[tuple[Outputs, str]]:
+        for device in self.file.devices.values():
+            if any(o.name == name for o in getattr(device.settings, "outputs", ())):
+                yield self.devices[device.name], name
+
+    @property
+    def _zone_of_device(self) -> dict[str, str]:
+        return {zone.device: name for name, zone in self.config.zones.items()}
+
+    async def _refresh(self, device: str) -> None:
+        """Refresh the volatile set-point of one loop; a loop that nobody commanded is left as it is."""
+        zone = self._zone_of_device[device]
+        if zone not in self._heat.ramps:
+            return
+        measured = {z: self.temperature_c(z) for z in self.config.zones}
+        now_s = asyncio.get_running_loop().time()
+        heater: Heater = self.devices[device]
+        await heater.follow(setpoints(self.config, self._heat.ramps, measured, now_s)[zone])
+
+    # --- the one way to safety -------------------------------------------------------------------------------------
+
+    async def safe(self, why: str, *, purge: bool) -> list[Confirmed]:
+        """Valves first, then polls pause so that buses are free, then every device at once; cannot be cancelled.
+
+        `purge` keeps the carrier at purge flow and the pump path open; otherwise the chamber is isolated and the
+        carrier shut. Lithium-contact zones and sources go off; lines follow their sources down. Returns who
+        confirmed, in at most two seconds.
+        """
+        return await uncancellable(self._safe(why, purge))
+
+    async def _safe(self, why: str, purge: bool) -> list[Confirmed]:
+        self.valves.abort(why)
+        self._heat.ramps = {
+            zone: Ramp(None, 0.0, 0.0, 0.0) for zone in self.config.zones if zone in self._heat.ramps or not purge
+        }
+        self._quiet.clear()
+        try:
+            acts = {name: self._safe_act(name, purge) for name in self.devices}
+            confirmed = await asyncio.gather(*(self._confirm(name, act) for name, act in acts.items()))
+            return [self._valves_confirmed(), *confirmed]
+        finally:
+            self._quiet.set()
+
+    def _valves_confirmed(self) -> Confirmed:
+        status = self.valves.status
+        shut = status is not None and status.connected and not status.word & self.config.source_mask
+        return Confirmed("valves", shut, 0.0, "" if shut else "the module has not confirmed; its watchdog closes alone")
+
+    async def _safe_act(self, name: str, purge: bool) -> None:
+        zone = self._zone_of_device.get(name)
+        if name == self.config.carrier and purge:
+            await self.set_flow(name, self.config.purge_flow)
+        elif zone is not None and self.config.zones[zone].role == "line" and zone in self._heat.ramps:
+            await self._refresh(name)  # a line goes cold after its source, never before
+        elif hasattr(self.file.devices[name].settings, "outputs"):
+            await self._outputs_off(name)
+        else:
+            await self.devices[name].safe()
+
+    async def _outputs_off(self, name: str) -> None:
+        """Everything off but the power of lines that still have a hot source behind them."""
+        keep = any(zone in self._heat.ramps for zone in self.config.zones_of("line"))
+        outputs: Outputs = self.devices[name]
+        for output in self.file.devices[name].settings.outputs:
+            if not (keep and output.name == SOURCE_CONTACTOR):
+                await outputs.set_output(output.name, False)
+
+    async def _confirm(self, name: str, act: Awaitable[None]) -> Confirmed:
+        loop = asyncio.get_running_loop()
+        start_s = loop.time()
+        try:
+            async with asyncio.timeout(SAFE_DEVICE_S):
+                await act
+        except (DriverError, TimeoutError) as error:
+            return Confirmed(name, False, loop.time() - start_s, str(error) or f"no answer in {SAFE_DEVICE_S} s")
+        return Confirmed(name, True, loop.time() - start_s)
+
+    async def close(self) -> None:
+        """End the valve host and close every line."""
+        await self.valves.close()
+        for line in self._lines.values():
+            await line.close()
+
+
+def signal_factor_pa(signal: str) -> float:
+    """What turns a pressure channel into Pa: its name ends in the unit."""
+    for suffix, unit in (("_pa", "Pa"), ("_torr", "Torr"), ("_mbar", "mbar")):
+        if signal.endswith(suffix):
+            return units.PRESSURE.units[unit][0]
+    raise ValueError(f"{signal}: a pressure channel's name ends in _pa, _torr or _mbar")
+
+
+_TOLERABLE = frozenset({"HLD", "LCK", "OPL", "MOV", "TMF"})  # the value is still a measurement; see drivers/alicat.py
+
+
+def _tolerable(flags: tuple[str, ...]) -> bool:
+    return set(flags) <= _TOLERABLE
