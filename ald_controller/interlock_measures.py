@@ -1,0 +1,231 @@
+"""What the interlocks look at: samples that know their age and quality, and the measures that turn them into a number.
+
+A measure makes one number out of the inputs of a rule; the rule's limits compare it, and reaching a limit is always
+the bad direction. Memory between scans is an argument and a result, time is an argument, nothing is kept here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from math import inf, nan
+from typing import Any, NamedTuple, Protocol
+
+FUTURE_S = 0.1  # a stamp further ahead than this is not a stamp
+RISE_WINDOW_S = 1.0  # one digit of noise at 10 Hz must not look like a leak
+
+
+class Quality(Enum):
+    """How far a value can be believed; the values are those of the status message."""
+
+    GOOD = "good"
+    UNCERTAIN = "uncertain"  # the device itself doubts it: it may trip a rule and never clears one
+    BAD = "bad"
+    TEST = "test"  # a simulated input: it may trip a rule and says nothing of the tool
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value in its channel's fixed unit, and the loop time in seconds at which its reply was complete.
+
+    After a lost reply the last sample stays in place and ages; BAD is for a device that says so itself.
+    """
+
+    value: float
+    at_s: float
+    quality: Quality = Quality.GOOD
+
+
+Samples = Mapping[str, Sample]
+
+MISSING = "was never read"
+STALE = "is too old"
+FUTURE = "carries a time that is still to come"
+RANGE = "is not a believable number"
+BAD = "is reported bad by its device"
+UNTIMELY = frozenset({MISSING, STALE, FUTURE})
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One signal with what makes it believable: its range (inclusive, fixed unit) and its greatest age in seconds."""
+
+    signal: str
+    low: float
+    high: float
+    max_age_s: float = 1.0
+
+    def fault(self, sample: Sample | None, now_s: float) -> str:
+        """Why this sample cannot be believed; "" when it can. Every comparison fails on NaN, so NaN never passes."""
+        if sample is None:
+            return MISSING
+        age = now_s - sample.at_s
+        if not -FUTURE_S <= age <= self.max_age_s:
+            return FUTURE if age < 0 else STALE
+        if sample.quality is Quality.BAD:
+            return BAD
+        return "" if self.low <= sample.value <= self.high else RANGE
+
+
+class Taken(NamedTuple):
+    """One look: the number, the memory for the next look, why an input is BAD (""), its signal, and what is doubted."""
+
+    number: float
+    memory: Any
+    fault: str = ""
+    signal: str = ""
+    quality: Quality = Quality.GOOD
+
+
+class Measure(Protocol):
+    """`take` is pure; `inputs` are the signals that it reads."""
+
+    @property
+    def inputs(self) -> tuple[Input, ...]: ...
+
+    def take(self, memory: Any, samples: Samples, now_s: float) -> Taken: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _OfOne:
+    input: Input
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        return (self.input,)
+
+    def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:
+        source = self.input
+        sample = samples.get(source.signal)
+        fault = source.fault(sample, now_s)
+        if fault or sample is None:
+            return Taken(nan, self.forget(memory), fault or MISSING, source.signal)
+        number, memory = self.number(memory, sample, now_s)
+        return Taken(number, memory, "", source.signal, sample.quality)
+
+    def forget(self, memory: Any) -> Any:
+        """What is remembered across a BAD sample: everything, unless a measure says otherwise."""
+        return memory
+
+    def number(self, memory: Any, sample: Sample, now_s: float) -> tuple[float, Any]:
+        return sample.value, memory
+
+
+class Value(_OfOne):
+    """The value as it is."""
+
+    __slots__ = ()
+
+
+class NotSet(_OfOne):
+    """1 unless a contact or flag that must be 1 is exactly that; then 0."""
+
+    __slots__ = ()
+
+    def number(self, memory: Any, sample: Sample, now_s: float) -> tuple[float, Any]:
+        return (0.0 if sample.value == 1 else 1.0), memory
+
+
+class Changed(_OfOne):
+    """1 at the look that finds another count than before, upwards or downwards, else 0; the first look is the base.
+
+    A count that falls is a module that restarted, which is no better than one that tripped.
+    """
+
+    __slots__ = ()
+
+    def number(self, memory: Any, sample: Sample, now_s: float) -> tuple[float, Any]:
+        return (0.0 if memory is None or memory == sample.value else 1.0), sample.value
+
+
+class Unchanged(_OfOne):
+    """Seconds since a heartbeat counter last changed: a process that exists and does nothing is a dead one."""
+
+    __slots__ = ()
+
+    def number(self, memory: Any, sample: Sample, now_s: float) -> tuple[float, Any]:
+        if memory is None or memory[0] != sample.value:
+            memory = (sample.value, now_s)
+        return now_s - memory[1], memory
+
+
+class Rise(_OfOne):
+    """Units per second, upwards, over at least one second: a step counts at once, noise does not."""
+
+    __slots__ = ()
+
+    def forget(self, memory: Any) -> Any:
+        return None  # a rise across a gap of unknown values means nothing
+
+    def number(self, memory: Any, sample: Sample, now_s: float) -> tuple[float, Any]:
+        if memory is None:
+            return 0.0, (sample.value, sample.at_s, 0.0)
+        value, at_s, last = memory
+        elapsed = sample.at_s - at_s
+        rise = (sample.value - value) / max(elapsed, RISE_WINDOW_S)
+        if elapsed >= RISE_WINDOW_S:
+            return rise, (sample.value, sample.at_s, rise)
+        return max(rise, last), memory
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesOpen(_OfOne):
+    """How many sources a valve word holds open; a pair that is marked compatible counts as one.
+
+    `masks` has the bits of each source: a source may need several outputs, and any of them counts as open.
+    """
+
+    masks: tuple[tuple[str, int], ...]
+    compatible: frozenset[frozenset[str]] = frozenset()
+
+    def number(self, memory: Any, sample: Sample, now_s: float) -> tuple[float, Any]:
+        word = int(sample.value)
+        if not word:
+            return 0.0, memory
+        names = [name for name, mask in self.masks if word & mask]
+        return (1.0 if frozenset(names) in self.compatible else float(len(names))), memory
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Seconds since any of a device's channels carried a believable value: age of the link, not of one channel."""
+
+    inputs: tuple[Input, ...]
+
+    def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:
+        newest, known = -inf, False
+        for source in self.inputs:
+            sample = samples.get(source.signal)
+            known = known or sample is not None
+            if sample is not None and sample.quality is not Quality.BAD and sample.at_s - now_s <= FUTURE_S:
+                newest = max(newest, sample.at_s)
+        return Taken(now_s - newest, memory, "" if known else MISSING)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """How blind a zone is: 0 = every sensor believable, 1 = some lost, 2 = all lost.
+
+    A lost sensor counts as back only when all are believable and within `agree` of each other.
+    """
+
+    inputs: tuple[Input, ...]
+    agree: float
+
+    def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:
+        bad = ("", "")
+        lost, values = 0, []
+        for source in self.inputs:
+            sample = samples.get(source.signal)
+            fault = source.fault(sample, now_s)
+            if fault or sample is None:
+                lost, bad = lost + 1, bad if bad[0] else (fault, source.signal)
+            else:
+                values.append(sample.value)
+        if lost:
+            return Taken(1.0 if values else 2.0, True, *bad)
+        if memory and max(values) - min(values) > self.agree:
+            last = self.inputs[-1].signal
+            return Taken(1.0, True, f"is back but more than {self.agree:g} K from the other sensor", last)
+        return Taken(0.0, False)

@@ -1,0 +1,481 @@
+"""The interlock core: samples and facts in, a state with its level out. Pure; time is an argument; data decides.
+
+`step` evaluates every check of a RuleSet once. The most severe reaction wins, HOLD and above latch, the first cause
+keeps a snapshot until an accepted `reset`. Ids of rows are those of the hazard matrix; `interlock_rules` has the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import Flag, IntEnum
+from math import inf
+from typing import Any, NamedTuple
+
+from ald_controller.config import ChamberState, Role
+from ald_controller.interlock_measures import MISSING, UNTIMELY, Input, Measure, Quality, Sample, Samples, Taken
+
+__all__ = [
+    "BOOT", "AlarmView", "Blocks", "Cause", "Check", "Facts", "FirstOut", "Input", "Level", "Quality", "Reaction",
+    "Reset", "ResetRefused", "Row", "RuleSet", "Sample", "Samples", "State", "abort_reaction", "alarms", "boot",
+    "contactor_off", "gate_proven_shut", "heaters_off", "may_start", "permit", "reset", "response", "step",
+]  # fmt: skip
+
+CLEAR_S = 10.0  # a value must have been past its clear value for this long before a reset is accepted
+SLACK_S = 1e-6  # sums of 0.1 s fall short of a whole second by rounding
+
+
+class Reaction(IntEnum):
+    """What a cause asks for; the most severe of all causes wins."""
+
+    NONE = 0
+    WARN = 1
+    BLOCK = 2
+    HOLD = 3
+    ABORT_PURGE = 4
+    ABORT_ISOLATE = 5
+    ESTOP = 6
+
+
+class Reset(IntEnum):
+    """Who ends a cause: AUTO by itself past its dead-band; L1 an operator; L2 an owner; L3 an owner after the key."""
+
+    AUTO = 0
+    L1 = 1
+    L2 = 2
+    L3 = 3
+
+
+class Blocks(Flag):
+    """What may not begin: an opening of a source, a run, an opening of the gate."""
+
+    NOTHING = 0
+    PULSE = 1
+    START = 2
+    GATE = 4
+    ALL = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the tool knows of itself in this scan; what is not known has its dangerous value."""
+
+    process: str = "IDLE"
+    chamber: ChamberState = "UNKNOWN"
+    lithium: bool = True  # the load register says lithium, or does not know
+    gate_proven_shut: bool = False  # shut and locked contacts both GOOD and closed
+
+
+When = Callable[[Facts], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the hazard matrix for people: cause, consequence, what to do; and whether an owner may override it."""
+
+    id: str
+    cause: str
+    consequence: str
+    action: str
+    override: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One limit of a check: at or above `limit` for `persist_s`, while `when`, it asks for `reaction`.
+
+    It stays until the number is at or below `clear`. `blocks` narrows a BLOCK; HOLD and above block everything.
+    """
+
+    row: str
+    reaction: Reaction
+    limit: float
+    clear: float
+    reset: Reset
+    when: When
+    persist_s: float = 0.0
+    blocks: Blocks = Blocks.ALL
+
+    def __post_init__(self) -> None:
+        if self.reaction >= Reaction.HOLD and self.reset is Reset.AUTO:
+            raise ValueError(f"{self.row}: {self.reaction.name} must latch; give it a reset by L1, L2 or L3")
+        if not self.clear < self.limit:
+            raise ValueError(f"{self.row}: the clear value {self.clear:g} must be below the limit {self.limit:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the table: what is measured, its levels, and what a BAD input counts as.
+
+    `bad_as` is the number that an unbelievable input counts as, at once and without persistence; None = the measure
+    sees the fault itself. `says` completes a sentence from name, number, limit and unit.
+    """
+
+    name: str  # the signal, or the zone of several
+    measure: Measure
+    levels: tuple[Level, ...]
+    bad_as: float | None
+    bad_row: str
+    late_row: str = "K14"
+    unit: str = ""
+    says: str = "{name} is at {number:.4g} {unit}, the limit is {limit:g} {unit}"
+    zone: str = ""  # the heated zone that goes off with this check at HOLD and above
+    device: str = ""  # causes of untimely samples of one device are consequences of its link
+    link: bool = False  # this check is the link of `device`
+    quiet: float = field(init=False)  # below every limit: nothing to weigh
+    clear: float = field(init=False)  # at or below it a reset may be accepted
+    calm: tuple[float | None, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        latching = [level.clear for level in self.levels if level.reset]
+        object.__setattr__(self, "quiet", min(level.limit for level in self.levels))
+        object.__setattr__(self, "clear", min(latching, default=inf))
+        object.__setattr__(self, "calm", (None,) * len(self.levels))
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """Every check of one tool, the words for its rows, its gate contacts, and what it does not guard."""
+
+    checks: tuple[Check, ...]
+    rows: dict[str, Row]
+    gate: tuple[Input, ...] = ()  # the contacts that prove the gate shut; empty = it cannot be proven
+    lithium_zones: tuple[str, ...] = ()
+    not_guarded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One reason for a reaction, as it began: row, where, how severe, who may reset it, since when, and the detail."""
+
+    check: int  # index in the RuleSet; -1 = the start of the daemon
+    row: str
+    name: str
+    reaction: Reaction
+    reset: Reset
+    blocks: Blocks
+    since_s: float
+    detail: str
+    unread: bool = False  # the input was never read since the start
+
+
+@dataclass(frozen=True, slots=True)
+class FirstOut:
+    """The cause that latched first, with everything that was known in that scan."""
+
+    cause: Cause
+    facts: Facts
+    samples: dict[str, Sample]
+
+
+class Watch(NamedTuple):
+    """The memory of one check: its measure's own, when each limit was reached, which levels stand, clear since when."""
+
+    memory: Any
+    since: tuple[float | None, ...]
+    standing: int
+    clear_since: float | None
+    cause: Cause | None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything between two scans. `level` is the most severe of the live and the latched causes."""
+
+    rules: RuleSet
+    at_s: float
+    level: Reaction
+    blocked: Blocks
+    active: tuple[Cause, ...]
+    latched: tuple[Cause, ...]
+    first_out: FirstOut | None
+    watches: tuple[Watch, ...]
+
+
+class ResetRefused(Exception):
+    """A reset was not accepted and nothing changed: the live causes, those not clear for long enough, the role."""
+
+    def __init__(self, live: tuple[str, ...], waiting: tuple[str, ...], needs: str) -> None:
+        self.live, self.waiting, self.needs = live, waiting, needs
+        parts = [f"still there: {'; '.join(live)}"] if live else []
+        parts += [f"not yet clear for {CLEAR_S:g} s: {'; '.join(waiting)}"] if waiting else []
+        parts += [f"this reset needs the role {needs}"] if needs else []
+        super().__init__("; ".join(parts))
+
+
+BOOT = Cause(-1, "K5", "daemon", Reaction.ABORT_PURGE, Reset.L1, Blocks.ALL, 0.0, "the daemon has started")
+
+
+def boot(rules: RuleSet, now_s: float) -> State:
+    """The state before the first input is trusted: latched at the level of an abort until a person resets it."""
+    cause = replace(BOOT, since_s=now_s)
+    watches = tuple(Watch(None, check.calm, 0, None, None) for check in rules.checks)
+    first = FirstOut(cause, Facts(), {})
+    return State(rules, now_s, cause.reaction, Blocks.ALL, (), (cause,), first, watches)
+
+
+def step(state: State, samples: Samples, facts: Facts, now_s: float) -> State:
+    """One scan over all checks at loop time `now_s`; raises ValueError when time runs backwards."""
+    if not now_s >= state.at_s:
+        raise ValueError(f"the scan at {now_s:g} s comes before the one at {state.at_s:g} s")
+    checks, old = state.rules.checks, state.watches
+    watches: list[Watch] = []
+    active: list[Cause] = []
+    for index, check in enumerate(checks):
+        watch = old[index]
+        taken = check.measure.take(watch.memory, samples, now_s)
+        watch = _same(check, watch, taken) or _weigh(index, check, watch, taken, facts, now_s)
+        watches.append(watch)
+        if watch.cause is not None:
+            active.append(watch.cause)
+    if not active and not state.latched:
+        return State(state.rules, now_s, Reaction.NONE, Blocks.NOTHING, (), (), None, tuple(watches))
+    latched, first = _latch(state, active, facts, samples)
+    return _judged(state.rules, now_s, tuple(active), latched, first, tuple(watches))
+
+
+def _same(check: Check, watch: Watch, taken: Taken) -> Watch | None:
+    """The short way for a believable number far from every limit with nothing pending; None = weigh it."""
+    number = taken.number
+    calm = watch.standing == 0 and watch.cause is None and watch.clear_since is not None and watch.since is check.calm
+    if not calm or taken.fault or taken.quality is not Quality.GOOD:
+        return None
+    if not (number < check.quiet and number <= check.clear):
+        return None
+    return watch if taken.memory is watch.memory else Watch(taken.memory, check.calm, 0, watch.clear_since, None)
+
+
+def _weigh(index: int, check: Check, watch: Watch, taken: Taken, facts: Facts, now_s: float) -> Watch:
+    """Every level of one check against its number, with persistence, dead-band and `when`."""
+    counted = bool(taken.fault) and check.bad_as is not None
+    number = check.bad_as if counted and check.bad_as is not None else taken.number
+    since: list[float | None] = []
+    standing, applies, latching, worst = 0, False, False, None
+    for bit, level in enumerate(check.levels):
+        began: float | None = None
+        if level.when(facts):
+            applies, latching = True, latching or level.reset is not Reset.AUTO
+            if number >= level.limit:
+                began = now_s if watch.since[bit] is None else watch.since[bit]
+            if _stands(level, number, began, bool(watch.standing >> bit & 1), counted, now_s):
+                standing |= 1 << bit
+                worst = level if worst is None or level.reaction > worst.reaction else worst
+        since.append(began)
+    good = not taken.fault and taken.quality is Quality.GOOD and number <= check.clear
+    clear_since = (now_s if watch.clear_since is None else watch.clear_since) if good or not latching else None
+    cause = _cause(index, check, watch.cause, taken, number, worst, now_s) if applies else None
+    pending = tuple(since)
+    return Watch(taken.memory, check.calm if pending == check.calm else pending, standing, clear_since, cause)
+
+
+def _stands(level: Level, number: float, began: float | None, stood: bool, counted: bool, now_s: float) -> bool:
+    if began is not None:
+        return counted or stood or now_s - began >= level.persist_s - SLACK_S
+    return stood and number > level.clear
+
+
+# A doubted value that reaches no limit: one that the device doubts, one that is only simulated.
+_DOUBT = {
+    Quality.UNCERTAIN: (Reaction.WARN, Blocks.NOTHING, "is doubted by its own device"),
+    Quality.TEST: (Reaction.BLOCK, Blocks.ALL, "is under test and says nothing of the tool"),
+}
+
+
+def _cause(
+    index: int, check: Check, before: Cause | None, taken: Taken, number: float, worst: Level | None, now_s: float
+) -> Cause | None:
+    """The cause of this scan; the one before while row and reaction stay the same, so that it keeps its beginning."""
+    doubt = _DOUBT.get(taken.quality)
+    if doubt is not None and (worst is None or worst.reaction < doubt[0]):
+        row, reaction, reset_by, blocks = check.bad_row, doubt[0], Reset.AUTO, doubt[1]
+        detail = f"{check.name} {doubt[2]}"
+    elif worst is None:
+        return None
+    else:
+        row, reaction, reset_by, blocks = worst.row, worst.reaction, worst.reset, _blocks(worst)
+        detail = ""
+        if taken.fault:
+            row = check.late_row if taken.fault in UNTIMELY else check.bad_row
+            reset_by = min(reset_by, Reset.L1)  # nothing was seen to be exceeded: the cause is the reading
+    if before is not None and before.row == row and before.reaction == reaction:
+        return before
+    if not detail and taken.fault:
+        detail = f"{taken.signal or check.name} {taken.fault}"
+    elif not detail and worst is not None:
+        detail = check.says.format(name=check.name, number=number, limit=worst.limit, unit=check.unit).rstrip()
+    return Cause(index, row, check.name, reaction, reset_by, blocks, now_s, detail, taken.fault == MISSING)
+
+
+def _blocks(level: Level) -> Blocks:
+    if level.reaction >= Reaction.HOLD:
+        return Blocks.ALL
+    return level.blocks if level.reaction is Reaction.BLOCK else Blocks.NOTHING
+
+
+def _latch(
+    state: State, active: list[Cause], facts: Facts, samples: Samples
+) -> tuple[tuple[Cause, ...], FirstOut | None]:
+    """The latched causes with those of this scan added or made more severe, and the first-out, which never changes."""
+    latched = {(c.row, c.name): c for c in state.latched}
+    starting = ("K5", "daemon") in latched
+    changed = False
+    # of several in one scan the most severe comes first, and a dead link before the samples that it made old
+    for cause in sorted(active, key=lambda c: (-c.reaction, not state.rules.checks[c.check].link, c.check)):
+        if cause.reset is Reset.AUTO or (starting and cause.unread):
+            continue  # inputs that come up one by one after a start are live, and the start itself is latched
+        known = latched.get((cause.row, cause.name))
+        if known is None:
+            latched[cause.row, cause.name] = cause
+        elif cause.reaction > known.reaction or cause.reset > known.reset:
+            worse = max(known.reaction, cause.reaction), max(known.reset, cause.reset)
+            latched[cause.row, cause.name] = replace(known, reaction=worse[0], reset=worse[1], detail=cause.detail)
+        else:
+            continue
+        changed = True
+    if not changed:
+        return state.latched, state.first_out
+    everything = tuple(latched.values())
+    return everything, state.first_out or FirstOut(everything[0], facts, dict(samples))
+
+
+def _judged(
+    rules: RuleSet,
+    now_s: float,
+    active: tuple[Cause, ...],
+    latched: tuple[Cause, ...],
+    first: FirstOut | None,
+    watches: tuple[Watch, ...],
+) -> State:
+    level, blocked = Reaction.NONE, Blocks.NOTHING
+    for cause in active + latched:
+        level = max(level, cause.reaction)
+        blocked |= cause.blocks
+    return State(rules, now_s, level, blocked, active, latched, first, watches)
+
+
+def reset(state: State, samples: Samples, facts: Facts, now_s: float, role: Role) -> State:
+    """The state without its latch, after a scan at `now_s` that finds every cause gone; moves nothing.
+
+    Raises ResetRefused, and `state` is unchanged, while a cause of HOLD or above lives, while a value has not been past
+    its clear value for 10 s, and for a role below the one that the latched causes ask for.
+    """
+    seen = step(state, samples, facts, now_s)
+    live = tuple(f"{c.row} {c.detail}" for c in seen.active if c.reaction >= Reaction.HOLD)
+    gone = [c for c in seen.latched if not any(a.check == c.check and a.reaction >= Reaction.HOLD for a in seen.active)]
+    waiting = tuple(f"{c.row} {c.name}" for c in gone if c.check >= 0 and not _clear(seen.watches[c.check], now_s))
+    asked = max((c.reset for c in seen.latched), default=Reset.L1)
+    needs = _missing_role(asked, role)
+    if live or waiting or needs:
+        raise ResetRefused(live, waiting, needs)
+    return _judged(seen.rules, now_s, seen.active, (), None, seen.watches)
+
+
+def _clear(watch: Watch, now_s: float) -> bool:
+    return watch.clear_since is not None and now_s - watch.clear_since >= CLEAR_S - SLACK_S
+
+
+def _missing_role(asked: Reset, role: Role) -> str:
+    if role == "owner" or (role == "operator" and asked <= Reset.L1):
+        return ""
+    return "operator" if asked <= Reset.L1 else "owner"
+
+
+def permit(state: State) -> bool:
+    """Whether a source may be opened now."""
+    return not state.blocked & Blocks.PULSE
+
+
+def may_start(state: State) -> bool:
+    """Whether a run may begin now: nothing blocks it and nothing is latched."""
+    return not state.blocked & Blocks.START and not state.latched
+
+
+def abort_reaction(facts: Facts) -> Reaction:
+    """What an abort means here: purge behind a gate that is proven shut and under vacuum, else isolate."""
+    under_vacuum = facts.chamber in ("VACUUM", "PUMPING_DOWN")
+    return Reaction.ABORT_PURGE if facts.gate_proven_shut and under_vacuum else Reaction.ABORT_ISOLATE
+
+
+def response(state: State, facts: Facts) -> Reaction:
+    """The level with an abort made into the one that fits what the chamber is open to."""
+    if state.level is Reaction.ABORT_PURGE:
+        return abort_reaction(facts)
+    return state.level
+
+
+def gate_proven_shut(rules: RuleSet, samples: Samples, now_s: float) -> bool:
+    """Whether the shut and the locked contact are both GOOD, fresh and closed; never true without both contacts."""
+    return bool(rules.gate) and all(_closed(source, samples.get(source.signal), now_s) for source in rules.gate)
+
+
+def _closed(source: Input, sample: Sample | None, now_s: float) -> bool:
+    if sample is None or source.fault(sample, now_s):
+        return False
+    return sample.quality is Quality.GOOD and sample.value == 1
+
+
+def heaters_off(state: State) -> frozenset[str]:
+    """The zones whose heaters must be off: those with a thermal cause of HOLD or above, all lithium zones at an abort.
+
+    An abort for any reason is an abort of the heaters too; this names what the interlocks know of zones.
+    """
+    if state.level >= Reaction.ABORT_PURGE:
+        return frozenset(state.rules.lithium_zones)
+    return frozenset(zone for zone in _hot(state, Reaction.HOLD))
+
+
+def contactor_off(state: State) -> bool:
+    """Whether the contactor of the lithium zones must be open: a thermal cause aborts."""
+    return bool(_hot(state, Reaction.ABORT_PURGE))
+
+
+def _hot(state: State, least: Reaction) -> set[str]:
+    checks = state.rules.checks
+    causes = (c for c in state.active + state.latched if c.check >= 0 and c.reaction >= least)
+    return {checks[c.check].zone for c in causes} - {""}
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmView:
+    """One alarm for people. `consequence_of` names the row that explains it, "" for a cause in its own right."""
+
+    row: str
+    name: str
+    reaction: Reaction
+    text: str
+    since_s: float
+    live: bool
+    latched: bool
+    first_out: bool
+    reset: Reset
+    consequence_of: str
+
+
+def alarms(state: State) -> tuple[AlarmView, ...]:
+    """Every live or latched cause, first-out first, then by severity and age."""
+    latched = {(c.row, c.name): c for c in state.latched}
+    live = {(c.row, c.name): c for c in state.active}
+    views = [_view(state, key, c, key in live, key in latched) for key, c in (live | latched).items()]
+    return tuple(sorted(views, key=lambda v: (not v.first_out, -v.reaction, v.since_s)))
+
+
+def _view(state: State, key: tuple[str, str], cause: Cause, live: bool, latched: bool) -> AlarmView:
+    row = state.rules.rows[cause.row]
+    text = f"{row.cause}: {cause.detail}. {row.consequence} {row.action}"
+    first = state.first_out is not None and (state.first_out.cause.row, state.first_out.cause.name) == key
+    explained = "" if first else _explained(state, cause)
+    return AlarmView(
+        cause.row, cause.name, cause.reaction, text, cause.since_s, live, latched, first, cause.reset, explained
+    )
+
+
+def _explained(state: State, cause: Cause) -> str:
+    """The row of the dead link that made this cause's samples old, or ""."""
+    checks = state.rules.checks
+    if cause.check < 0 or checks[cause.check].link or cause.row != checks[cause.check].late_row:
+        return ""
+    for other in state.latched + state.active:
+        line = checks[other.check] if other.check >= 0 else None
+        if line and line.link and line.device == checks[cause.check].device and other.since_s <= cause.since_s:
+            return other.row
+    return ""
