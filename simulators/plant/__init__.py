@@ -1,0 +1,5 @@
+"""The physics of one small reactor, pure: no clock, no I/O."""
+
+from simulators.plant.model import Plant, Port, Wiring
+
+__all__ = ["Plant", "Port", "Wiring"]

@@ -1,0 +1,146 @@
+"""Gas: one well-mixed chamber, flow controllers, bottles. Every step is exact for constant inflow and pumping speed.
+
+Units: Pa, m³, mol/s, K, seconds. Sources: reactor figures of a 0.5 L cross-flow tool (20 sccm give 0.30 Torr at
+150 °C); flow through a valve by the Cv equations of the valve makers, with 6950 L/min per bar at Cv 1 and 1 K.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import exp, expm1, sqrt
+
+from simulators.plant.sources import Vapour
+
+R = 8.314462618
+SCCM_MOL_S = 101_325.0 * 1e-6 / 60.0 / (R * 273.15)
+_CV = 0.27
+_VALVE_MOL_S = 6950.0 * _CV / 1e5 / 60.0 / 22.414
+_AIR_G = 28.97
+
+
+@dataclass(slots=True)
+class Lag:
+    """A value that follows its target to first order."""
+
+    tau_s: float
+    value: float
+    target: float
+    near: float  # within this of the target it has arrived
+
+    def advance(self, dt_s: float) -> float:
+        """Move `dt_s` on and return the mean value on the way."""
+        gap = self.target - self.value
+        if abs(gap) <= self.near:
+            self.value = self.target
+            return self.target
+        decay = exp(-dt_s / self.tau_s)
+        self.value = self.target - gap * decay
+        return self.target - gap * (1.0 - decay) * self.tau_s / dt_s
+
+    @property
+    def moving(self) -> bool:
+        return self.value != self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Vessel:
+    """The chamber's constants: volume, pumping speed at the chamber, what leaks past the shut stop valve, leak rate."""
+
+    volume_m3: float = 0.5e-3
+    pumping_m3_s: float = 1.3e-3
+    past_stop_m3_s: float = 1e-7
+    stop_tau_s: float = 0.3
+    leak_pa_m3_s: float = 2e-6
+    ultimate_pa: float = 0.1
+    vent_m3_s: float = 0.5e-3 / 15.0
+    vent_pa: float = 110_000.0
+    gate_m3_s: float = 0.5e-3 / 0.3
+    relief_pa: float = 150_000.0
+
+
+@dataclass(slots=True)
+class Contents:
+    """What is in the chamber: inert gas and every vapour, as partial pressures."""
+
+    inert_pa: float
+    vapours_pa: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def total_pa(self) -> float:
+        return self.inert_pa + sum(self.vapours_pa.values())
+
+    def advance(
+        self, dt_s: float, speed_m3_s: float, inert_pa_s: float, vapours_pa_s: dict[str, float], volume_m3: float
+    ) -> dict[str, float]:
+        """Mix, feed (as rise in Pa/s) and pump for `dt_s`; returns the exposure to each vapour in Pa·s."""
+        rate = speed_m3_s / volume_m3
+        left = exp(-rate * dt_s)
+        filled = -expm1(-rate * dt_s) / rate if rate > 1e-12 else dt_s
+        late = (dt_s - filled) / rate if rate * dt_s > 1e-6 else dt_s * dt_s / 2.0
+        self.inert_pa = self.inert_pa * left + inert_pa_s * filled
+        exposure = {}
+        for key in {**self.vapours_pa, **vapours_pa_s}:
+            before, feed = self.vapours_pa.get(key, 0.0), vapours_pa_s.get(key, 0.0)
+            exposure[key] = before * filled + feed * late
+            self.vapours_pa[key] = before * left + feed * filled
+            if self.vapours_pa[key] < 1e-4:
+                del self.vapours_pa[key]
+        return exposure
+
+
+def through_valve_mol_s(upstream_pa: float, downstream_pa: float, upstream_k: float, molar_g: float) -> float:
+    """Molar flow through one open dosing valve, choked or not; zero against a higher pressure."""
+    if upstream_pa <= downstream_pa:
+        return 0.0
+    drop = (upstream_pa - downstream_pa) / upstream_pa
+    full = _VALVE_MOL_S * upstream_pa / sqrt(molar_g / _AIR_G * upstream_k)
+    return full * (0.471 if drop > 0.5 else (1.0 - 2.0 * drop / 3.0) * sqrt(drop))
+
+
+@dataclass(slots=True)
+class Bottle:
+    """One bottle with its headspace; what it gives is taken from its grams."""
+
+    key: str
+    vapour: Vapour
+    grams: float
+    headspace_pa: float
+    shut_s: float  # when its valve shut: it recovers since then
+    headspace_m3: float = 25e-6
+    push_drop_pa: float = 530.0  # a pushed bottle stands about 4 Torr above the chamber
+    pickup: float = 0.7
+
+    def rest(self, dt_s: float, temperature_c: float) -> None:
+        """Refill the headspace towards saturation with the valve shut."""
+        saturated = self._saturated_pa(temperature_c)
+        self.headspace_pa = saturated + (self.headspace_pa - saturated) * exp(-dt_s / self.vapour.recovery_s)
+
+    def draw(self, dt_s: float, temperature_c: float, downstream_pa: float) -> float:
+        """Moles drawn in `dt_s` (a few ms) through the open valve; the headspace empties and refills meanwhile."""
+        kelvin = temperature_c + 273.15
+        flow = through_valve_mol_s(self.headspace_pa, downstream_pa, kelvin, self.vapour.molar_g)
+        if flow <= 0.0:
+            self.rest(dt_s, temperature_c)
+            return 0.0
+        emptying = flow / self.headspace_pa * R * kelvin / self.headspace_m3
+        rate = emptying + 1.0 / self.vapour.recovery_s
+        steady = self._saturated_pa(temperature_c) / self.vapour.recovery_s / rate
+        gone = -expm1(-rate * dt_s)
+        mean = steady + (self.headspace_pa - steady) * gone / (rate * dt_s)
+        drawn = flow / self.headspace_pa * mean * dt_s
+        self.headspace_pa += (steady - self.headspace_pa) * gone
+        return self._spend(drawn)
+
+    def push(self, dt_s: float, temperature_c: float, downstream_pa: float, carrier_mol_s: float) -> float:
+        """Moles that `carrier_mol_s` of gas through the bottle takes along in `dt_s`."""
+        saturated = self._saturated_pa(temperature_c)
+        bottle_pa = max(downstream_pa + self.push_drop_pa, 1.5 * saturated)
+        return self._spend(carrier_mol_s * saturated / (bottle_pa - saturated) * self.pickup * dt_s)
+
+    def _saturated_pa(self, temperature_c: float) -> float:
+        return self.vapour.pressure_pa(temperature_c) if self.grams > 0.0 else 0.0
+
+    def _spend(self, moles: float) -> float:
+        moles = min(moles, self.grams / self.vapour.molar_g)
+        self.grams -= moles * self.vapour.molar_g
+        return moles

@@ -1,0 +1,293 @@
+"""The plant: chamber, flows, bottles, zones, glovebox and film as one pure model. Time is always an argument.
+
+The plant is event-driven: an act (`valve_word`, `set_flow`, `output` …) or a read-out moves it to that moment, in exact
+steps between the changes of its inputs. Times are seconds of any monotonic clock. A time that lies before the plant's
+own is treated as now, except that doses keep their widths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from simulators.plant.film import Film
+from simulators.plant.gas import SCCM_MOL_S, Bottle, Contents, Lag, R, Vessel
+from simulators.plant.heat import ROOM_C, Heat, Law, zones
+from simulators.plant.noise import Noise
+from simulators.plant.sources import TORR_PA, VAPOURS, named
+
+ROOM_PA = 101_325.0
+CONTACTS = (
+    "gate_shut", "gate_locked", "stop_valve_open", "pump_running", "limit_controller_ok", "estop_ok",
+    "compressed_air_ok", "argon_ok", "mains_ok", "confirm_button",
+)  # fmt: skip
+SECOND_SENSOR_K = 0.4
+LITHIUM_ROLES = ("substrate", "chamber")
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One position for a bottle: the bits that open it, what hangs there, what heats it and what pushes it."""
+
+    name: str
+    mask: int
+    precursor: str | None = None
+    zone: str | None = None
+    pusher: str | None = None
+    grams: float = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What is wired where: bits of the valve word, flow controllers with their full scale in sccm, zones with roles."""
+
+    ports: tuple[Port, ...]
+    stop_mask: int
+    contactor_mask: int
+    flows: Mapping[str, float]
+    zones: Mapping[str, str]
+
+
+class Plant:
+    """One reactor on one glovebox.
+
+    `warm_c` gives zones their temperatures at the start (others are at room temperature); the chamber starts pumped.
+    `lag_s` makes every read-out and act, except valve words with their own stamps, happen that much earlier: the time
+    that a valve word may take to become known here.
+    """
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        *,
+        at_s: float,
+        warm_c: Mapping[str, float] | None = None,
+        seed: int = 1,
+        lag_s: float = 0.0,
+        vessel: Vessel | None = None,
+    ) -> None:
+        self.wiring, self.vessel, self.lag_s = wiring, vessel or Vessel(), lag_s
+        self._start_s = self._at_s = at_s - lag_s
+        self.word = 0
+        self.outputs: dict[str, bool] = {}
+        self.contacts: dict[str, bool] = {name: name != "confirm_button" for name in CONTACTS}
+        self.heat = Heat(zones(wiring.zones, warm_c or {}), self._at_s, self._powered)
+        self._wall = next((zone for zone in self.heat.zones.values() if zone.role == "chamber"), None)
+        self.flows = {name: Lag(0.5, 0.0, 0.0, 1e-3) for name in wiring.flows}
+        self.path = Lag(self.vessel.stop_tau_s, 1.0, 1.0, 1e-4)  # of the exposure stop valve: 1 is open
+        self.gas = Contents(self.vessel.ultimate_pa)
+        self.film = Film()
+        self.bottles = {port.name: bottle for port in wiring.ports if (bottle := self._bottle(port))}
+        self.o2_ppm, self.h2o_ppm, self.box_over_pa = 0.2, 0.3, 200.0
+        self._noise = {
+            name: Noise(seed, name)
+            for name in ("o2", "h2o", "box", "capacitance", "pirani", "second", *wiring.flows, *wiring.zones)
+        }
+        self._open: tuple[Port, ...] = ()
+        self._opened_s = at_s
+        self._late_s = 0.0
+
+    def _bottle(self, port: Port) -> Bottle | None:
+        key = named(port.precursor) if port.precursor else None
+        if key is None:
+            return None
+        vapour = VAPOURS[key]
+        return Bottle(key, vapour, port.grams, vapour.pressure_pa(self._port_c(port)), self._at_s)
+
+    # --- acts ---
+
+    def valve_word(self, at_s: float, word: int) -> None:
+        """The outputs of coupler A took this word at `at_s`; a word that is heard of late keeps its dose's width."""
+        if not self._open:
+            self._late_s = 0.0
+        self._late_s = max(self._late_s, self._at_s - at_s)
+        self._advance(at_s + self._late_s)
+        self.word = word
+        self._rewire()
+
+    def set_flow(self, name: str, sccm: float, at_s: float) -> None:
+        """Give a flow controller's valve a new target in sccm."""
+        self.advance(at_s)
+        self.flows[name].target = sccm
+
+    def control(self, zone: str, law: Law) -> None:
+        """Let `law` set this zone's power from its sensor, twice a second."""
+        self.heat.zones[zone].law = law
+
+    def output(self, name: str, on: bool, at_s: float) -> None:
+        """Switch one of the plain outputs: vent, gate lock, lamp, buzzer, source contactor."""
+        self.advance(at_s)
+        self.outputs[name] = on
+
+    def set_contact(self, name: str, closed: bool, at_s: float) -> None:
+        """Open or close a contact, and with it what it reports: pump, gate, compressed air, argon, mains, E-stop."""
+        if name not in self.contacts:
+            raise ValueError(f"'{name}' is no contact of the plant: those are {', '.join(CONTACTS)}")
+        self.advance(at_s)
+        self.contacts[name] = closed
+        self._rewire()
+
+    # --- read-outs ---
+
+    def pressure_pa(self, at_s: float) -> float:
+        """True pressure in the chamber."""
+        self.advance(at_s)
+        return self.gas.total_pa
+
+    def capacitance_torr(self, at_s: float) -> float:
+        """The 10 Torr capacitance gauge, clipped at its ends."""
+        torr = self.pressure_pa(at_s) / TORR_PA
+        return min(max(torr + 3e-3 * self._noise["capacitance"].fast(at_s), 0.0), 10.0)
+
+    def pirani_pa(self, at_s: float) -> float:
+        """The thermal-conductivity gauge, set to the carrier's gas."""
+        return self.pressure_pa(at_s) * (1.0 + 0.004 * self._noise["pirani"].fast(at_s))
+
+    def flow_sccm(self, name: str, at_s: float) -> float:
+        """What a flow controller measures."""
+        self.advance(at_s)
+        return self.flows[name].value + 5e-4 * self.wiring.flows[name] * self._noise[name].fast(at_s)
+
+    def supply_pa(self, at_s: float) -> float:
+        """Absolute pressure at the inlets of the flow controllers."""
+        return 200_000.0 if self.contacts["argon_ok"] else ROOM_PA
+
+    def temperature_c(self, zone: str, at_s: float) -> float:
+        """A zone's sensor; full scale (1400 °C) when its thermocouple is open."""
+        self.advance(at_s)
+        state = self.heat.zones[zone]
+        return 1400.0 if state.open_sensor else state.sensor_c + 0.03 * self._noise[zone].fast(at_s)
+
+    def substrate_2_c(self, at_s: float) -> float:
+        """The second, independent thermocouple at the substrate."""
+        self.advance(at_s)
+        warmest = [zone.sensor_c for zone in self.heat.zones.values() if zone.role == "substrate"] or [ROOM_C]
+        return warmest[0] + SECOND_SENSOR_K + 0.05 * self._noise["second"].fast(at_s)
+
+    def glovebox_o2_ppm(self, at_s: float) -> float:
+        return max(self.o2_ppm + 0.02 * self._noise["o2"].slow(at_s - self._start_s, 120.0), 0.0)
+
+    def glovebox_h2o_ppm(self, at_s: float) -> float:
+        return max(self.h2o_ppm + 0.03 * self._noise["h2o"].slow(at_s - self._start_s, 180.0), 0.0)
+
+    def box_over_room_pa(self, at_s: float) -> float:
+        """The glovebox's pressure against the room."""
+        return self.box_over_pa + 15.0 * self._noise["box"].slow(at_s - self._start_s, 20.0)
+
+    def chamber_over_box_pa(self, at_s: float) -> float:
+        """The chamber's pressure against the glovebox."""
+        return self.pressure_pa(at_s) - ROOM_PA - self.box_over_room_pa(at_s)
+
+    def contact(self, name: str, at_s: float) -> bool:
+        """A contact as the input terminal sees it; lock and stop valve follow what drives them."""
+        self.advance(at_s)
+        if name == "stop_valve_open":
+            return self.contacts[name] and self.path.value > 0.9
+        if name == "gate_locked":
+            return self.contacts[name] and self.contacts["gate_shut"] and not self.outputs.get("gate lock", False)
+        return self.contacts[name]
+
+    def thickness_nm(self, at_s: float) -> float:
+        """How much film has grown."""
+        self.advance(at_s)
+        return self.film.thickness_nm
+
+    # --- how it moves ---
+
+    def advance(self, at_s: float) -> None:
+        """Move to `at_s` as a read-out sees it."""
+        self._advance(at_s - self.lag_s)
+
+    def _advance(self, to_s: float) -> None:
+        self.heat.advance(to_s)
+        while to_s > self._at_s:
+            step = min(to_s - self._at_s, self._longest_s())
+            last = step >= to_s - self._at_s
+            self._step(step)
+            self._at_s = to_s if last else self._at_s + step
+
+    def _longest_s(self) -> float:
+        """How long a step may be and still be right: a few ms in a dose, else until the inputs have settled."""
+        if self._open:
+            return 0.005 if self._at_s - self._opened_s < 0.05 else 0.02
+        moving = self.path.moving or any(flow.moving for flow in self.flows.values())
+        return 0.05 if moving else 60.0
+
+    def _step(self, dt_s: float) -> None:
+        contacts, vessel, gas_k = self.contacts, self.vessel, self._gas_k()
+        rise = R * gas_k / vessel.volume_m3  # Pa/s per mol/s
+        pumped = (
+            self.path.advance(dt_s) * vessel.pumping_m3_s + vessel.past_stop_m3_s if contacts["pump_running"] else 0.0
+        )
+        inert = (vessel.leak_pa_m3_s + pumped * vessel.ultimate_pa) / vessel.volume_m3
+        speed = pumped
+        for open_, conductance, outside_pa in (
+            (self.outputs.get("vent", False) and contacts["argon_ok"], vessel.vent_m3_s, vessel.vent_pa),
+            (not contacts["gate_shut"], vessel.gate_m3_s, ROOM_PA + self.box_over_pa),
+        ):
+            if open_:
+                speed += conductance
+                inert += conductance * outside_pa / vessel.volume_m3
+        flows = {name: self._flow(lag, dt_s) for name, lag in self.flows.items()}
+        inert += sum(flows.values()) * SCCM_MOL_S * rise
+        vapours = self._doses(dt_s, flows)
+        exposure = self.gas.advance(
+            dt_s, speed, inert, {key: moles * rise / dt_s for key, moles in vapours.items()}, vessel.volume_m3
+        )
+        if exposure:
+            self.film.expose(exposure)
+
+    def _flow(self, lag: Lag, dt_s: float) -> float:
+        """Mean flow in sccm over a step; nothing flows without supply or against a chamber at relief pressure."""
+        if not self.contacts["argon_ok"] or self.gas.inert_pa > self.vessel.relief_pa:
+            lag.value = 0.0
+            return 0.0
+        return lag.advance(dt_s)
+
+    def _doses(self, dt_s: float, flows: Mapping[str, float]) -> dict[str, float]:
+        """Moles that came out of each open bottle."""
+        given: dict[str, float] = {}
+        for port in self._open:
+            bottle = self.bottles.get(port.name)
+            if bottle is None:
+                continue
+            warm_c = self._port_c(port)
+            if port.pusher is None:
+                moles = bottle.draw(dt_s, warm_c, self.gas.total_pa)
+            else:
+                moles = bottle.push(dt_s, warm_c, self.gas.total_pa, flows[port.pusher] * SCCM_MOL_S)
+            given[bottle.key] = given.get(bottle.key, 0.0) + moles
+        return given
+
+    def _port_c(self, port: Port) -> float:
+        return self.heat.zones[port.zone].metal_c if port.zone else ROOM_C
+
+    def _gas_k(self) -> float:
+        return (self._wall.metal_c if self._wall else ROOM_C) + 273.15
+
+    def _rewire(self) -> None:
+        """Turn word and contacts into positions: without air the pilots rest, an E-stop takes the sources' supply."""
+        air = self.contacts["compressed_air_ok"]
+        live = self.word if air and self.contacts["estop_ok"] else 0
+        open_ = tuple(port for port in self.wiring.ports if port.mask and live & port.mask == port.mask)
+        if open_ and not self._open:
+            self._opened_s = self._at_s
+        self._rest(open_)
+        self._open = open_
+        self.path.target = 0.0 if air and self.word & self.wiring.stop_mask else 1.0
+
+    def _rest(self, opening: tuple[Port, ...]) -> None:
+        """Let bottles that open now have recovered since they were shut; those that shut begin to."""
+        for port in set(opening) ^ set(self._open):
+            if (bottle := self.bottles.get(port.name)) is None:
+                continue
+            if port in opening:
+                bottle.rest(self._at_s - bottle.shut_s, self._port_c(port))
+            bottle.shut_s = self._at_s
+
+    def _powered(self, role: str) -> bool:
+        """Whether this role's contactor is closed: both sit in the chain of E-stop and limit controller."""
+        chain = self.contacts["estop_ok"] and self.contacts["limit_controller_ok"] and self.contacts["mains_ok"]
+        if role in LITHIUM_ROLES:
+            return chain and bool(self.word & self.wiring.contactor_mask)
+        return chain and self.outputs.get("source contactor", False)
