@@ -6,6 +6,7 @@ guessed, so `010`, `1:30`, `NO`, `1e3` and dates stay the text that a person wro
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 MAX_BYTES = 262_144
 MAX_DEPTH = 20
@@ -60,14 +61,21 @@ class Problems(Exception):
         super().__init__("\n".join(str(p) for p in self.problems))
 
 
+class Strict(BaseModel):
+    """A part of a file that people write: frozen, nothing converted, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The data of one YAML file and the place of every key and value in it."""
+    """The data of one YAML file and the place of every key and value in it; `sha256` is that of its bytes."""
 
     name: str
     data: Any
     marks: dict[Location, Mark]
     keys: dict[Location, Mark]
+    sha256: str = ""
 
     def mark(self, loc: Location, of_key: bool = False) -> Mark:
         """The place of `loc`, or of its deepest ancestor that is in the file."""
@@ -110,7 +118,8 @@ def parse(raw: bytes | str, name: str) -> Document:
     data = builder.build(node, ())
     if builder.problems:
         raise Problems(builder.problems)
-    return Document(name, data, builder.marks, builder.key_marks)
+    sha256 = hashlib.sha256(raw if isinstance(raw, bytes) else raw.encode()).hexdigest()
+    return Document(name, data, builder.marks, builder.key_marks, sha256)
 
 
 def _refuse_references(text: str, name: str) -> None:
@@ -189,11 +198,18 @@ def _scalar(node: yaml.Node) -> Hashable:
 
 def validate(document: Document, model: type[T] | TypeAdapter[T], context: Any = None) -> T:
     """The document as `model`; raises Problems with one line per mistake, each at its place in the file."""
+    return validate_part(document, (), document.data, model, context)
+
+
+def validate_part(
+    document: Document, at: Location, value: Any, model: type[T] | TypeAdapter[T], context: Any = None
+) -> T:
+    """`value`, which stands at `at` in the document, as `model`; raises Problems like `validate`."""
     adapter = model if isinstance(model, TypeAdapter) else TypeAdapter(model)
     try:
-        return adapter.validate_python(document.data, context=context)
+        return adapter.validate_python(value, context=context)
     except ValidationError as error:
-        raise Problems([_problem(document, e) for e in error.errors(include_url=False)]) from None
+        raise Problems([_problem(document, at, e) for e in error.errors(include_url=False)]) from None
 
 
 _PLAIN = {
@@ -210,8 +226,8 @@ _PLAIN = {
 }
 
 
-def _problem(document: Document, error: Any) -> Problem:
-    loc = _known(document, tuple(error["loc"]))
+def _problem(document: Document, at: Location, error: Any) -> Problem:
+    loc = _known(document, at, tuple(error["loc"]))
     field = str(error["loc"][-1]) if error["loc"] else ""
     kind = error["type"]
     text = _PLAIN.get(kind, "")
@@ -225,9 +241,9 @@ def _short(value: Any) -> Any:
     return value if len(text) <= 60 else text[:57] + "..."
 
 
-def _known(document: Document, loc: tuple[Any, ...]) -> Location:
+def _known(document: Document, at: Location, loc: tuple[Any, ...]) -> Location:
     """The part of a validation path that is in the file: discriminator tags and validator names are stepped over."""
-    out: Location = ()
+    out = at
     for part in loc:
         if (*out, part) in document.marks:
             out = (*out, part)

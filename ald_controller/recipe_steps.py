@@ -1,0 +1,314 @@
+"""The verbs of the recipe language: one model per verb, chosen by the verb, so that one mistake gives one error."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
+
+from ald_controller import units
+from ald_controller.yamlfile import Strict
+
+SHORTEST_OPENING_S = 0.010  # a pneumatic ALD valve moves in 5 to 10 ms; below, the dose is an accident
+MOST_SHOTS = 1000
+MOST_TURNS = 100_000
+DAY_S = 86_400.0
+
+VERBS = ("pump", "flow", "heat", "wait", "pulse", "expose", "purge", "repeat", "use")
+ELSEWHERE = {
+    "vent": "procedures",
+    "fill": "procedures",
+    "leakcheck": "procedures",
+    "clear": "procedures",
+    "ask": "procedures",
+    "form": "procedures",
+    "learn": "procedures",
+    "mark": "procedures",
+    "pulse out": "procedures",
+}
+_KNOW = f"recipes know: {', '.join(VERBS)}"
+
+Word = Annotated[str, Field(min_length=1, max_length=80)]
+Otherwise = Literal["hold", "finish", "alarm"]
+
+
+def quantity(dimension: units.Dimension, low: float, high: float, unit: str) -> Any:
+    """A float in the dimension's fixed unit within [low, high]; messages speak `unit`."""
+
+    def parse(value: object) -> float:
+        number = dimension.parse(value)
+        if not low <= number <= high:
+            between = f"between {dimension.show(low, unit)} and {dimension.show(high, unit)}"
+            raise ValueError(f"'{value}' is out of range: {between} is expected")
+        return number
+
+    return BeforeValidator(parse)
+
+
+def count(low: int, high: int) -> Any:
+    """A whole number within [low, high]."""
+
+    def check(value: object) -> object:
+        if isinstance(value, int) and not isinstance(value, bool) and not low <= value <= high:
+            raise ValueError(f"{value} is out of range: a whole number from {low} to {high} is expected")
+        return value
+
+    return BeforeValidator(check)
+
+
+def choice(*allowed: str) -> Any:
+    def check(value: object) -> object:
+        if value not in allowed or not isinstance(value, str):
+            raise ValueError(f"'{str(value)[:40]}' is not one of: {', '.join(allowed)}")
+        return value
+
+    return BeforeValidator(check)
+
+
+Opening = Annotated[float, quantity(units.TIME, SHORTEST_OPENING_S, 60, "s")]
+Pause = Annotated[float, quantity(units.TIME, 0, DAY_S, "h")]
+Patience = Annotated[float, quantity(units.TIME, 1, 7 * DAY_S, "h")]
+Temperature = Annotated[float, quantity(units.TEMPERATURE, -20, 500, "°C")]
+Band = Annotated[float, quantity(units.DIFFERENCE, 0.1, 20, "K")]
+Ramp = Annotated[float, quantity(units.RAMP, 0.1 / 60, 1, "K/min")]
+Flow = Annotated[float, quantity(units.FLOW, 0, 1000, "sccm")]
+Pressure = Annotated[float, quantity(units.PRESSURE, 0.1, 1e5, "mTorr")]
+PressureRate = Annotated[float, quantity(units.PRESSURE_RATE, 1e-3, 1e5, "Torr/s")]
+Shots = Annotated[int, count(1, MOST_SHOTS)]
+Turns = Annotated[int, count(1, MOST_TURNS)]
+Else = Annotated[Otherwise, choice("hold", "finish", "alarm")]
+
+
+def _one_precursor(value: object) -> object:
+    if isinstance(value, list):
+        raise ValueError("one precursor is expected: at most one source may be open at any time, so doses come in turn")
+    return value
+
+
+PrecursorName = Annotated[Word, BeforeValidator(_one_precursor)]
+
+
+def _target(value: object) -> float | str:
+    if value in ("off", "standby", "room"):
+        return str(value)
+    try:
+        number = units.TEMPERATURE.parse(value)
+    except units.UnitError as error:
+        raise ValueError(f"{error}; or write off, standby or room") from None
+    if not -20 <= number <= 500:
+        raise ValueError(f"'{value}' is out of range: between -20 °C and 500 °C is expected")
+    return number
+
+
+Target = Annotated[float | str, BeforeValidator(_target)]
+
+
+class Pump(Strict):
+    """Pump down to a pressure, no faster than the powder or foil can stand."""
+
+    to: Pressure
+    no_faster_than: PressureRate | None = None
+    timeout: Patience
+    otherwise: Else = Field(alias="else")
+    provenance: Word | None = None
+
+
+class SetFlow(Strict):
+    """Set the carrier; returns at once."""
+
+    carrier: Flow
+    provenance: Word | None = None
+
+
+class Heat(Strict):
+    """Targets by zone or by precursor (°C, off, standby, room); returns at once."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Target]
+
+    ramp: Ramp | None = None
+    provenance: Word | None = None
+
+    @property
+    def targets(self) -> dict[str, float | str]:
+        return self.__pydantic_extra__
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.targets:
+            raise ValueError("nothing to heat: name a zone or a precursor, for example {substrate: 150 °C}")
+        return self
+
+
+class Wait(Strict):
+    """Wait for all temperatures to be steady, or for one zone to fall below one."""
+
+    what: Word = Field(alias="for")
+    within: Band | None = None
+    stay: Pause | None = None
+    below: Temperature | None = None
+    timeout: Patience
+    otherwise: Else = Field(alias="else")
+    provenance: Word | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.what in ("leak", "pressure"):
+            raise ValueError(f"'for: {self.what}' belongs to procedures; a recipe waits for: temperatures, or one zone")
+        steady = self.within is not None and self.stay is not None and self.below is None
+        falling = self.below is not None and self.within is None and self.stay is None
+        if self.what == "temperatures" and not steady:
+            raise ValueError("'for: temperatures' takes 'within' and 'stay', for example within: 1 K, stay: 30 min")
+        if self.what != "temperatures" and not falling:
+            raise ValueError("waiting for one zone takes 'below', for example {for: substrate, below: 60 °C}")
+        return self
+
+
+class Pulse(Strict):
+    """Open one source for a time into the pumped chamber; `times` shots, `every` period."""
+
+    precursor: PrecursorName
+    time: Opening
+    times: Shots = 1
+    every: Pause | None = None
+    provenance: Word | None = None
+
+    @model_validator(mode="after")
+    def _spacing(self) -> Self:
+        _spaced(self.times, self.every, self.time)
+        return self
+
+
+class Expose(Strict):
+    """Dose into the shut chamber and hold: flow down, stop valve shut, shots, hold, open, flow back."""
+
+    precursor: PrecursorName
+    pulse: Opening
+    hold: Pause
+    flow: Flow
+    times: Shots = 1
+    every: Pause | None = None
+    provenance: Word | None = None
+
+    @model_validator(mode="after")
+    def _spacing(self) -> Self:
+        _spaced(self.times, self.every, self.pulse)
+        return self
+
+
+def _spaced(times: int, every: float | None, width: float) -> None:
+    if times == 1:
+        if every is not None:
+            raise ValueError("'every' goes with 'times' above 1")
+        return
+    if every is None:
+        raise ValueError("'times' needs 'every', the time from one opening to the next, for example every: 2 s")
+    if every < width + SHORTEST_OPENING_S:
+        raise ValueError(f"'every' must leave the valve shut between shots: more than {units.TIME.show(width)}")
+
+
+class Purge(Strict):
+    """Carrier and pump with every source shut."""
+
+    time: Pause
+    provenance: Word | None = None
+
+
+def _short_purge(value: object) -> object:
+    if isinstance(value, dict):
+        if "and" in value:
+            raise ValueError("'and' (a pressure to reach) belongs to procedures; a purge in a recipe is a time")
+        return value
+    return {"time": value}
+
+
+class Repeat(Strict):
+    """`steps` (a list, or the name of a `define`) `times` over; the steps are read one by one."""
+
+    times: Turns
+    name: Word | None = None
+    steps: Any
+
+
+class Use(Strict):
+    """The steps of a block that the tool owns, `with` targets for its `heat: $with`."""
+
+    block: Word
+    targets: dict[str, Target] = Field(default={}, alias="with")
+
+
+class PumpVerb(Strict):
+    pump: Pump
+
+
+class FlowVerb(Strict):
+    flow: SetFlow
+
+
+class HeatVerb(Strict):
+    heat: Heat
+
+
+class WaitVerb(Strict):
+    wait: Wait
+
+
+class PulseVerb(Strict):
+    pulse: Pulse
+
+
+class ExposeVerb(Strict):
+    expose: Expose
+
+
+class PurgeVerb(Strict):
+    purge: Annotated[Purge, BeforeValidator(_short_purge)]
+
+
+class RepeatVerb(Strict):
+    repeat: Repeat
+
+
+class UseVerb(Strict):
+    use: Use
+
+
+Verb = Pump | SetFlow | Heat | Wait | Pulse | Expose | Purge | Repeat | Use
+
+
+def _one_verb(value: object) -> object:
+    """A mapping with exactly one key, which is a verb of recipes; anything else is refused by name."""
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ValueError(f"one step is expected, a verb and what it takes ({_KNOW})")
+    verb = next(iter(value))
+    if verb in ELSEWHERE:
+        raise ValueError(f"'{verb}' belongs to {ELSEWHERE[verb]} and is no verb of a recipe; {_KNOW}")
+    if verb not in VERBS:
+        raise ValueError(f"'{verb[:40]}' is not a verb; {_KNOW}")
+    return value
+
+
+def _tag(value: dict[str, object]) -> str:
+    return f"verb {next(iter(value))}"
+
+
+_AnyVerb = Annotated[
+    Annotated[PumpVerb, Tag("verb pump")]
+    | Annotated[FlowVerb, Tag("verb flow")]
+    | Annotated[HeatVerb, Tag("verb heat")]
+    | Annotated[WaitVerb, Tag("verb wait")]
+    | Annotated[PulseVerb, Tag("verb pulse")]
+    | Annotated[ExposeVerb, Tag("verb expose")]
+    | Annotated[PurgeVerb, Tag("verb purge")]
+    | Annotated[RepeatVerb, Tag("verb repeat")]
+    | Annotated[UseVerb, Tag("verb use")],
+    Discriminator(_tag),
+    BeforeValidator(_one_verb),
+]
+STEP: TypeAdapter[Any] = TypeAdapter(_AnyVerb)
+
+
+def verb_of(step: Any) -> tuple[str, Verb]:
+    """The verb and its body from what STEP made of one step."""
+    verb = next(iter(type(step).model_fields))
+    return verb, getattr(step, verb)
