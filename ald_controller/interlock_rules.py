@@ -2,14 +2,17 @@
 
 Sample names that the valve client feeds, one set per Status of the valve process, all stamped with its time:
 
-| name             | value                                                        |
-| valves.sequence  | Status.sequence: proof of life, must change                   |
-| valves.word      | Status.word: the valve word as the module confirmed it        |
-| valves.connected | 1 while the module answers                                    |
-| valves.armed     | 1 while the module's watchdog is armed and was read back      |
-| valves.trips     | Status.trips: the module's own count of watchdog fallbacks    |
-| valves.faults    | how many Fault messages came since the start                  |
-| valves.lease_lost| 1 while the engine rests because the guard's lease ran out    |
+| name              | value                                                         |
+| valves.sequence   | Status.sequence: proof of life, must change                   |
+| valves.word       | Status.word: the valve word as the module confirmed it        |
+| valves.connected  | 1 while the module answers                                    |
+| valves.armed      | 1 while the module's watchdog is armed and was read back      |
+| valves.trips      | Status.trips: the module's own count of watchdog fallbacks    |
+| valves.faults     | how many Fault messages came since the start                  |
+| valves.lease_lost | how often the engine held for want of a lease since the start |
+
+The last three are counts because a fault is an event: the next scan finds it over, the latch remembers it, and a reset
+has to wait for nothing but its ten quiet seconds. A count that changes in either direction trips.
 
 Every other name is `device.channel` of the tool file. After a lost reply the last sample stays and ages.
 """
@@ -33,7 +36,7 @@ from ald_controller.interlock_measures import (
     Unchanged,
     Value,
 )
-from ald_controller.interlocks import Blocks, Check, Facts, Level, Reaction, Reset, Row, RuleSet
+from ald_controller.interlock_table import Blocks, Check, Facts, Level, Reaction, Reset, Row, RuleSet
 
 TEMPERATURE_C = (-20.0, 400.0)  # outside of it a thermocouple or its terminal is broken
 ANALYSER_PPM = (-20.0, 1100.0)  # NE 43's measured range of a 0-1000 ppm transmitter, and then some
@@ -191,7 +194,7 @@ def _valves(config: ToolConfig, compatible: Iterable[tuple[str, str]]) -> list[C
     return [
         Check(alive.signal, Unchanged(alive), (silent,), inf, "K2", "K2", "s", says, device="valves", link=True),
         _valve(word, SourcesOpen(word, _sources(config), pairs), open_at_once, "{number:g} sources are open at once"),
-        _flag("valves.lease_lost", Value, "K1", "it rests because its lease ran out"),
+        _flag("valves.lease_lost", Changed, "K1", "the guard's lease ran out, or the valve process is a new one"),
         _flag("valves.connected", NotSet, "K3", "the valve module is not connected"),
         _flag("valves.armed", NotSet, "K3", "the watchdog of the valve module is not armed"),
         _flag("valves.trips", Changed, "K3", "the watchdog of the valve module has acted, or the module has restarted"),
@@ -207,7 +210,7 @@ def _sources(config: ToolConfig) -> tuple[tuple[str, int], ...]:
     return tuple(masks.items())
 
 
-def _flag(signal: str, measure: type[Value] | type[NotSet] | type[Changed], row: str, says: str) -> Check:
+def _flag(signal: str, measure: type[NotSet] | type[Changed], row: str, says: str) -> Check:
     source = Input(signal, 0, inf if measure is Changed else 1)
     return _valve(source, measure(source), _trip(row), says)
 

@@ -6,142 +6,21 @@ keeps a snapshot until an accepted `reset`. Ids of rows are those of the hazard 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from enum import Flag, IntEnum
-from math import inf
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ald_controller.config import ChamberState, Role
-from ald_controller.interlock_measures import MISSING, UNTIMELY, Input, Measure, Quality, Sample, Samples, Taken
+from ald_controller.config import Role
+from ald_controller.interlock_measures import MISSING, UNTIMELY, Input, Quality, Sample, Samples, Taken
+from ald_controller.interlock_table import Blocks, Check, Facts, Level, Reaction, Reset, Row, RuleSet
 
 __all__ = [
     "BOOT", "AlarmView", "Blocks", "Cause", "Check", "Facts", "FirstOut", "Input", "Level", "Quality", "Reaction",
     "Reset", "ResetRefused", "Row", "RuleSet", "Sample", "Samples", "State", "abort_reaction", "alarms", "boot",
-    "contactor_off", "gate_proven_shut", "heaters_off", "may_start", "permit", "reset", "response", "step",
+    "contactor_off", "gate_proven_shut", "heaters_off", "may_start", "news", "permit", "reset", "response", "step",
 ]  # fmt: skip
 
 CLEAR_S = 10.0  # a value must have been past its clear value for this long before a reset is accepted
 SLACK_S = 1e-6  # sums of 0.1 s fall short of a whole second by rounding
-
-
-class Reaction(IntEnum):
-    """What a cause asks for; the most severe of all causes wins."""
-
-    NONE = 0
-    WARN = 1
-    BLOCK = 2
-    HOLD = 3
-    ABORT_PURGE = 4
-    ABORT_ISOLATE = 5
-    ESTOP = 6
-
-
-class Reset(IntEnum):
-    """Who ends a cause: AUTO by itself past its dead-band; L1 an operator; L2 an owner; L3 an owner after the key."""
-
-    AUTO = 0
-    L1 = 1
-    L2 = 2
-    L3 = 3
-
-
-class Blocks(Flag):
-    """What may not begin: an opening of a source, a run, an opening of the gate."""
-
-    NOTHING = 0
-    PULSE = 1
-    START = 2
-    GATE = 4
-    ALL = 7
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the tool knows of itself in this scan; what is not known has its dangerous value."""
-
-    process: str = "IDLE"
-    chamber: ChamberState = "UNKNOWN"
-    lithium: bool = True  # the load register says lithium, or does not know
-    gate_proven_shut: bool = False  # shut and locked contacts both GOOD and closed
-
-
-When = Callable[[Facts], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the hazard matrix for people: cause, consequence, what to do; and whether an owner may override it."""
-
-    id: str
-    cause: str
-    consequence: str
-    action: str
-    override: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """One limit of a check: at or above `limit` for `persist_s`, while `when`, it asks for `reaction`.
-
-    It stays until the number is at or below `clear`. `blocks` narrows a BLOCK; HOLD and above block everything.
-    """
-
-    row: str
-    reaction: Reaction
-    limit: float
-    clear: float
-    reset: Reset
-    when: When
-    persist_s: float = 0.0
-    blocks: Blocks = Blocks.ALL
-
-    def __post_init__(self) -> None:
-        if self.reaction >= Reaction.HOLD and self.reset is Reset.AUTO:
-            raise ValueError(f"{self.row}: {self.reaction.name} must latch; give it a reset by L1, L2 or L3")
-        if not self.clear < self.limit:
-            raise ValueError(f"{self.row}: the clear value {self.clear:g} must be below the limit {self.limit:g}")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the table: what is measured, its levels, and what a BAD input counts as.
-
-    `bad_as` is the number that an unbelievable input counts as, at once and without persistence; None = the measure
-    sees the fault itself. `says` completes a sentence from name, number, limit and unit.
-    """
-
-    name: str  # the signal, or the zone of several
-    measure: Measure
-    levels: tuple[Level, ...]
-    bad_as: float | None
-    bad_row: str
-    late_row: str = "K14"
-    unit: str = ""
-    says: str = "{name} is at {number:.4g} {unit}, the limit is {limit:g} {unit}"
-    zone: str = ""  # the heated zone that goes off with this check at HOLD and above
-    device: str = ""  # causes of untimely samples of one device are consequences of its link
-    link: bool = False  # this check is the link of `device`
-    quiet: float = field(init=False)  # below every limit: nothing to weigh
-    clear: float = field(init=False)  # at or below it a reset may be accepted
-    calm: tuple[float | None, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        latching = [level.clear for level in self.levels if level.reset]
-        object.__setattr__(self, "quiet", min(level.limit for level in self.levels))
-        object.__setattr__(self, "clear", min(latching, default=inf))
-        object.__setattr__(self, "calm", (None,) * len(self.levels))
-
-
-@dataclass(frozen=True, slots=True)
-class RuleSet:
-    """Every check of one tool, the words for its rows, its gate contacts, and what it does not guard."""
-
-    checks: tuple[Check, ...]
-    rows: dict[str, Row]
-    gate: tuple[Input, ...] = ()  # the contacts that prove the gate shut; empty = it cannot be proven
-    lithium_zones: tuple[str, ...] = ()
-    not_guarded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +257,15 @@ def _missing_role(asked: Reset, role: Role) -> str:
     if role == "owner" or (role == "operator" and asked <= Reset.L1):
         return ""
     return "operator" if asked <= Reset.L1 else "owner"
+
+
+def news(before: State, after: State) -> tuple[Cause, ...]:
+    """What latched or grew more severe between two scans: what has to be carried out now, most severe first."""
+    if before.latched is after.latched:
+        return ()
+    known = {(c.row, c.name): c.reaction for c in before.latched}
+    fresh = (c for c in after.latched if c.reaction > known.get((c.row, c.name), Reaction.NONE))
+    return tuple(sorted(fresh, key=lambda c: -c.reaction))
 
 
 def permit(state: State) -> bool:
