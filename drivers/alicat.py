@@ -1,8 +1,48 @@
-"""Alicat mass-flow controller, ASCII protocol."""
+"""Alicat mass-flow controller, ASCII protocol.
+
+Commands and frames: Alicat "Serial Primer" and MC manuals; frame layouts as firmware 5v to 10v20 sends them. Not yet
+run against hardware. The protocol has no checksum: a digit that noise turns into another digit is not noticed here.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import math
+import re
 from dataclasses import dataclass
+from typing import Literal
+
+from drivers.base import BadReply, DeviceFault, Identity, Reading, Refused
+from drivers.line import Line
+
+TIMEOUT_S = 0.25  # a poll takes 28 ms at 19200 baud, a statistics reply up to 40 ms
+QUIET_S = 0.1
+PSI_PA = 6894.757293168
+STATUS_WORDS = frozenset("ADC COM EXH GTA HLD LCK MOV OPL OVR P2O POV TMF TOV VOV".split())
+FAULTS = {"ADC": "internal communication failed", "EXH": "the controller is exhausting: flow does not follow"}
+
+Quantity = Literal["pressure", "temperature", "flow", "setpoint", "other"]
+_BY_CODE: dict[str, Quantity] = {"002": "pressure", "003": "temperature", "005": "flow", "037": "setpoint"}
+_BY_NAME: dict[str, Quantity] = {
+    "Pressure": "pressure",
+    "Temperature": "temperature",
+    "Mass": "flow",
+    "SetPoint": "setpoint",
+}
+_CHANNELS = {
+    "flow": "flow_sccm",
+    "setpoint": "setpoint_sccm",
+    "pressure": "pressure_pa",
+    "temperature": "temperature_c",
+}
+_FACTORS = {"PSIA": PSI_PA, "`C": 1.0, "C": 1.0, "SCCM": 1.0, "SLPM": 1000.0}
+_UNITS_OF = {"flow": {"SCCM", "SLPM"}, "setpoint": {"SCCM", "SLPM"}, "pressure": {"PSIA"}, "temperature": {"`C", "C"}}
+
+_ROW = re.compile(r"\S\s+D(\d\d) (.*)")  # the number of the row and what it says
+_CODED = re.compile(r"(\d{3}) \*?(\S.*?)\s{2,}\S.*?(\S+)")  # firmware 6v and later: statistic, name, …, unit
+_NAMED = re.compile(r"(.{11}) .*?(\S+)")  # firmware up to 5v: name, …, unit
+_NUMBER = re.compile(r"[+-]?\d+(?:\.(\d+))?")
+_FULL_SCALE = re.compile(r"\S ([+-]?\d+(?:\.\d+)?) \d+ (\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,5 +53,198 @@ class AlicatConfig:
     full_scale_sccm: float
     gas: str
 
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[A-Z]", self.unit):
+            raise ValueError(f"the unit of an Alicat is one letter A–Z, not '{self.unit}'")
 
-class Alicat: ...
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A numeric column of the data frame: what it is and the factor to the driver's unit."""
+
+    quantity: Quantity
+    factor: float
+
+
+class Alicat:
+    """Channels flow_sccm, setpoint_sccm, pressure_pa (absolute), temperature_c; the device's status words are flags."""
+
+    def __init__(self, name: str, line: Line, settings: AlicatConfig) -> None:
+        self.name = name
+        self._line, self._settings = line, settings
+        self._columns: tuple[_Column, ...] = ()
+        self._decimals = 0  # of the set-point column: what the device can resolve and read back
+
+    async def identify(self) -> Identity:
+        """Raises Refused when gas, full scale, units or set-point source are not what the settings say."""
+        firmware = (await self._ask("VE"))[1:].strip()
+        made = self._maker_lines(await self._ask_table("??M*"))
+        self._columns = ()
+        _, gas, _ = self._parse(await self._ask(""), await self._layout())
+        if gas != self._settings.gas:
+            raise Refused(self.name, f"the gas selected is {gas}, the settings say {self._settings.gas}")
+        facts = {"gas": gas, "full scale": await self._full_scale(made["model"])}
+        facts["set-point source"] = await self._source(firmware)
+        return Identity(made["model"], made["serial"], firmware, facts)
+
+    async def poll(self) -> dict[str, Reading]:
+        """Raises DeviceFault when the device reports itself broken or another gas than the settings."""
+        columns = self._columns or await self._layout()
+        numbers, gas, words = self._parse(await self._ask(""), columns)
+        now_s = asyncio.get_running_loop().time()
+        for word in words:
+            if word in FAULTS:
+                raise DeviceFault(self.name, f"{word}: {FAULTS[word]}")
+        if gas != self._settings.gas:
+            raise DeviceFault(self.name, f"the gas selected is {gas}, the settings say {self._settings.gas}")
+        return {
+            _CHANNELS[column.quantity]: Reading(number * column.factor, now_s, words)
+            for column, number in zip(columns, numbers, strict=True)
+            if column.quantity != "other"
+        }
+
+    async def set_flow(self, sccm: float) -> None:
+        """`AS` works on every firmware; id and bare digits would be a set-point in 64000ths of full scale."""
+        if not (math.isfinite(sccm) and 0 <= sccm <= self._settings.full_scale_sccm):
+            raise Refused(self.name, f"{sccm:g} sccm is outside 0…{self._settings.full_scale_sccm:g} sccm")
+        columns = self._columns or await self._layout()
+        at = next(index for index, column in enumerate(columns) if column.quantity == "setpoint")
+        wanted = f"{sccm / columns[at].factor:.{self._decimals}f}"
+        numbers, _, _ = self._parse(await self._ask(f"S{wanted}"), columns)
+        if abs(numbers[at] - float(wanted)) > 1.01 * 10**-self._decimals:
+            raise Refused(
+                self.name,
+                f"the set-point stays at {numbers[at] * columns[at].factor:g} sccm instead of {sccm:g} sccm: "
+                "look at its source, its ramp and the front panel",
+            )
+
+    async def safe(self) -> None:
+        """No flow. Purging is the tool's decision, through `set_flow`."""
+        await self.set_flow(0.0)
+
+    async def _layout(self) -> tuple[_Column, ...]:
+        """The data frame's columns by the device's own table, tried on one frame."""
+        columns = self._parse_table(await self._ask_table("??D*"))
+        missing = set(_CHANNELS) - {column.quantity for column in columns}
+        if missing:
+            what = (
+                "it is a meter or controls something else than mass flow" if "setpoint" in missing else "unusable here"
+            )
+            raise Refused(self.name, f"the data frame has no {', '.join(sorted(missing))}: {what}")
+        frame = await self._ask("")
+        self._parse(frame, columns)
+        at = next(index for index, column in enumerate(columns) if column.quantity == "setpoint")
+        digits = _NUMBER.fullmatch(frame.split()[1 + at])
+        self._decimals = len(digits[1] or "") if digits else 0
+        self._columns = columns
+        return columns
+
+    def _parse_table(self, lines: list[str]) -> tuple[_Column, ...]:
+        columns: list[_Column] = []
+        for number, line in enumerate(lines):
+            row = _ROW.fullmatch(line)
+            if not row or int(row[1]) != number:
+                raise self._bad(f"row {number} of the data-frame table is missing", "\r".join(lines))
+            if number < 2:
+                continue  # heading and unit id
+            if coded := _CODED.fullmatch(row[2]):
+                code, name, unit = coded[1], coded[2], coded[3]
+                quantity = _BY_CODE.get(code, "other")
+            elif named := _NAMED.fullmatch(row[2]):
+                name, unit = named[1].strip(), named[2]
+                quantity = _BY_NAME.get(name, "other")
+            else:
+                raise self._bad("a row of the data-frame table cannot be read", line)
+            if name == "Gas":
+                return tuple(columns)
+            if unit not in _UNITS_OF.get(quantity, {unit}):
+                known = " or ".join(sorted(_UNITS_OF[quantity]))
+                raise Refused(self.name, f"{name} is in {unit}: set the device to {known}")
+            columns.append(_Column(quantity, _FACTORS.get(unit, 1.0)))
+        raise self._bad("the data-frame table ends before the gas", "\r".join(lines))
+
+    def _parse(self, frame: str, columns: tuple[_Column, ...]) -> tuple[list[float], str, tuple[str, ...]]:
+        """Numbers by column, gas, status words; raises BadReply on anything that the table does not announce."""
+        tokens = frame.split()
+        last = 1 + len(columns)
+        if len(tokens) <= last or tokens[0] != self._settings.unit:
+            raise self._bad(f"{len(columns)} numbers and a gas are expected", frame)
+        if not all(_NUMBER.fullmatch(token) for token in tokens[1:last]) or not STATUS_WORDS.issuperset(
+            tokens[last + 1 :]
+        ):
+            raise self._bad("a number or a status word is garbled", frame)
+        return [float(token) for token in tokens[1:last]], tokens[last], tuple(tokens[last + 1 :])
+
+    def _maker_lines(self, lines: list[str]) -> dict[str, str]:
+        text = "\n".join(lines)
+        model, serial = re.search(r"M04\s+Model Number\s+(\S+)", text), re.search(r"M05\s+Serial Number\s+(\S+)", text)
+        if not model or not serial:
+            raise self._bad("no model and serial number among the manufacturer's lines", text)
+        return {"model": model[1], "serial": serial[1]}
+
+    async def _full_scale(self, model: str) -> str:
+        """As the device says, else as its model number says (`MC-500SCCM-D`); compared with the settings."""
+        try:
+            said = _FULL_SCALE.fullmatch(await self._ask("FPF 5"))
+        except Refused:  # firmware without this query
+            said = re.search(r"-(\d+(?:\.\d+)?)(SCCM|SLPM)", model)
+        if not said or said[2] not in ("SCCM", "SLPM"):
+            raise Refused(self.name, f"neither a full scale in SCCM or SLPM nor a model number with one ({model})")
+        sccm = float(said[1]) * _FACTORS[said[2]]
+        if not math.isclose(sccm, self._settings.full_scale_sccm, rel_tol=1e-3):
+            raise Refused(
+                self.name, f"the full scale is {sccm:g} sccm, the settings say {self._settings.full_scale_sccm:g} sccm"
+            )
+        return f"{sccm:g} sccm"
+
+    async def _source(self, firmware: str) -> str:
+        """Where set-points come from. Up to 7v a command that begins with `L` locks the display instead."""
+        major = re.match(r"\D*(\d+)v", firmware)
+        if not major or int(major[1]) < 9:
+            return "cannot be asked with this firmware"
+        source = (await self._ask("LSS")).split()[-1]
+        if source == "A":
+            raise Refused(self.name, "set-points come from the analogue input: serial ones are accepted and ignored")
+        return {"S": "serial", "U": "serial and front panel"}.get(source, source)
+
+    async def _ask(self, command: str) -> str:
+        """The one line that answers `command`; raises Refused on the device's question mark."""
+        request = f"{self._settings.unit}{command}\r".encode("ascii")
+        reply = await self._line.ask(
+            request,
+            lambda buffer: self._whole(request, buffer),
+            timeout_s=TIMEOUT_S,
+            device=self.name,
+            quiet_s=QUIET_S,
+        )
+        text = self._text(reply)
+        if text.strip("\r").endswith("?"):
+            raise Refused(self.name, "the device does not know this command", request, reply)
+        return text.rstrip("\r")
+
+    async def _ask_table(self, command: str) -> list[str]:
+        """The lines of a table: how many there are depends on the firmware, silence ends them."""
+        request = f"{self._settings.unit}{command}\r".encode("ascii")
+        reply = await self._line.ask(request, None, timeout_s=TIMEOUT_S, device=self.name, quiet_s=QUIET_S)
+        lines = [line for line in self._text(reply).split("\r") if line]
+        if lines == ["?"] or lines == [f"{self._settings.unit} ?"]:
+            raise Refused(self.name, "the device does not know this command", request, reply)
+        if not reply.endswith(b"\r") or not all(line.startswith(self._settings.unit) for line in lines):
+            raise self._bad("the table is not whole", self._text(reply))
+        return lines
+
+    def _whole(self, request: bytes, buffer: bytes) -> int | None:
+        if buffer[:1] not in (request[:1], b"?", b"\r"):
+            raise BadReply(self.name, f"the reply is not from unit {self._settings.unit}", request, buffer)
+        end = buffer.find(b"\r", 1)  # some firmware sends an empty line before its question mark
+        return end + 1 or None
+
+    def _text(self, reply: bytes) -> str:
+        if not all(byte == 13 or 32 <= byte < 127 for byte in reply):
+            self._line.distrust()
+            raise BadReply(self.name, "there are bytes in it that no Alicat sends", reply=reply)
+        return reply.decode("ascii")
+
+    def _bad(self, what: str, text: str) -> BadReply:
+        self._line.distrust()
+        return BadReply(self.name, what, reply=text.encode("ascii"))

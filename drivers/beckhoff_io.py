@@ -1,9 +1,28 @@
-"""Beckhoff BK9050 with analogue and digital terminals, Modbus TCP."""
+"""Beckhoff BK9050 with analogue and digital terminals, Modbus TCP.
+
+Registers: Beckhoff's Modbus interface pages for BK9000/BK9050/EK9000; status bytes of KL3054, KL3062 and KL3312. Not
+yet run against hardware. Outputs are under the coupler's own watchdog, which any telegram of this client feeds.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import math
 from dataclasses import dataclass
 from typing import Literal
+
+from drivers.base import DeviceFault, Identity, Reading, Refused
+from drivers.line import Line
+from drivers.modbus import Registers, signed
+
+IMAGE_BITS, FALLBACKS, WATCHDOG_MS, WATCHDOG_RESET, WATCHDOG_TYPE = 0x1010, 0x1021, 0x1120, 0x1121, 0x1122
+RESET_WORDS = 0xBECF, 0xAFFE
+ANY_TELEGRAM = 1
+FULL_SCALE = 0x7FFF  # 20 mA or 10 V; the low end, 4 mA or 0 V, is 0
+C_PER_DIGIT = 0.1
+STATUS_BITS = {0: "under range", 1: "over range"}
+USELESS_BITS = {6: "error", 7: "register access"}  # the value register then holds no measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +35,12 @@ class AnalogueInput:
     at_low: float
     at_high: float
     error: float
+
+    def value(self, register: int) -> float:
+        """Of the value register, in the channel's unit; type K counts tenths of a degree, the others 0…0x7FFF."""
+        if self.kind == "type K":
+            return signed(register) * C_PER_DIGIT
+        return self.at_low + signed(register) / FULL_SCALE * (self.at_high - self.at_low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +65,132 @@ class BeckhoffIoConfig:
     digital: tuple[DigitalInput, ...]
     outputs: tuple[DigitalOutput, ...]
 
+    def __post_init__(self) -> None:
+        if not 0.001 <= self.watchdog_s <= 65.535:
+            raise ValueError(f"the watchdog time of a coupler is 1 ms…65.535 s, not {self.watchdog_s:g} s")
+        places = sorted(one.register for one in self.analogue)
+        if any(after - before < 2 for before, after in itertools.pairwise(places)):
+            raise ValueError("two analogue channels share a register: each takes two, its status and its value")
 
-class BeckhoffIo: ...
+
+class BeckhoffIo:
+    """Channels as configured, digital ones 0.0 or 1.0, and `watchdog_trips` since `identify`.
+
+    A channel whose terminal reports an error reads NaN with the flag `error`, so that the others survive it.
+    """
+
+    def __init__(self, name: str, line: Line, settings: BeckhoffIoConfig) -> None:
+        self.name = name
+        self._settings = settings
+        self._registers = Registers(line, settings.unit, "tcp", name)
+        self._coils = {output.name: output.coil for output in settings.outputs}
+        first = min((one.register for one in settings.analogue), default=0)
+        self._block = first, max((one.register + 2 for one in settings.analogue), default=first) - first
+        self._inputs = max((one.input + 1 for one in settings.digital), default=0)
+        self._fallbacks: int | None = None  # the coupler's count at `identify`
+        self._trips = 0
+
+    async def identify(self) -> Identity:
+        """Clears the outputs, arms the watchdog, reads it back and restarts it if it had tripped.
+
+        Raises Refused when the terminals are not those of the settings or the watchdog cannot be armed.
+        """
+        facts = await self._check_image()
+        facts["watchdog"] = f"{self._settings.watchdog_s:g} s, fed by any telegram"
+        facts["outputs before the reset"] = await self._clear_outputs()
+        await self._arm_watchdog()
+        await self.safe()
+        facts["fallbacks so far"] = await self._count_fallbacks()
+        return Identity("Beckhoff bus coupler", facts=facts)
+
+    async def poll(self) -> dict[str, Reading]:
+        """All inputs in two reads, and the count of fallbacks in a third where the coupler has one."""
+        loop = asyncio.get_running_loop()
+        readings: dict[str, Reading] = {}
+        if self._settings.analogue:
+            registers = await self._registers.read_input(*self._block)
+            now_s = loop.time()
+            for one in self._settings.analogue:
+                at = one.register - self._block[0]
+                readings[one.channel] = _reading(one, registers[at], registers[at + 1], now_s)
+        if self._settings.digital:
+            inputs = await self._registers.read_discrete(0, self._inputs)
+            now_s = loop.time()
+            for contact in self._settings.digital:
+                readings[contact.channel] = Reading(float(inputs[contact.input]), now_s)
+        if self._fallbacks is not None:
+            (count,) = await self._registers.read_holding(FALLBACKS, 1)
+            self._trips = (count - self._fallbacks) % 0x10000
+            readings["watchdog_trips"] = Reading(float(self._trips), loop.time())
+        return readings
+
+    async def set_output(self, name: str, on: bool) -> None:
+        """Raises Refused on an unknown name or a differing read-back, DeviceFault after a trip of the watchdog."""
+        if name not in self._coils:
+            raise Refused(self.name, f"there is no output '{name}', there are {', '.join(self._coils)}")
+        if self._trips:
+            raise DeviceFault(self.name, "the output watchdog has tripped: outputs stay off until it is armed again")
+        coil = self._coils[name]
+        await self._registers.write_coil(coil, on)
+        (got,) = await self._registers.read_coils(coil, 1)
+        if got != on:
+            raise Refused(self.name, f"output '{name}' reads back {'on' if got else 'off'}")
+
+    async def safe(self) -> None:
+        """All outputs 0, spare ones too. What counts is the read-back: after a trip a coupler may refuse the write."""
+        await self._clear_outputs()
+        if self._coils and any(await self._registers.read_coils(0, max(self._coils.values()) + 1)):
+            raise Refused(self.name, "an output stays on although all were switched off")
+
+    async def _clear_outputs(self) -> str:
+        """What became of the write; a refusal is told and left to the read-back."""
+        if not self._coils:
+            return "none"
+        try:
+            await self._registers.write_coils(0, (False,) * (max(self._coils.values()) + 1))
+        except Refused as refusal:
+            return refusal.what
+        return "cleared"
+
+    async def _check_image(self) -> dict[str, str]:
+        """The process image must hold every register and bit of the settings (its lengths are in bits)."""
+        _, analogue, outputs, inputs = await self._registers.read_holding(IMAGE_BITS, 4)
+        needed = 16 * sum(self._block) if self._settings.analogue else 0
+        if analogue < needed:
+            raise Refused(
+                self.name,
+                f"{analogue} bits of analogue inputs, the settings need {needed}: are all terminals there, "
+                "mapped with their status?",
+            )
+        if inputs < self._inputs or outputs < max(self._coils.values(), default=-1) + 1:
+            raise Refused(self.name, f"{inputs} inputs and {outputs} outputs are fewer than the settings name")
+        return {"image": f"{analogue} bits analogue in, {inputs} digital in, {outputs} digital out"}
+
+    async def _arm_watchdog(self) -> None:
+        """Time and type are written only if they differ; the first write telegram after the reset starts it."""
+        for address, value in ((WATCHDOG_MS, round(self._settings.watchdog_s * 1000)), (WATCHDOG_TYPE, ANY_TELEGRAM)):
+            if await self._registers.read_holding(address, 1) != (value,):
+                await self._registers.write_register(address, value)
+                (got,) = await self._registers.read_holding(address, 1)
+                if got != value:
+                    raise Refused(self.name, f"watchdog register {address:#06x} reads back {got} instead of {value}")
+        for word in RESET_WORDS:
+            await self._registers.write_register(WATCHDOG_RESET, word)
+
+    async def _count_fallbacks(self) -> str:
+        """The baseline of `watchdog_trips`; only newer couplers have this counter."""
+        self._trips = 0
+        try:
+            (self._fallbacks,) = await self._registers.read_holding(FALLBACKS, 1)
+        except Refused:
+            self._fallbacks = None
+            return "not counted by this coupler"
+        return str(self._fallbacks)
+
+
+def _reading(one: AnalogueInput, status: int, value: int, now_s: float) -> Reading:
+    broken = tuple(word for bit, word in USELESS_BITS.items() if status >> bit & 1)
+    flags = tuple(word for bit, word in STATUS_BITS.items() if status >> bit & 1)
+    if broken:
+        return Reading(math.nan, now_s, (*flags, *broken))
+    return Reading(one.value(value), now_s, flags)

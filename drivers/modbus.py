@@ -1,0 +1,184 @@
+"""Modbus registers and coils of one unit, RTU or TCP, over a `Line`; the only file that knows pymodbus.
+
+pymodbus makes the requests and takes replies apart; its clients and transports are not used. What a reply must look
+like follows from the request, so a late, doubled or foreign frame, or one of another length, never becomes data:
+unit, function, byte count, echo of a write, checksum and, on TCP, transaction number are compared first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pymodbus.framer import FramerRTU, FramerSocket
+from pymodbus.pdu import DecodePDU, ModbusPDU
+from pymodbus.pdu.bit_message import (
+    ReadCoilsRequest,
+    ReadDiscreteInputsRequest,
+    WriteMultipleCoilsRequest,
+    WriteSingleCoilRequest,
+)
+from pymodbus.pdu.register_message import (
+    ReadHoldingRegistersRequest,
+    ReadInputRegistersRequest,
+    WriteMultipleRegistersRequest,
+    WriteSingleRegisterRequest,
+)
+
+from drivers.base import BadReply, Refused
+from drivers.line import Line
+
+RTU_TIMEOUT_S, RTU_QUIET_S = 0.3, 0.4  # frames carry no number of their own: only silence ends an old conversation
+TCP_TIMEOUT_S = 0.2
+
+EXCEPTIONS = {
+    1: "the function is not known there",
+    2: "the address does not exist there",
+    3: "the value or the count is not allowed there",
+    4: "the device failed while doing it",
+    5: "accepted, but it takes longer",
+    6: "the device is busy",
+    8: "memory parity error",
+    10: "the gateway has no path to the device",
+    11: "the device behind the gateway does not answer",
+}
+
+_DECODER = DecodePDU(False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request's PDU, and what its reply's PDU begins with and measures in bytes."""
+
+    pdu: bytes
+    begins: bytes
+    size: int
+
+
+def signed(register: int) -> int:
+    """A 16-bit register as a two's complement number."""
+    return register - 0x10000 if register & 0x8000 else register
+
+
+class Registers:
+    """Reads and writes of one unit: addresses from 0, registers 0…65535. Raises NoReply, BadReply, Refused."""
+
+    def __init__(self, line: Line, unit: int, kind: Literal["rtu", "tcp"], device: str) -> None:
+        self._line, self._unit, self._kind, self._device = line, unit, kind, device
+        self._framer = FramerRTU(_DECODER) if kind == "rtu" else FramerSocket(_DECODER)
+        self._transaction = 0
+        self._reads: dict[tuple[type[ModbusPDU], int, int], _Request] = {}
+
+    async def read_holding(self, address: int, count: int) -> tuple[int, ...]:
+        return await self._registers(ReadHoldingRegistersRequest, address, count)
+
+    async def read_input(self, address: int, count: int) -> tuple[int, ...]:
+        return await self._registers(ReadInputRegistersRequest, address, count)
+
+    async def read_coils(self, address: int, count: int) -> tuple[bool, ...]:
+        return await self._bits(ReadCoilsRequest, address, count)
+
+    async def read_discrete(self, address: int, count: int) -> tuple[bool, ...]:
+        return await self._bits(ReadDiscreteInputsRequest, address, count)
+
+    async def write_register(self, address: int, value: int) -> None:
+        """Function 6; the reply is the request."""
+        pdu = _pdu(WriteSingleRegisterRequest(address=address, registers=[value]))
+        await self._ask(_Request(pdu, pdu, 5))
+
+    async def write_registers(self, address: int, values: tuple[int, ...]) -> None:
+        """Function 16."""
+        pdu = _pdu(WriteMultipleRegistersRequest(address=address, registers=list(values)))
+        await self._ask(_Request(pdu, pdu[:5], 5))
+
+    async def write_coil(self, address: int, on: bool) -> None:
+        """Function 5; the reply is the request."""
+        pdu = _pdu(WriteSingleCoilRequest(address=address, bits=[on]))
+        await self._ask(_Request(pdu, pdu, 5))
+
+    async def write_coils(self, address: int, values: tuple[bool, ...]) -> None:
+        """Function 15."""
+        pdu = _pdu(WriteMultipleCoilsRequest(address=address, bits=list(values)))
+        await self._ask(_Request(pdu, pdu[:5], 5))
+
+    async def _registers(self, kind: type[ModbusPDU], address: int, count: int) -> tuple[int, ...]:
+        reply = await self._ask(self._read(kind, address, count, 2 * count))
+        return tuple(self._decoded(reply).registers)
+
+    async def _bits(self, kind: type[ModbusPDU], address: int, count: int) -> tuple[bool, ...]:
+        reply = await self._ask(self._read(kind, address, count, (count + 7) // 8))
+        return tuple(self._decoded(reply).bits[:count])  # the last byte is filled up with zeros
+
+    def _read(self, kind: type[ModbusPDU], address: int, count: int, data_bytes: int) -> _Request:
+        request = self._reads.get((kind, address, count))
+        if request is None:
+            pdu = _pdu(kind(address=address, count=count))
+            request = self._reads[kind, address, count] = _Request(pdu, bytes([pdu[0], data_bytes]), 2 + data_bytes)
+        return request
+
+    def _decoded(self, reply: bytes) -> ModbusPDU:
+        pdu = _DECODER.decode(reply)
+        if pdu is None:
+            self._line.distrust()
+            raise BadReply(self._device, "the reply cannot be decoded", reply=reply)
+        return pdu
+
+    async def _ask(self, request: _Request) -> bytes:
+        """The PDU of the reply, no exception among them."""
+        rtu = self._kind == "rtu"
+        self._transaction = self._transaction % 0xFFFF + 1
+        frame = self._framer.encode(request.pdu, self._unit, self._transaction)
+        whole = self._whole_rtu if rtu else self._whole_tcp
+        reply = await self._line.ask(
+            frame,
+            lambda buffer: whole(frame, request, buffer),
+            timeout_s=RTU_TIMEOUT_S if rtu else TCP_TIMEOUT_S,
+            device=self._device,
+            quiet_s=RTU_QUIET_S,
+            tagged=not rtu,
+        )
+        pdu = reply[1:-2] if rtu else reply[7:]
+        if pdu[0] & 0x80:
+            meaning = EXCEPTIONS.get(pdu[1], "a code outside the standard")
+            raise Refused(self._device, f"Modbus exception {pdu[1]}: {meaning}", frame, reply)
+        return pdu
+
+    def _whole_rtu(self, frame: bytes, request: _Request, buffer: bytes) -> int | None:
+        if buffer[0] != self._unit:
+            raise self._bad(f"unit {buffer[0]} answered, unit {self._unit} was asked", frame, buffer)
+        refusal = self._check_pdu(frame, request, buffer, 1)
+        length = 5 if refusal else request.size + 3
+        if len(buffer) < length:
+            return None
+        if FramerRTU.compute_CRC(buffer[: length - 2]) != int.from_bytes(buffer[length - 2 : length], "big"):
+            raise self._bad("the checksum is wrong", frame, buffer)
+        return length
+
+    def _whole_tcp(self, frame: bytes, request: _Request, buffer: bytes) -> int | None:
+        if len(buffer) < 9:
+            return None
+        if buffer[:4] != frame[:4]:
+            raise self._bad("this is the answer to another request", frame, buffer)
+        if buffer[6] != self._unit:
+            raise self._bad(f"unit {buffer[6]} answered, unit {self._unit} was asked", frame, buffer)
+        refusal = self._check_pdu(frame, request, buffer, 7)
+        length = 9 if refusal else request.size + 7
+        if int.from_bytes(buffer[4:6], "big") != length - 6:
+            raise self._bad("the reply's length is wrong", frame, buffer)
+        return length if len(buffer) >= length else None
+
+    def _check_pdu(self, frame: bytes, request: _Request, buffer: bytes, start: int) -> bool:
+        """Whether the PDU at `start`, as far as it has come, is an exception; raises BadReply if it answers nothing."""
+        got = buffer[start : start + len(request.begins)]
+        if got == request.begins[: len(got)]:
+            return False
+        if got[0] == request.pdu[0] | 0x80:
+            return True
+        raise self._bad(f"function, count or echo is wrong: {request.begins.hex(' ')} is expected", frame, buffer)
+
+    def _bad(self, what: str, frame: bytes, buffer: bytes) -> BadReply:
+        return BadReply(self._device, what, frame, buffer)
+
+
+def _pdu(message: ModbusPDU) -> bytes:
+    return bytes([message.function_code]) + message.encode()
