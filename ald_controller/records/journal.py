@@ -131,7 +131,7 @@ class RunJournal:
     def event(self, kind: str, **fields: object) -> None:
         """Anything that happened, now; fields become JSON, what JSON has no word for becomes text."""
         now = self._clock()
-        if self._writer.lost > self._told_lost:
+        if self._writer.lost > self._told_lost and not self._writer.failed:
             self._told_lost = self._writer.lost
             self._event(now, "records lost", {"number": self._told_lost})
         self._event(now, kind, fields)

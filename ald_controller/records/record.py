@@ -84,9 +84,10 @@ class RunRecord:
 
     def intents(self) -> list[Intent]:
         """Every segment that was about to be loaded, in order."""
+        rows = self._rows("SELECT seq, at_s, half, cycle, part, label, doses FROM intents ORDER BY seq")
         return [
             Intent(seq, at_s, half, cycle, part, label, _DOSES.validate_json(doses))
-            for seq, at_s, half, cycle, part, label, doses in self._rows("SELECT seq, at_s, half, cycle, part, label, doses FROM intents ORDER BY seq")
+            for seq, at_s, half, cycle, part, label, doses in rows
         ]
 
     def lost_records(self) -> int:
