@@ -135,7 +135,7 @@ _ONE_PARAMETER = TypeAdapter(Parameter)
 
 
 @dataclass(frozen=True)
-class Step:
+class Written:
     """One step as written: its verb, its body, and where it stands."""
 
     verb: str
@@ -167,10 +167,10 @@ class Recipe:
         return value if isinstance(value, list) else []
 
 
-def read_step(document: Document, at: Location, raw: object) -> Step:
+def read_step(document: Document, at: Location, raw: object) -> Written:
     """One raw step; raises Problems."""
     verb, body = verb_of(validate_part(document, at, raw, STEP))
-    return Step(verb, body, at)
+    return Written(verb, body, at)
 
 
 def read_recipe(document: Document, given: Mapping[str, str]) -> tuple[Recipe, list[Problem]]:
