@@ -115,6 +115,7 @@ VERBS_REMOTE = frozenset({"upload", "check", "start", "pause", "resume", "stop",
 VERBS_REMOTE_ENABLED = frozenset({"start", "resume", "reset"})  # these also need 'remote enabled' at the tool
 VERBS_VIEWER = frozenset({"status", "runs", "registers", "watch", "check"})
 VERBS_OWNER = frozenset[str]()
+VERBS_ALWAYS = frozenset({"pause", "stop", "abort"})  # an authenticated operator, and nothing else is asked
 
 
 class Reply(Message):
@@ -124,6 +125,28 @@ class Reply(Message):
     code: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     text: str
     data: dict[str, Any] = {}
+
+
+class Command(Message):
+    """What a remote request travels in: `id` is the sender's and new for each, `args` are the request without its verb.
+
+    Fresh by `expires` (unix seconds on the tool's clock, at most 30 s ahead) or by `seen` (the `sequence` of a state
+    message that the tool published less than 30 s ago); where both are given both must hold.
+    """
+
+    model_config = ConfigDict(strict=True)
+
+    id: str = Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")
+    expires: float | None = Field(default=None, allow_inf_nan=False)
+    seen: int | None = None
+    args: dict[str, Any] = {}
+
+
+class Answer(Reply):
+    """The one answer to a remote request; `id` is null where the request had none that could be read."""
+
+    id: str | None
+    verb: str
 
 
 class Value(Message):

@@ -1,0 +1,320 @@
+"""Rights, freshness and one answer per request: everything a door decides before the tool hears of it."""
+
+import json
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ald_controller.commands import (
+    VERBS_ALWAYS,
+    VERBS_REMOTE,
+    VERBS_REMOTE_ENABLED,
+    VERBS_VIEWER,
+    Abort,
+    Principal,
+    Reply,
+    Request,
+    Start,
+)
+from ald_controller.config import People
+from ald_controller.doors.desk import (
+    FRESH_S,
+    MAX_COMMAND_BYTES,
+    AnswersInMemory,
+    Desk,
+    Freshness,
+    Refusal,
+    authorise,
+    parse,
+    principal,
+)
+from tests.fake_handler import AuditList, Clock, FakeHandler, make_desk, state, tool_config
+
+ARGS: dict[str, dict[str, Any]] = {
+    "upload": {"name": "r", "text": "t"},
+    "check": {"name": "r"},
+    "start": {"name": "r"},
+    "remote": {"enable": True},
+    "register-set": {"name": "load", "value": 1, "by": "ann"},
+}
+VERBS = sorted(get_args(model.model_fields["verb"].annotation)[0] for model in get_args(get_args(Request)[0]))
+
+
+def request(verb: str) -> Request:
+    return parse({"verb": verb, **ARGS.get(verb, {})})
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def handler() -> FakeHandler:
+    return FakeHandler()
+
+
+@pytest.fixture
+def desk(handler: FakeHandler, clock: Clock) -> Desk:
+    people = People(mqtt=["operator", "bob"])
+    return make_desk(handler, clock, tool_config(operator=people))
+
+
+def audit_of(desk: Desk) -> AuditList:
+    audit = desk._audit
+    assert isinstance(audit, AuditList)
+    return audit
+
+
+async def send(desk: Desk, verb: str, user: str = "operator", retained: bool = False, **envelope: Any):
+    body = {"id": "command-0001", "expires": desk.now() + 10, "args": ARGS.get(verb, {})} | envelope
+    return await desk.remote(user, verb, json.dumps(body).encode(), retained=retained)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("role", ["viewer", "operator", "owner"])
+@pytest.mark.parametrize("door", ["local", "mqtt"])
+@pytest.mark.parametrize("control", ["LOCAL", "REMOTE"])
+def test_the_rights_are_exactly_the_table(verb, role, door, control):
+    allowed = role != "viewer" or verb in VERBS_VIEWER
+    if door == "mqtt":
+        allowed = allowed and verb in VERBS_REMOTE and (verb not in VERBS_REMOTE_ENABLED or control == "REMOTE")
+    try:
+        authorise(Principal(name="p", role=role, door=door), request(verb), state(1, control))
+    except Refusal as refusal:
+        assert not allowed, refusal
+        assert "'" + verb in refusal.reply.text
+    else:
+        assert allowed
+
+
+def test_pause_stop_and_abort_need_no_remote_enable():
+    who = Principal(name="p", role="operator", door="mqtt")
+    for verb in VERBS_ALWAYS:
+        authorise(who, request(verb), state(1, "OFFLINE"))
+
+
+def test_a_person_without_a_role_is_nobody():
+    assert principal(tool_config(), "mallory", "mqtt") is None
+    assert principal(tool_config(), "operator", "local") is None
+
+
+async def test_an_accepted_command_is_executed_and_answered_with_its_id(desk, handler):
+    answer = await send(desk, "start")
+    assert (answer.ok, answer.code, answer.id, answer.verb) == (True, "done", "command-0001", "start")
+    assert handler.asked == [("operator", Start(name="r"))]
+
+
+async def test_a_replayed_id_gets_the_stored_answer_and_is_executed_once(desk, handler):
+    first = await send(desk, "start")
+    assert await send(desk, "start") == first
+    assert handler.verbs() == ["start"]
+    assert desk.refused["replayed"] == 1
+
+
+async def test_a_replay_long_after_its_time_still_gets_the_stored_answer(desk, handler, clock):
+    first = await send(desk, "start")
+    clock.now_s += 3600
+    assert await send(desk, "start", expires=first.data["asked"]) == first
+    assert handler.verbs() == ["start"]
+
+
+async def test_a_refusal_is_stored_like_any_answer(desk, handler):
+    handler.control = "LOCAL"
+    assert (await send(desk, "start")).code == "remote-disabled"
+    handler.control = "REMOTE"
+    assert (await send(desk, "start")).code == "remote-disabled"
+    assert handler.asked == []
+
+
+async def test_nobody_can_use_up_the_ids_of_somebody_else(desk, handler):
+    await send(desk, "start", user="bob")
+    await send(desk, "start", user="operator")
+    assert [name for name, _ in handler.asked] == ["bob", "operator"]
+
+
+async def test_answers_to_reading_verbs_are_not_kept(desk, handler):
+    await send(desk, "status")
+    await send(desk, "status")
+    assert handler.verbs() == ["status", "status"]
+
+
+async def test_a_command_cut_off_by_a_restart_is_not_executed_again(handler, clock):
+    answers = AnswersInMemory()
+
+    class Dies(FakeHandler):
+        async def handle(self, request: Request, who: Principal) -> Reply:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await send(make_desk(Dies(), clock, answers=answers), "start")
+    answer = await send(make_desk(handler, clock, answers=answers), "start")
+    assert (answer.ok, answer.code) == (False, "under-way")
+    assert handler.asked == []
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "code"), [(-0.1, "stale"), (0.0, "stale"), (0.1, "done"), (FRESH_S, "done"), (FRESH_S + 0.1, "stale")]
+)
+async def test_a_command_lives_thirty_seconds_at_most_on_the_tools_clock(desk, clock, ahead_s, code):
+    answer = await send(desk, "pause", expires=clock.now_s + ahead_s)
+    assert answer.code == code
+    if code == "stale":
+        assert answer.data["time"] == clock.now_s  # so that a sender can see how far its own clock is off
+
+
+async def test_a_seen_sequence_makes_a_command_fresh_for_thirty_seconds(desk, clock):
+    desk.published(state(41))
+    clock.now_s += FRESH_S - 1
+    assert (await send(desk, "pause", expires=None, seen=41)).ok
+    clock.now_s += 2
+    assert (await send(desk, "pause", expires=None, seen=41, id="command-0002")).code == "stale"
+
+
+async def test_a_state_that_is_published_again_is_fresh_again(desk, clock):
+    desk.published(state(41))
+    clock.now_s += 60
+    desk.published(state(41))
+    assert (await send(desk, "pause", expires=None, seen=41)).ok
+
+
+@pytest.mark.parametrize("seen", [40, 42, -1])
+async def test_a_sequence_that_was_never_published_is_stale(desk, seen):
+    desk.published(state(41))
+    assert (await send(desk, "pause", expires=None, seen=seen)).code == "stale"
+
+
+async def test_where_both_are_given_both_must_hold(desk, clock):
+    desk.published(state(41))
+    assert (await send(desk, "pause", expires=clock.now_s - 1, seen=41)).code == "stale"
+    assert (await send(desk, "pause", expires=clock.now_s + 1, seen=40, id="command-0002")).code == "stale"
+
+
+async def test_of_two_operators_the_second_must_look_again(desk, handler):
+    status = desk.status()
+    desk.published(status)
+    assert (await send(desk, "start", user="bob")).ok
+    answer = await send(desk, "resume", expires=None, seen=status.sequence)
+    assert answer.code == "state-changed"
+    assert "bob has sent 'start'" in answer.text
+    assert (await send(desk, "abort", expires=None, seen=status.sequence)).ok  # ending a run needs no second look
+    desk.published(later := desk.status())
+    assert (await send(desk, "resume", expires=None, seen=later.sequence, id="command-0002")).ok
+    assert handler.verbs() == ["start", "abort", "resume"]
+
+
+async def test_ones_own_act_is_no_reason_to_look_again(desk):
+    desk.published(status := desk.status())
+    assert (await send(desk, "start")).ok
+    assert (await send(desk, "resume", expires=None, seen=status.sequence)).ok
+
+
+@pytest.mark.parametrize(
+    ("code", "kwargs"),
+    [
+        ("retained", {"retained": True}),
+        ("unknown-person", {"user": "mallory"}),
+        ("forbidden", {"user": "dashboard"}),
+        ("bad-request", {"id": "short"}),
+        ("bad-request", {"expires": None}),
+        ("bad-request", {"expires": "soon"}),
+        ("bad-request", {"user_name": "operator"}),
+        ("bad-request", {"args": {"verb": "start", "name": "r"}}),
+        ("bad-request", {"args": {"nane": "r"}}),
+        ("oversize", {"args": {"name": "x" * MAX_COMMAND_BYTES}}),
+    ],
+)
+async def test_each_refusal_has_its_code_and_reaches_no_handler(desk, handler, code, kwargs):
+    answer = await send(desk, "start", **kwargs)
+    assert (answer.ok, answer.code) == (False, code)
+    assert handler.asked == []
+    assert desk.refused[code] == 1
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 50_000, b'{"id": NaN}', b"1" * 9000]
+)
+async def test_rubbish_gets_one_answer_without_an_id(desk, payload):
+    answer = await desk.remote("operator", "start", payload, retained=False)
+    assert (answer.code, answer.id) == ("bad-request", None)
+    assert len(answer.text) < 2000
+
+
+async def test_an_unknown_verb_is_named_and_bounded(desk):
+    answer = await send(desk, "z" * 50_000)
+    assert answer.code == "unknown-verb"
+    assert len(answer.verb) == 64
+    assert len(answer.text) < 1000
+
+
+@pytest.mark.parametrize("verb", sorted(set(VERBS) - VERBS_REMOTE))
+async def test_verbs_of_the_local_door_are_not_remote(desk, handler, verb):
+    assert (await send(desk, verb)).code == "not-remote"
+    assert handler.asked == []
+
+
+async def test_a_broken_handler_gives_an_answer_and_the_door_lives(desk):
+    answer = await send(desk, "start", args={"name": "broken"})
+    assert (answer.ok, answer.code) == (False, "internal")
+    assert "a wire came off" in answer.text
+    assert (await send(desk, "pause")).ok
+
+
+async def test_everything_that_could_change_something_is_audited(desk):
+    await send(desk, "start")
+    await send(desk, "status")
+    await send(desk, "abort", user="dashboard")
+    await desk.remote("operator", "start", b"{", retained=False)
+    told = [(who.name, request and request.verb, reply.code) for who, request, reply in audit_of(desk)]
+    assert told == [
+        ("operator", "start", "done"),
+        ("dashboard", "abort", "forbidden"),
+        ("operator", None, "bad-request"),
+    ]
+
+
+class FullDisk:
+    def answer(self, id: str) -> Reply | None:
+        return None
+
+    def remember(self, id: str, reply: Reply) -> None:
+        raise OSError(28, "No space left on device")
+
+    def record(self, who: Principal, request: Request | None, reply: Reply) -> None:
+        raise OSError(28, "No space left on device")
+
+
+async def test_with_a_full_disk_abort_works_and_start_does_not(handler, clock):
+    desk = Desk(handler, tool_config(), FullDisk(), FullDisk(), clock)
+    assert (await send(desk, "start")).code == "no-record"
+    answer = await send(desk, "abort")
+    assert answer.ok
+    assert "not in the audit" in answer.text
+    assert [request for _, request in handler.asked] == [Abort()]
+
+
+def test_the_memory_of_answers_is_bounded_and_forgets_the_oldest():
+    answers = AnswersInMemory(limit=2)
+    for id in "abc":
+        answers.remember(id, Reply(ok=True, code="done", text=id))
+    assert [answers.answer(id) is None for id in "abc"] == [True, False, False]
+
+
+@given(st.lists(st.tuples(st.floats(0, 5), st.integers(0, 3)), max_size=200))
+def test_the_memory_of_sequences_is_bounded_by_time(steps):
+    fresh, now_s, sequence = Freshness(), 0.0, 0
+    for wait_s, step in steps:
+        now_s += wait_s
+        sequence += step
+        fresh.published(sequence, now_s)
+    assert all(now_s - at_s <= FRESH_S for at_s, _ in fresh._published)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_a_desk_fail(payload):
+    try:
+        parse(payload)
+    except Refusal as refusal:
+        assert refusal.reply.code in ("bad-request", "unknown-verb")
