@@ -357,7 +357,8 @@ def load_tool(path: Path, addresses: dict[str, str] | None = None) -> Tool:
 
 def _device(document: Document, name: str, body: object) -> DeviceConfig:
     loc = ("devices", name)
-    part = Document(document.name, body, *({k[2:]: v for k, v in t.items() if k[:2] == loc} for t in _tables(document)))
+    marks, key_marks = ({k[2:]: v for k, v in t.items() if k[:2] == loc} for t in (document.marks, document.keys))
+    part = Document(document.name, body, marks, key_marks)
     keys = body if isinstance(body, dict) else {}
     driver = keys.get("driver")
     if driver not in CATALOGUE:
@@ -385,10 +386,6 @@ def _collect(problems: list[Problem], document: Document, model: type[M]) -> M |
     except Problems as error:
         problems += error.problems
         return None
-
-
-def _tables(document: Document) -> tuple[dict[Any, Any], dict[Any, Any]]:
-    return document.marks, document.keys
 
 
 def _cross_check(document: Document, config: ToolConfig, devices: dict[str, DeviceConfig]) -> list[Problem]:

@@ -95,6 +95,7 @@ class Tool:
         self.on_reading: OnReading | None = None
         self._health = {name: _Health() for name in file.devices}
         self._heat = _Heat()
+        self._forbidden: frozenset[str] = frozenset()
         self._quiet = asyncio.Event()
         self._quiet.set()
 
@@ -208,7 +209,8 @@ class Tool:
             rate = min(ramp_k_per_s or math.inf, self.config.zones[zone].max_ramp)
             start = self.temperature_c(zone)
             self._heat.ramps[zone] = Ramp(goal, 20.0 if start is None else start, now_s, rate)
-        await self._contactors()
+        self._lithium_contactor()
+        await self._source_contactor()
 
     def goal_c(self, zone: str) -> float | None:
         ramp = self._heat.ramps.get(zone)
@@ -216,11 +218,20 @@ class Tool:
 
     @property
     def lithium_heated(self) -> bool:
-        return any(self.goal_c(z) is not None for z in self.config.zones_of("substrate", "chamber"))
+        zones = self.config.zones_of("substrate", "chamber")
+        return any(self.goal_c(z) is not None and z not in self._forbidden for z in zones)
 
-    async def _contactors(self) -> None:
+    def forbid_heat(self, zones: frozenset[str]) -> None:
+        """These zones stay off, and the lithium contactor open when none of its zones is left, until told otherwise."""
+        if zones != self._forbidden:
+            self._forbidden = zones
+            self._lithium_contactor()
+
+    def _lithium_contactor(self) -> None:
         mask = self.config.valves.mask("contactor")
         self.valves.aux(mask, mask if self.lithium_heated else 0)
+
+    async def _source_contactor(self) -> None:
         hot = any(self.goal_c(z) is not None for z in self.config.zones_of("source", "line"))
         for device, name in self._outputs(SOURCE_CONTACTOR):
             await device.set_output(name, hot)
@@ -242,7 +253,8 @@ class Tool:
         measured = {z: self.temperature_c(z) for z in self.config.zones}
         now_s = asyncio.get_running_loop().time()
         heater: Heater = self.devices[device]
-        await heater.follow(setpoints(self.config, self._heat.ramps, measured, now_s)[zone])
+        target = setpoints(self.config, self._heat.ramps, measured, now_s)[zone]
+        await heater.follow(None if zone in self._forbidden else target)
 
     # --- the one way to safety -------------------------------------------------------------------------------------
 

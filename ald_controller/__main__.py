@@ -1,0 +1,20 @@
+"""`ald …`. Abort takes a way of its own: it imports nothing that it does not need."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; never returns without an exit code."""
+    if len(sys.argv) > 1 and sys.argv[1] == "abort":
+        from ald_controller.cli.abort import main as abort
+
+        sys.exit(abort(sys.argv[2:]))
+    from ald_controller.cli.commands import ald
+
+    ald()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,305 @@
+"""The command tree; every command's work, and its heavy imports, lie in the module that the command names."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ald_controller.cli.sockets import find_socket
+from ald_controller.doorbell import LocalClient, NoDoor
+
+TOOL = click.option(
+    "--tool", "tool", type=click.Path(path_type=Path), default=None, help="the tool file (default: deploy/tool.yaml)"
+)
+SOCKET = click.option("--socket", default=None, help="the controller's local door")
+JSON = click.option("--json", "as_json", is_flag=True, help="one JSON object instead of text")
+PARAMETERS = click.option(
+    "--set", "parameters", multiple=True, metavar="NAME=VALUE", help="a parameter of the recipe, for example cycles=10"
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ald-controller")
+def ald() -> None:
+    """Control software for ALD/MLD reactors on argon gloveboxes."""
+
+
+def given(parameters: tuple[str, ...]) -> dict[str, str]:
+    """NAME=VALUE pairs; exits with 2 on anything else."""
+    pairs = [p.partition("=") for p in parameters]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise click.UsageError(f"--set {name}: write NAME=VALUE")
+    return {name: value for name, _, value in pairs}
+
+
+def tool_path(option: Path | None) -> Path:
+    """The tool file: as given, else the one of this checkout or installation."""
+    return option or Path(__file__).parents[2] / "deploy" / "tool.yaml"
+
+
+def ask(socket: str | None, request: dict[str, Any], as_json: bool = False) -> dict[str, Any]:
+    """Ask the controller, print its answer, and exit unless it was yes."""
+    try:
+        reply = LocalClient(find_socket(socket)).ask(request)
+    except NoDoor as error:
+        click.echo(f"ald: {error}", err=True)
+        sys.exit(3)
+    click.echo(json.dumps(reply) if as_json else reply["text"], err=not reply["ok"] and not as_json)
+    if not reply["ok"]:
+        sys.exit(1)
+    return reply
+
+
+# --- through the local door ------------------------------------------------------------------------------------------
+
+
+def _simple(verb: str, help: str) -> Callable[..., None]:
+    @ald.command(verb, help=help)
+    @SOCKET
+    @JSON
+    def command(socket: str | None, as_json: bool) -> None:
+        ask(socket, {"verb": verb}, as_json)
+
+    return command
+
+
+_simple("resume", "Go on with a paused run; after a hold the half-cycle that was cut is done again.")
+_simple("stop", "End the run after the current turn, then do the recipe's finish.")
+_simple("reset", "Clear the latch; refused while its cause lives; moves no valve.")
+
+
+@ald.command()
+@click.argument("why", nargs=-1)
+@SOCKET
+def abort(why: tuple[str, ...], socket: str | None) -> None:
+    """Shut the valves now and go to the safe state."""
+    from ald_controller.cli.abort import main
+
+    sys.exit(main([*why, *(["--socket", socket] if socket else [])]))
+
+
+@ald.command()
+@click.option("--now", is_flag=True, help="at once, not after the current turn")
+@SOCKET
+@JSON
+def pause(now: bool, socket: str | None, as_json: bool) -> None:
+    """Pause the run after the current turn of its outermost named repeat."""
+    ask(socket, {"verb": "pause", "now": now}, as_json)
+
+
+@ald.command()
+@click.argument("switch", type=click.Choice(["on", "off"]))
+@SOCKET
+def remote(switch: str, socket: str | None) -> None:
+    """Let the remote door start, resume and reset (on), or the local door alone (off)."""
+    ask(socket, {"verb": "remote", "enable": switch == "on"})
+
+
+@ald.command()
+@click.argument("recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@SOCKET
+@JSON
+def upload(recipe: Path, socket: str | None, as_json: bool) -> None:
+    """Give a recipe to the controller under its file's name."""
+    ask(socket, {"verb": "upload", "name": recipe.stem, "text": recipe.read_text("utf-8")}, as_json)
+
+
+@ald.command()
+@click.argument("name")
+@PARAMETERS
+@SOCKET
+@JSON
+def start(name: str, parameters: tuple[str, ...], socket: str | None, as_json: bool) -> None:
+    """Start an uploaded recipe."""
+    ask(socket, {"verb": "start", "name": name, "parameters": given(parameters)}, as_json)
+
+
+@ald.command()
+@click.argument("recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@PARAMETERS
+@SOCKET
+def run(recipe: Path, parameters: tuple[str, ...], socket: str | None) -> None:
+    """Upload a recipe, start it and follow it to its end."""
+    from ald_controller.cli.follow import follow
+
+    ask(socket, {"verb": "upload", "name": recipe.stem, "text": recipe.read_text("utf-8")})
+    reply = ask(socket, {"verb": "start", "name": recipe.stem, "parameters": given(parameters)})
+    sys.exit(follow(LocalClient(find_socket(socket)), reply["data"]["run"]))
+
+
+@ald.command()
+@SOCKET
+@JSON
+def status(socket: str | None, as_json: bool) -> None:
+    """What the tool is doing now."""
+    if as_json:
+        ask(socket, {"verb": "status"}, as_json=True)
+        return
+    from ald_controller.cli.follow import status_text
+
+    try:
+        reply = LocalClient(find_socket(socket)).ask({"verb": "status"})
+    except NoDoor as error:
+        click.echo(f"ald: {error}", err=True)
+        sys.exit(3)
+    click.echo(status_text(reply["data"]) if reply["ok"] else reply["text"], err=not reply["ok"])
+    sys.exit(0 if reply["ok"] else 1)
+
+
+@ald.group()
+def register() -> None:
+    """What the tool knows of itself: load, bottles, leak rate …"""
+
+
+@register.command("set")
+@click.argument("name")
+@click.argument("value")
+@click.option("--by", required=True, help="who says so")
+@SOCKET
+def register_set(name: str, value: str, by: str, socket: str | None) -> None:
+    """Set a register, dated and signed; VALUE is YAML, for example '{material: lithium foil}'."""
+    from ald_controller.yamlfile import Problems, parse
+
+    try:
+        data = parse(value, f"register {name}").data
+    except Problems as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    ask(socket, {"verb": "register-set", "name": name, "value": data, "by": by})
+
+
+@register.command("list")
+@SOCKET
+@JSON
+def register_list(socket: str | None, as_json: bool) -> None:
+    """All registers with who set them and when."""
+    from ald_controller.cli.follow import registers_text
+
+    if as_json:
+        ask(socket, {"verb": "registers"}, as_json=True)
+        return
+    try:
+        reply = LocalClient(find_socket(socket)).ask({"verb": "registers"})
+    except NoDoor as error:
+        click.echo(f"ald: {error}", err=True)
+        sys.exit(3)
+    click.echo(registers_text(reply["data"]["registers"]))
+
+
+# --- without a controller --------------------------------------------------------------------------------------------
+
+
+@ald.command()
+@click.argument("recipe", type=click.Path(dir_okay=False, path_type=Path))
+@TOOL
+@click.option("--load", type=click.Path(path_type=Path), default=None, help="a file with the load register")
+@click.option("--rack", type=click.Path(path_type=Path), default=None, help="a file with the bottles per port")
+@click.option("--registers", type=click.Path(path_type=Path), default=None, help="a file with all registers")
+@PARAMETERS
+@JSON
+def check(
+    recipe: Path, tool: Path | None, load: Path | None, rack: Path | None, registers: Path | None,
+    parameters: tuple[str, ...], as_json: bool,
+) -> None:  # fmt: skip
+    """Check a recipe against a tool: all problems at once, else the plan with its duration."""
+    from ald_controller.cli.offline import check_command
+
+    sys.exit(check_command(recipe, tool_path(tool), load, rack, registers, given(parameters), as_json))
+
+
+@ald.command()
+@click.argument("recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@TOOL
+@click.option("--load", type=click.Path(path_type=Path), default=None, help="a file with the load register")
+@click.option("--rack", type=click.Path(path_type=Path), default=None, help="a file with the bottles per port")
+@click.option("--state", type=click.Path(path_type=Path), default=None, help="where the run folder goes")
+@click.option("--warm", is_flag=True, help="zones start at the recipe's temperatures, as in the demo")
+@PARAMETERS
+@JSON
+def preview(
+    recipe: Path, tool: Path | None, load: Path | None, rack: Path | None, state: Path | None, warm: bool,
+    parameters: tuple[str, ...], as_json: bool,
+) -> None:  # fmt: skip
+    """Run the whole recipe on the simulated reactor in virtual time, through the real code and wire bytes."""
+    from ald_controller.cli.preview import preview_command
+
+    options = {"load": load, "rack": rack, "state": state, "warm": warm, "parameters": given(parameters)}
+    sys.exit(preview_command(recipe, tool_path(tool), as_json=as_json, **options))
+
+
+@ald.command()
+@click.option("--state", type=click.Path(path_type=Path), required=True, help="the controller's state directory")
+@JSON
+def runs(state: Path, as_json: bool) -> None:
+    """All runs of a tool with their endings."""
+    from ald_controller.cli.offline import runs_command
+
+    sys.exit(runs_command(state, as_json))
+
+
+@ald.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@JSON
+def report(folder: Path, as_json: bool) -> None:
+    """Write the report of a run folder: one self-contained HTML file."""
+    from ald_controller.cli.offline import report_command
+
+    sys.exit(report_command(folder, as_json))
+
+
+# --- what runs -------------------------------------------------------------------------------------------------------
+
+
+@ald.command()
+@click.option("--tool", "tool", type=click.Path(exists=True, path_type=Path), required=True, help="the tool file")
+@click.option("--state", type=click.Path(path_type=Path), required=True, help="where registers and runs are kept")
+@click.option("--door", type=click.Path(path_type=Path), default=None, help="the Unix socket to listen on")
+@click.option(
+    "--addresses", type=click.Path(exists=True, path_type=Path), default=None,
+    help="a file with what `ald simulate --json` printed: these addresses replace the tool's",
+)  # fmt: skip
+@click.option("--broker", default=None, metavar="HOST:PORT", help="a broker other than the tool file's")
+@click.option("--password-file", type=click.Path(path_type=Path), default=None, help="the broker password's file")
+@click.option("--quiet", is_flag=True, help="log warnings and errors only")
+def daemon(
+    tool: Path, state: Path, door: Path | None, addresses: Path | None, broker: str | None,
+    password_file: Path | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Control one tool until SIGTERM; ends in the safe state."""
+    from ald_controller.cli.serve import daemon_command
+
+    sys.exit(daemon_command(tool, state, door, addresses, broker, password_file, quiet=quiet))
+
+
+@ald.command()
+@click.argument("tool", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--warm-for", type=click.Path(exists=True, path_type=Path), default=None, help="start as warm as a recipe"
+)
+@click.option(
+    "--trace", type=click.Path(path_type=Path), default=None, help="write every change of the valve word here"
+)
+@JSON
+def simulate(tool: Path, warm_for: Path | None, trace: Path | None, as_json: bool) -> None:
+    """Serve every device of a tool file on its real wire, over one simulated reactor."""
+    from ald_controller.cli.serve import simulate_command
+
+    sys.exit(simulate_command(tool, warm_for, trace, as_json))
+
+
+@ald.command()
+@click.option("--state", type=click.Path(path_type=Path), default=Path("demo-state"), help="where its records go")
+@click.option("--recipe", type=click.Path(exists=True, path_type=Path), default=None, help="another recipe to run")
+@click.option("--no-broker", is_flag=True, help="use the local door even where Mosquitto is installed")
+@PARAMETERS
+def demo(state: Path, recipe: Path | None, no_broker: bool, parameters: tuple[str, ...]) -> None:
+    """The main job, end to end, on the simulated reactor."""
+    from ald_controller.cli.demo import demo_command
+
+    sys.exit(demo_command(state, recipe, no_broker, given(parameters)))

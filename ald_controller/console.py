@@ -1,0 +1,378 @@
+"""What a person or a script can make the tool do: one method per request, one answer each. Knows no transport."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from ald_controller import commands as c
+from ald_controller import stamp
+from ald_controller.guard import Guard
+from ald_controller.interlocks import ResetRefused
+from ald_controller.plan import PLAN, Plan
+from ald_controller.records.folder import Papers, header_for, list_runs
+from ald_controller.records.journal import JournalError, RunJournal
+from ald_controller.registers import RegisterFile, Registers
+from ald_controller.sequencer import Run
+from ald_controller.states import Ending, Misplaced, ProcessState, follow
+from ald_controller.statusview import run_status, status_of
+from ald_controller.tool import Tool
+from ald_controller.yamlfile import Problems
+
+PULSE_FLOOR_DEGRADED_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """What a check needs besides the tool: the recipe's text and the registers as they are."""
+
+    name: str
+    text: str
+    parameters: dict[str, str]
+    registers: dict[str, Any]
+
+
+Checker = Callable[[CheckRequest], Awaitable[dict[str, Any]]]  # `ald check --json`, in whatever process
+Reporter = Callable[[Path], Awaitable[Path | None]]
+
+
+class Recipes:
+    """Uploaded recipes by name, immutable by content: what runs is a copy that nobody edits."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, name: str, text: str) -> str:
+        """Keep a recipe; returns its SHA-256."""
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        (self._folder / f"{digest}.yaml").write_text(text, "utf-8")
+        (self._folder / f"{name}.name").write_text(digest, "ascii")
+        return digest
+
+    def get(self, name: str) -> str | None:
+        """The newest text under this name, or None."""
+        try:
+            digest = (self._folder / f"{name}.name").read_text("ascii")
+            return (self._folder / f"{digest}.yaml").read_text("utf-8")
+        except FileNotFoundError:
+            return None
+
+
+class Spawn(Protocol):
+    """Starts an essential task: its unexpected end is the daemon's."""
+
+    def __call__(self, work: Any, name: str) -> asyncio.Task[None]: ...
+
+
+@dataclass(slots=True)
+class _Job:
+    """The run in hand with its task and its journal."""
+
+    run: Run
+    journal: RunJournal
+    task: asyncio.Task[None] | None
+    started_s: float
+    door: str
+
+
+def no(code: str, text: str, **data: Any) -> c.Reply:
+    """A refusal: code for scripts, a sentence for people."""
+    return c.Reply(ok=False, code=code, text=text, data=data)
+
+
+def yes(text: str, **data: Any) -> c.Reply:
+    return c.Reply(ok=True, code="done", text=text, data=data)
+
+
+class Console:
+    """Answers requests and owns the run in hand. Roles have been checked by the door's desk before."""
+
+    def __init__(
+        self, tool: Tool, guard: Guard, registers: RegisterFile, state_dir: Path, check: Checker, report: Reporter,
+        spawn: Spawn, *, inline: bool, simulated: bool | None,
+    ) -> None:  # fmt: skip
+        self.tool, self.guard = tool, guard
+        self.registers: Registers = registers.registers
+        self._register_file = registers
+        self.recipes = Recipes(state_dir / "recipes")
+        self.runs_dir = state_dir / "runs"
+        self._check, self._report, self._spawn = check, report, spawn
+        self._inline, self._simulated = inline, simulated
+        self._idle: ProcessState = "IDLE"
+        self._busy = ""
+        self._job: _Job | None = None
+        self._aborting: asyncio.Task[None] | None = None
+        self.last: c.RunStatus | None = None
+        self.remote = False
+        self.degraded = False
+        self._first_sequence = int(stamp.utc_now() * 10)  # a restarted daemon goes on above what it said before
+
+    # --- the seam to doors -----------------------------------------------------------------------------------------
+
+    async def handle(self, request: c.Request, who: c.Principal) -> c.Reply:
+        """Do what was asked, or say why not; never raises for a reason that a person can mend."""
+        act = getattr(self, "_do_" + request.verb.replace("-", "_"))
+        try:
+            reply: c.Reply = await act(request, who)
+        except Misplaced as error:
+            return no("misplaced", str(error))
+        if self._job:
+            self._job.journal.event("command", verb=request.verb, who=who.name, door=who.door, ok=reply.ok)
+        return reply
+
+    def status(self) -> c.Status:
+        """Everything that a screen shows, now."""
+        return status_of(self, self._first_sequence + self.guard.scans)
+
+    @property
+    def state(self) -> ProcessState:
+        return self._job.run.state if self._job else self._idle
+
+    @property
+    def run(self) -> Run | None:
+        return self._job.run if self._job else None
+
+    @property
+    def lithium(self) -> bool:
+        """Whether lithium limits apply: by the load register, and by it alone."""
+        return self.registers.is_lithium
+
+    def run_status(self) -> c.RunStatus | None:
+        if self._job is None:
+            return None
+        elapsed_s = asyncio.get_running_loop().time() - self._job.started_s
+        return run_status(self._job.run, self._job.journal.folder, elapsed_s)
+
+    # --- looking ---------------------------------------------------------------------------------------------------
+
+    async def _do_status(self, request: c.GetStatus, who: c.Principal) -> c.Reply:
+        return yes("as it is now", **self.status().model_dump(mode="json"))
+
+    async def _do_registers(self, request: c.GetRegisters, who: c.Principal) -> c.Reply:
+        return yes("the registers", registers=self.registers.dump())
+
+    async def _do_runs(self, request: c.GetRuns, who: c.Principal) -> c.Reply:
+        rows = [{"run": r.run, "ending": r.ending, "problem": r.problem} for r in list_runs(self.runs_dir)]
+        return yes(f"{len(rows)} runs", runs=rows)
+
+    async def _do_watch(self, request: c.Watch, who: c.Principal) -> c.Reply:
+        return no("wrong-door", "watching is a stream: only the local door has it")
+
+    # --- recipes and registers -------------------------------------------------------------------------------------
+
+    async def _do_upload(self, request: c.Upload, who: c.Principal) -> c.Reply:
+        digest = self.recipes.put(request.name, request.text)
+        return yes(f"{request.name} is kept as {digest[:12]}", sha256=digest)
+
+    async def _do_check(self, request: c.Check, who: c.Principal) -> c.Reply:
+        text = self.recipes.get(request.name)
+        if text is None:
+            return no("no-such-recipe", f"no recipe '{request.name}' has been uploaded")
+        result = await self._check(self._check_request(request.name, text, request.parameters))
+        if result["problems"]:
+            return no("recipe-refused", "\n".join(result["problems"]), **result)
+        return yes("\n".join(result["text"]), **result)
+
+    def _check_request(self, name: str, text: str, parameters: dict[str, str]) -> CheckRequest:
+        return CheckRequest(name, text, parameters, self.registers.dump())
+
+    async def _do_register_set(self, request: c.SetRegister, who: c.Principal) -> c.Reply:
+        if self._job:
+            return no("misplaced", "registers do not change during a run")
+        try:
+            at = stamp.iso(stamp.utc_now())
+            self.registers = self._register_file.set(request.name, request.value, request.by, at)
+        except (Problems, OSError) as error:
+            return no("register-refused", str(error))
+        return yes(f"{request.name} is set, signed by {request.by}")
+
+    async def _do_remote(self, request: c.Remote, who: c.Principal) -> c.Reply:
+        self.remote = request.enable
+        return yes("start, resume and reset are open to the remote door" if self.remote else "the tool is local")
+
+    # --- running ---------------------------------------------------------------------------------------------------
+
+    async def _do_start(self, request: c.Start, who: c.Principal) -> c.Reply:
+        text = self.recipes.get(request.name)
+        if text is None:
+            return no("no-such-recipe", f"no recipe '{request.name}' has been uploaded")
+        refusal = self._not_ready()
+        if refusal:
+            return refusal
+        self._busy = "checking a recipe"
+        try:
+            result = await self._check(self._check_request(request.name, text, request.parameters))
+            if result["problems"]:
+                return no("recipe-refused", "\n".join(result["problems"]), problems=result["problems"])
+            plan = PLAN.validate_python(result["plan"])
+            # the world may have moved while the check ran
+            refusal = self._not_ready(checking=True) or self._too_fine(plan)
+            return refusal or await self._begin(plan, text, who)
+        finally:
+            self._busy = ""
+
+    def _not_ready(self, checking: bool = False) -> c.Reply | None:
+        if self.state != "IDLE" or (self._busy and not checking):
+            return no("misplaced", f"'start' does not fit the state {self.state}{self._busy and ', ' + self._busy}")
+        if self.guard.latched:
+            return no("latched", f"reset first: {self.guard.why_latched}")
+        if self.tool.absent:
+            told = "; ".join(f"{a.device}: {a.why}" for a in self.tool.absent)
+            return no("device-absent", f"not every device is present: {told}")
+        if not self.guard.may_start:
+            return no("blocked", f"an interlock blocks the start: {self.guard.why_blocked}")
+        return None
+
+    def _too_fine(self, plan: Plan) -> c.Reply | None:
+        """Without real-time priority a short pulse would be a guess."""
+        if self.degraded and 0 < plan.shortest_dose_ns < PULSE_FLOOR_DEGRADED_S * 1e9:
+            shortest = f"{plan.shortest_dose_ns / 1e6:g} ms"
+            return no("degraded-timing", f"degraded timing: pulses under 200 ms are refused, and this has {shortest}")
+        return None
+
+    async def _begin(self, plan: Plan, text: str, who: c.Principal) -> c.Reply:
+        now_s = asyncio.get_running_loop().time()
+        header = header_for(
+            plan, self.tool.file, who=who.name, door=who.door, simulated=self._simulated,
+            degraded_timing=self.degraded, anchor=stamp.anchor(now_s, "virtual" if self._inline else None),
+        )  # fmt: skip
+        papers = Papers(plan, text, self.tool.file.text, self.registers.dump())
+        try:
+            journal = await RunJournal.create(self.runs_dir, header=header, papers=papers, inline=self._inline)
+        except (OSError, JournalError) as error:
+            return no("no-record", f"a run that cannot be recorded is not started: {error}")
+        self._idle = follow(self._idle, "start")
+        run = Run(journal.run, plan, self.tool, journal)
+        job = self._job = _Job(run, journal, None, now_s, who.door)
+        self.tool.on_reading = journal.reading
+        job.task = self._spawn(self._work(job), f"run {run.name}")
+        return yes(f"run {run.name} has begun", run=run.name, folder=str(journal.folder))
+
+    async def _work(self, job: _Job) -> None:
+        """The run's task; abort is its cancellation, and then `_abort` writes the end."""
+        try:
+            ending = await job.run.execute()
+        except JournalError as error:  # row K8: nothing more is loaded; the tool is brought to rest and purges
+            self.abort(f"the journal failed: {error}", "tripped")
+            return
+        await self._close(job, ending)
+
+    async def _close(self, job: _Job, ending: Ending) -> None:
+        self.tool.on_reading = None
+        summary = self._summary(job, ending)
+        try:
+            await job.journal.close(ending, summary)
+        except JournalError as error:
+            self.guard.note(f"the end of run {job.run.name} could not be written: {error}")
+        status = self.run_status()
+        self._idle = "IDLE" if job.run.state == "IDLE" else self._idle
+        self._job = None
+        if status is not None:
+            self.last = status.model_copy(update={"ending": ending})
+            report = await self._report(job.journal.folder)
+            self.last = self.last.model_copy(update={"report": str(report) if report else None})
+
+    def _summary(self, job: _Job, ending: Ending) -> dict[str, object]:
+        p = job.run.progress
+        trips = [a.row for a in self.guard.alarms() if a.latched and a.row != "K5"]
+        return {
+            "ending": ending, "cycles": p.cycles_done, "doses": p.confirmed, "doses_planned": p.planned,
+            "doses_missed": p.missed, "thickness_nm": job.run.plan.thickness_nm, "trips": trips,
+        }  # fmt: skip
+
+    async def _do_pause(self, request: c.Pause, who: c.Principal) -> c.Reply:
+        run = self._running("pause")
+        run.pause(now=request.now)
+        return yes("paused at once" if request.now else "pauses after this turn")
+
+    async def _do_resume(self, request: c.Resume, who: c.Principal) -> c.Reply:
+        run = self._running("resume")
+        if self.guard.latched:
+            return no("latched", f"reset first: {self.guard.why_latched}")
+        self.tool.valves.clear()
+        run.resume()
+        return yes("goes on")
+
+    async def _do_stop(self, request: c.Stop, who: c.Principal) -> c.Reply:
+        run = self._running("stop")
+        if run.state == "PAUSED":
+            if self.guard.latched:
+                return no("latched", f"reset first: {self.guard.why_latched}")
+            self.tool.valves.clear()
+        run.stop()
+        return yes("ends after this turn, then the recipe's finish")
+
+    def _running(self, verb: str) -> Run:
+        if self._job is None:
+            raise Misplaced(f"'{verb}' does not fit the state {self.state}: nothing is running")
+        return self._job.run
+
+    async def _do_reset(self, request: c.Reset, who: c.Principal) -> c.Reply:
+        if self.state == "ABORTING":
+            return no("misplaced", "the tool is being made safe; reset when that is done")
+        try:
+            self.guard.reset(who.role)
+        except ResetRefused as error:
+            return no("reset-refused", str(error))
+        if self._job is None:
+            self._idle = follow(self._idle, "reset")
+            self.tool.valves.clear()
+        return yes(f"the latch is cleared; the state is {self.state}")
+
+    async def interrupted(self) -> None:
+        """The daemon ends: a run in hand is closed as interrupted."""
+        job = self._job
+        if job is not None:
+            await _cancelled(job.task)
+            if self._job is job:
+                await self._close(job, "interrupted")
+
+    # --- abort -----------------------------------------------------------------------------------------------------
+
+    async def _do_abort(self, request: c.Abort, who: c.Principal) -> c.Reply:
+        self.abort(f"aborted by {who.name}{': ' + request.why if request.why else ''}", "aborted")
+        return yes("valves are shut; the tool goes to its safe state")
+
+    def abort(self, why: str, ending: Ending) -> None:
+        """Valves at once, the rest in a task of its own; a second abort while one is under way only shuts again."""
+        self.tool.valves.abort(why)
+        if self._aborting is None or self._aborting.done():
+            self._aborting = self._spawn(self._abort(why, ending), "abort")
+
+    def hold(self, why: str) -> None:
+        """Rest at once and wait for an operator; without a run there is nothing to hold but the engine."""
+        self.tool.valves.hold(why)
+        if self._job and self._job.run.state in ("SETTING_UP", "READY"):
+            self.abort(why, "tripped")
+        elif self._job:
+            self._job.run.hold(why)
+
+    async def _abort(self, why: str, ending: Ending) -> None:
+        job = self._job
+        if job is not None:
+            job.run.move("abort")
+            job.journal.event("abort", why=why)
+            await _cancelled(job.task)
+        else:
+            self._idle = follow(self._idle, "abort")
+        report = await self.tool.safe(why, purge=self.guard.purge_is_safe)
+        self.guard.keep_safe_report(report)
+        if job is not None:
+            for line in report:
+                job.journal.event("safe", what=line.what, ok=line.ok, after_s=line.after_s, detail=line.detail)
+            job.run.move("safe")
+            self._idle = "FAULT"
+            await self._close(job, ending)
+        self._idle = "FAULT"
+
+
+async def _cancelled(task: asyncio.Task[None] | None) -> None:
+    """Cancel and wait; a run's own error is reported by its task, not here."""
+    if task is not None and not task.done():
+        task.cancel()
+        await asyncio.wait({task})

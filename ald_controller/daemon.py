@@ -1,0 +1,130 @@
+"""The composition root: builds the tool, starts the tasks, and ends in the safe state whatever ends it.
+
+Essential tasks (polls, guard, valve events, the run) share one TaskGroup: an unexpected error in any of them makes the
+tool safe and ends the daemon. Service tasks (doors) are supervised: they fail, are restarted, and never end a run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ald_controller.aio import supervise, uncancellable
+from ald_controller.chemistry import load_chemistry
+from ald_controller.config import LineConfig
+from ald_controller.config import Tool as ToolFile
+from ald_controller.console import Checker, Console, Reporter
+from ald_controller.engineconfig import engine_config
+from ald_controller.guard import PERIOD_S, Guard
+from ald_controller.registers import RegisterFile
+from ald_controller.systemd import Notifier
+from ald_controller.tool import Tool, Valves
+from ald_controller.valves import wire
+
+CHEMISTRY = Path(__file__).parents[1] / "recipes" / "chemistry"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What differs between a tool, a test and a preview: where bytes go, and who does the heavy work."""
+
+    file: ToolFile
+    open_line: Callable[[LineConfig], Any]
+    valves: Valves
+    state_dir: Path
+    check: Checker
+    report: Reporter
+    inline: bool = False  # virtual time: no threads, no processes
+    simulated: bool | None = None
+    doors: tuple[tuple[str, Callable[[Console], Awaitable[None]]], ...] = ()
+    notifier: Notifier = field(default_factory=lambda: Notifier({}))
+
+
+class Daemon:
+    """One reactor under control, from start to the safe state."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.ready = asyncio.Event()
+        self.console: Console
+        self._group: asyncio.TaskGroup
+
+    async def run(self) -> None:
+        """Until cancelled; raises what ended an essential task, after the tool has been made safe."""
+        loop = asyncio.get_running_loop()
+        parts = self.parts
+        parts.state_dir.mkdir(parents=True, exist_ok=True)
+        chemistry = load_chemistry(CHEMISTRY)
+        registers = RegisterFile(parts.state_dir / "registers.yaml", chemistry)
+        tool = Tool(parts.file, parts.open_line, parts.valves)
+        guard = Guard(tool, loop.time())
+        self.console = Console(
+            tool, guard, registers, parts.state_dir, parts.check, parts.report, self._spawn,
+            inline=parts.inline, simulated=parts.simulated,
+        )  # fmt: skip
+        # outputs are verified safe before any other device is spoken to
+        status = await tool.valves.start(engine_config(parts.file, self.console.registers, chemistry))
+        self.console.degraded = status.degraded
+        tool.valves.state(tool.chamber.state)
+        log.info("valves are shut and the watchdog is armed", degraded_timing=status.degraded)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                self._start_tasks(group, tool, guard)
+        finally:
+            await uncancellable(self._end(tool, guard))
+
+    def _start_tasks(self, group: asyncio.TaskGroup, tool: Tool, guard: Guard) -> None:
+        group.create_task(tool.poll_forever(), name="polls")
+        group.create_task(self._valve_events(tool, guard), name="valve events")
+        group.create_task(guard.watch(self.console, self._after_scan), name="guard")
+        for name, door in self.parts.doors:
+            group.create_task(self._door(name, door), name=name)
+        for line in guard.rules.not_guarded:
+            log.warning("not guarded here", row=line)
+        self.parts.notifier.ready()
+        self.ready.set()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        return self._group.create_task(work, name=name)
+
+    async def _door(self, name: str, door: Callable[[Console], Awaitable[None]]) -> None:
+        def alarm(service: str, error: Exception) -> None:
+            self.console.guard.note(f"{service}: {error}")
+            log.warning("a service task failed and is started again", service=service, error=str(error))
+
+        await supervise(name, lambda: door(self.console), alarm)
+
+    async def _valve_events(self, tool: Tool, guard: Guard) -> None:
+        async for message in tool.valves.events():
+            guard.hear(message)
+            run = self.console.run
+            if run is not None:
+                run.hear(message)
+            if isinstance(message, wire.Held | wire.Fault):
+                log.info("valve engine", message=str(message))
+
+    def _after_scan(self, late_s: float) -> None:
+        """A scan is good when every rule was evaluated on time; only then the service manager hears of life."""
+        guard = self.console.guard
+        guard.process = self.console.state
+        guard.lithium = self.console.lithium
+        if late_s < PERIOD_S:
+            self.parts.notifier.watchdog()
+
+    async def _end(self, tool: Tool, guard: Guard) -> None:
+        self.parts.notifier.stopping()
+        report = await tool.safe("the daemon ends", purge=guard.purge_is_safe)
+        for line in report:
+            if not line.ok:
+                log.warning("did not confirm its safe state", what=line.what, detail=line.detail)
+        await self.console.interrupted()
+        await tool.close()
+        log.info("ended in the safe state")

@@ -1,0 +1,153 @@
+"""The guard: ten times a second it judges every interlock, beats the valves' lease, and says who must react.
+
+The lease is beaten only after a completed evaluation, whatever the samples' quality: a guard that hangs lets the lease
+run out, and the valves close without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from ald_controller import interlocks as il
+from ald_controller.aio import every
+from ald_controller.config import Role
+from ald_controller.interlock_rules import rules_for
+from ald_controller.states import Ending
+from ald_controller.tool import Confirmed, Tool
+from ald_controller.valves import wire
+
+PERIOD_S = 0.1
+
+
+class Reacts(Protocol):
+    """Who carries out what the guard decides: the console, which owns the run."""
+
+    def hold(self, why: str) -> None: ...
+    def abort(self, why: str, ending: Ending) -> None: ...
+
+
+class Guard:
+    """Holds the interlock state of one tool between scans."""
+
+    def __init__(self, tool: Tool, now_s: float) -> None:
+        self.tool = tool
+        self.rules = rules_for(tool.config)
+        self.state = il.boot(self.rules, now_s)
+        self.facts = il.Facts()
+        self.process = "IDLE"
+        self.lithium = True
+        self.notes: list[str] = []
+        self.safe_report: list[Confirmed] = []
+        self.scans = 0
+        self._lease_lost = self._faults = 0
+
+    # --- one scan --------------------------------------------------------------------------------------------------
+
+    def scan(self, reacts: Reacts, now_s: float) -> None:
+        """Judge everything once, react to what is new, and beat the lease."""
+        self.tool.follow_chamber(now_s)
+        self._hear_valves()
+        self.facts = il.Facts(self.process, self.tool.chamber.state, self.lithium, self.tool.gate_proven_shut)
+        before = self.state
+        self.state = il.step(before, self.tool.samples, self.facts, now_s)
+        self._keep_heaters()
+        self._react(il.news(before, self.state), reacts)
+        self.scans += 1
+        self.tool.valves.beat(self.tool.config.source_mask if self.may_open else 0)
+
+    async def watch(self, reacts: Reacts, after_scan: _AfterScan) -> None:
+        """Scan for ever; `after_scan` hears after each good scan how late it was, in seconds."""
+        loop = asyncio.get_running_loop()
+        async for tick in every(PERIOD_S):
+            self.scan(reacts, loop.time())
+            after_scan(tick.late_s)
+
+    def _react(self, news: tuple[il.Cause, ...], reacts: Reacts) -> None:
+        """HOLD and above act once, when they come up or grow more severe; the latch keeps the rest shut."""
+        if not news or news[0].reaction < il.Reaction.HOLD:
+            return
+        why = f"{news[0].row} {news[0].detail}"
+        if news[0].reaction is il.Reaction.HOLD:
+            reacts.hold(why)
+        else:
+            reacts.abort(why, "tripped")
+
+    def _keep_heaters(self) -> None:
+        """Zones that an interlock switched off stay off for as long as it stands, whatever was asked of them."""
+        self.tool.forbid_heat(il.heaters_off(self.state))
+
+    @property
+    def may_open(self) -> bool:
+        """Sources may be opened: no interlock says otherwise, and the chamber is under proven vacuum."""
+        return il.permit(self.state) and self.tool.chamber.state == "VACUUM"
+
+    # --- what the valve process says of itself -----------------------------------------------------------------------
+
+    def hear(self, message: wire.FromEngine) -> None:
+        """Take what concerns safety from a message of the valve engine."""
+        if isinstance(message, wire.Fault):
+            self._faults += 1
+            self.note(f"valve module: {message.what}")
+        elif isinstance(message, wire.Held) and message.why.startswith("lease"):
+            self._lease_lost += 1
+
+    def _hear_valves(self) -> None:
+        status = self.tool.valves.status
+        if status is None:
+            return
+        at_s = status.at_ns / 1e9
+        values = {
+            "sequence": status.sequence,
+            "word": status.word,
+            "connected": status.connected,
+            "armed": status.armed,
+            "trips": status.trips,
+            "faults": self._faults,
+            "lease_lost": self._lease_lost,
+        }
+        for name, value in values.items():
+            self.tool.samples[f"valves.{name}"] = il.Sample(float(value), at_s)
+
+    # --- what others ask -------------------------------------------------------------------------------------------
+
+    @property
+    def latched(self) -> bool:
+        return bool(self.state.latched)
+
+    @property
+    def may_start(self) -> bool:
+        return il.may_start(self.state)
+
+    @property
+    def why_latched(self) -> str:
+        first = self.state.first_out
+        return f"{first.cause.row} {first.cause.detail}" if first else "nothing is latched"
+
+    @property
+    def why_blocked(self) -> str:
+        return "; ".join(f"{c.row} {c.detail}" for c in self.state.active) or self.why_latched
+
+    @property
+    def purge_is_safe(self) -> bool:
+        """Whether an abort may keep pumping and purging, by what the chamber is open to."""
+        return il.abort_reaction(self.facts) is il.Reaction.ABORT_PURGE
+
+    def alarms(self) -> tuple[il.AlarmView, ...]:
+        return il.alarms(self.state)
+
+    def note(self, text: str) -> None:
+        """Something that a person should see and no rule covers."""
+        self.notes.append(text)
+
+    def keep_safe_report(self, report: list[Confirmed]) -> None:
+        self.safe_report = report
+
+    def reset(self, role: Role) -> None:
+        """Clear the latch; raises interlocks.ResetRefused and changes nothing while a cause lives."""
+        now_s = asyncio.get_running_loop().time()
+        self.state = il.reset(self.state, self.tool.samples, self.facts, now_s, role)
+
+
+class _AfterScan(Protocol):
+    def __call__(self, late_s: float) -> None: ...

@@ -1,0 +1,68 @@
+"""What a screen shows: the tool's state as one frozen Status, made from the live objects without touching them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ald_controller import commands as c
+from ald_controller import stamp
+from ald_controller.interlocks import Sample
+
+if TYPE_CHECKING:
+    from ald_controller.console import Console
+    from ald_controller.sequencer import Run
+
+_UNITS = {
+    "sccm": "sccm", "pa": "Pa", "torr": "Torr", "mbar": "mbar", "c": "°C", "ppm": "ppm", "percent": "%",
+}  # fmt: skip
+
+
+def unit_of(signal: str) -> str:
+    """The unit that a channel's name ends in; "" for contacts and counters."""
+    return _UNITS.get(signal.rpartition("_")[2], "")
+
+
+def value_of(signal: str, sample: Sample, now_s: float) -> c.Value:
+    """A sample with its unit, quality and age; what is not a number is None."""
+    number = sample.value if sample.value == sample.value else None  # NaN is not JSON
+    quality: Literal["good", "uncertain", "bad", "test"] = sample.quality.value
+    return c.Value(v=number, u=unit_of(signal), q=quality, age_s=round(max(0.0, now_s - sample.at_s), 3))
+
+
+def status_of(console: Console, sequence: int) -> c.Status:
+    """Everything now."""
+    tool, guard, now_s = console.tool, console.guard, asyncio.get_running_loop().time()
+    module = tool.valves.status
+    word = module.word if module else 0
+    values = {
+        s: value_of(s, sample, now_s) for s, sample in tool.samples.items() if not s.startswith("valves.")
+    }  # fmt: skip
+    zones = {
+        name: values[f"{zone.device}.temperature_c"]
+        for name, zone in tool.config.zones.items() if f"{zone.device}.temperature_c" in values
+    }  # fmt: skip
+    return c.Status(
+        tool=tool.config.tool, sequence=sequence, time=stamp.utc_now(), state=console.state,
+        latched=guard.latched, control="REMOTE" if console.remote else "LOCAL",
+        chamber=tool.chamber.state, degraded_timing=console.degraded,
+        valves={name: bool(word & o.mask) for name, o in tool.config.valves.outputs.items()},
+        values=values, zones=zones, run=console.run_status(), last_run=console.last,
+        alarms=[
+            c.Alarm(row=a.row, reaction=a.reaction.name, text=a.text, since_s=round(now_s - a.since_s, 1),
+                    latched=a.latched, first_out=a.first_out)
+            for a in guard.alarms()
+        ],
+        not_guarded=list(guard.rules.not_guarded),
+    )  # fmt: skip
+
+
+def run_status(run: Run, folder: Path, elapsed_s: float) -> c.RunStatus:
+    """Where the run in hand is."""
+    p = run.progress
+    return c.RunStatus(
+        run=run.name, recipe=run.plan.recipe, part=p.part, step=p.step, cycle=p.cycle, cycles=run.plan.cycles,
+        elapsed_s=round(elapsed_s, 2), duration_s=run.plan.duration_s, doses_confirmed=p.confirmed,
+        doses_planned=p.planned, doses_missed=p.missed, folder=str(folder),
+    )  # fmt: skip
