@@ -1,0 +1,78 @@
+"""The reference tool's interlocks with every input healthy: a test changes one thing and lets time pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ald_controller.config import Role, ToolConfig, load_tool
+from ald_controller.interlock_rules import rules_for
+from ald_controller.interlocks import Facts, Quality, Reaction, RuleSet, Sample, State, boot, reset, step
+
+CONFIG: ToolConfig = load_tool(Path(__file__).parents[1] / "deploy/tool.yaml").config
+RULES: RuleSet = rules_for(CONFIG)
+O2, H2O = "coupler-b.o2_ppm", "coupler-b.h2o_ppm"
+SUBSTRATE, SECOND, CHAMBER = "substrate.temperature_c", "coupler-b.substrate_2_c", "chamber.temperature_c"
+GATE = ("coupler-b.gate_shut", "coupler-b.gate_locked")
+HEALTHY: dict[str, float] = {
+    "valves.word": 0, "valves.connected": 1, "valves.armed": 1, "valves.trips": 7, "valves.faults": 0,
+    "valves.lease_lost": 0, SUBSTRATE: 149.0, SECOND: 148.0, CHAMBER: 147.0, O2: 0.3, H2O: 0.2,
+    GATE[0]: 1, GATE[1]: 1, "coupler-b.pressure_torr": 0.3, "coupler-b.box_pressure_mbar": 2.0,
+    "coupler-b.delta_p_mbar": 0.0, "coupler-b.pump_running": 1, "coupler-b.estop_ok": 1,
+    "coupler-b.stop_valve_open": 1,
+}  # fmt: skip
+RUNNING = Facts("EXECUTING", "VACUUM", lithium=True, gate_proven_shut=True)
+OPEN_GATE = Facts("IDLE", "AT_BOX", lithium=True, gate_proven_shut=False)
+
+
+class Bench:
+    """Values that are read again at every scan, unless they are frozen, dropped or given another quality."""
+
+    def __init__(self, rules: RuleSet = RULES, facts: Facts = RUNNING, *, released: bool = True) -> None:
+        self.now_s, self.facts, self.sequence = 1000.0, facts, 0
+        self.values: dict[str, float] = dict(HEALTHY)
+        self.quality: dict[str, Quality] = {}
+        self.stopped: set[str] = set()  # signals that are no longer read
+        self.samples: dict[str, Sample] = {}
+        self.state: State = boot(rules, self.now_s)
+        if released:
+            self.scan()
+            self.reset("operator")
+
+    def read(self) -> None:
+        self.sequence += 1
+        values = self.values | ({} if "valves.sequence" in self.values else {"valves.sequence": self.sequence})
+        for signal, value in values.items():
+            if signal not in self.stopped:
+                self.samples[signal] = Sample(value, self.now_s, self.quality.get(signal, Quality.GOOD))
+
+    def scan(self, after_s: float = 0.1) -> State:
+        self.now_s += after_s
+        self.read()
+        self.state = step(self.state, self.samples, self.facts, self.now_s)
+        return self.state
+
+    def run(self, seconds: float) -> State:
+        """Scan at 10 Hz."""
+        for _ in range(round(seconds * 10)):
+            self.scan()
+        return self.state
+
+    def reset(self, role: Role = "operator") -> State:
+        self.state = reset(self.state, self.samples, self.facts, self.now_s, role)
+        return self.state
+
+    def first_scan_at(self, least: Reaction, within_s: float) -> float | None:
+        """Seconds until the level is at least `least`, or None."""
+        began = self.now_s
+        for _ in range(round(within_s * 10)):
+            if self.scan().level >= least:
+                return round(self.now_s - began, 3)
+        return None
+
+    @property
+    def rows(self) -> set[str]:
+        return {c.row for c in self.state.active}
+
+    def cause(self, row: str) -> Any:
+        return next(c for c in self.state.active if c.row == row)

@@ -1,0 +1,134 @@
+"""The interlock table of the reference tool, typed a second time, and what a tool does not guard."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from ald_controller.config import Limits
+from ald_controller.interlock_rules import ROWS, always, gate_unproven, lithium, rules_for
+from ald_controller.interlocks import (
+    Blocks,
+    Reaction,
+    Reset,
+    alarms,
+    may_start,
+    permit,
+)
+from tests.interlock_bench import CHAMBER, CONFIG, H2O, O2, RULES, SECOND, SUBSTRATE, Bench
+
+WARN, BLOCK, HOLD, ABORT = Reaction.WARN, Reaction.BLOCK, Reaction.HOLD, Reaction.ABORT_PURGE
+AUTO, L1, L2 = Reset.AUTO, Reset.L1, Reset.L2
+
+# name, measure, row, reaction, limit, persistence s, clear, reset, when, max age s, BAD counts as
+_T1 = [
+    ("Value", "T1", WARN, 160, 2, 155, AUTO, lithium, 2, None),
+    ("Value", "T1", ABORT, 170, 0, 150, L2, lithium, 2, None),
+]
+_T7 = [
+    ("Lost", "T7", HOLD, 1, 0, 0, L1, lithium, 2, None),
+    ("Lost", "T7", ABORT, 1, 60, 0, L1, lithium, 2, None),
+    ("Lost", "T7", ABORT, 2, 0, 0, L1, lithium, 2, None),
+]
+_G = [
+    ("Value", "G1", WARN, 1, 30, 0.8, AUTO, always, 10, 10),
+    ("Value", "G1", BLOCK, 5, 10, 4, AUTO, always, 10, 10),
+    ("Value", "G2", HOLD, 10, 10, 5, L1, gate_unproven, 10, 10),
+    ("Value", "G2", ABORT, 50, 0, 5, L1, gate_unproven, 10, 10),
+    ("Rise", "G2", ABORT, 10, 0, 5, L1, gate_unproven, 10, None),
+]
+GOLDEN = [
+    ("valves.sequence", "Unchanged", "K2", ABORT, 0.6, 0, 0.3, L1, always, 0.6, math.inf),
+    ("valves.word", "SourcesOpen", "C1", ABORT, 2, 0, 1, L2, always, 1, 2),
+    ("valves.lease_lost", "Changed", "K1", ABORT, 1, 0, 0, L1, always, 1, 1),
+    ("valves.connected", "NotSet", "K3", ABORT, 1, 0, 0, L1, always, 1, 1),
+    ("valves.armed", "NotSet", "K3", ABORT, 1, 0, 0, L1, always, 1, 1),
+    ("valves.trips", "Changed", "K3", ABORT, 1, 0, 0, L1, always, 1, 1),
+    ("valves.faults", "Changed", "K3", ABORT, 1, 0, 0, L1, always, 1, 1),
+    ("coupler-b", "Silence", "K3", ABORT, 0.5, 0, 0.25, L1, always, 0.5, None),
+    *[(name, *line) for name in (SUBSTRATE, SECOND) for line in _T1],
+    *[("substrate", *line) for line in _T7],
+    *[(CHAMBER, *line) for line in _T1],
+    *[("chamber", *line) for line in _T7],
+    *[(name, *line) for name in (O2, H2O) for line in _G],
+]
+
+
+def test_the_table_of_the_reference_tool_is_the_one_typed_here_a_second_time() -> None:
+    table: list[tuple[Any, ...]] = [
+        (
+            check.name, type(check.measure).__name__, level.row, level.reaction, level.limit, level.persist_s,
+            pytest.approx(level.clear), level.reset, level.when, check.measure.inputs[0].max_age_s, check.bad_as,
+        )
+        for check in RULES.checks
+        for level in check.levels
+    ]  # fmt: skip
+    assert table == GOLDEN
+
+
+def test_believable_ranges_are_those_typed_here_a_second_time() -> None:
+    ranges = {i.signal: (i.low, i.high) for c in RULES.checks if c.name != "coupler-b" for i in c.measure.inputs}
+    assert ranges == {
+        "valves.sequence": (0, math.inf), "valves.word": (0, 2.0**53), "valves.lease_lost": (0, math.inf),
+        "valves.connected": (0, 1), "valves.armed": (0, 1), "valves.trips": (0, math.inf),
+        "valves.faults": (0, math.inf), SUBSTRATE: (-20, 400), SECOND: (-20, 400), CHAMBER: (-20, 400),
+        O2: (-20, 1100), H2O: (-20, 1100),
+    }  # fmt: skip
+
+
+def test_only_g1_narrows_what_it_blocks() -> None:
+    narrowed = {(lv.row, lv.blocks) for c in RULES.checks for lv in c.levels if lv.blocks is not Blocks.ALL}
+    assert narrowed == {("G1", Blocks.START | Blocks.GATE)}
+
+
+def test_every_row_has_words_and_only_g1_and_g7_may_be_overridden() -> None:
+    named = {lv.row for c in RULES.checks for lv in c.levels}
+    assert named | {"K14", "K5"} | {c.bad_row for c in RULES.checks} == set(ROWS)
+    assert all(r.cause and r.consequence and r.action for r in ROWS.values())
+    assert {r.id for r in ROWS.values() if r.override} == {"G1", "G7"}
+
+
+def test_a_healthy_tool_has_no_level_and_may_open_and_start() -> None:
+    bench = Bench()
+    assert bench.run(60).level is Reaction.NONE
+    assert permit(bench.state)
+    assert may_start(bench.state)
+    assert alarms(bench.state) == ()
+
+
+@pytest.mark.parametrize("values", [
+    {"lithium_trip": 170.1}, {"lithium_warn": 170.0}, {"lithium_clear": 160.0}, {"lithium_trip": math.nan},
+    {"glovebox_warn": 5.0}, {"glovebox_block": 10.0}, {"glovebox_trip": 50.1}, {"glovebox_warn": 0.0},
+])  # fmt: skip
+def test_limits_outside_their_bounds_or_out_of_order_are_refused_even_past_the_loader(values: dict[str, float]) -> None:
+    limits = Limits().model_copy(update=values)
+    with pytest.raises(ValueError, match=r"limits|lithium_trip"):
+        rules_for(CONFIG.model_copy(update={"limits": limits}))
+
+
+def test_the_owners_stricter_limits_are_the_ones_that_bind() -> None:
+    limits = Limits().model_copy(update={"lithium_warn": 140.0, "lithium_trip": 145.0, "lithium_clear": 130.0})
+    bench = Bench(rules_for(CONFIG.model_copy(update={"limits": limits})), released=False)
+    bench.values |= {SUBSTRATE: 145.0, SECOND: 139.0, CHAMBER: 139.0}
+    bench.scan()
+    assert "T1" in bench.rows
+
+
+def test_a_row_without_its_input_is_listed_as_not_guarded_with_a_sentence() -> None:
+    nothing = {name: None for name in type(CONFIG.signals).model_fields if name != "pressure"}
+    bare = CONFIG.model_copy(update={"signals": CONFIG.signals.model_copy(update=nothing), "zones": {}})
+    rules = rules_for(bare)
+    told = " ".join(rules.not_guarded)
+    for row in ("T1:", "O2 analyser", "H2O analyser", "G2:", "K3:"):
+        assert row in told
+    assert all(s.endswith(".") for s in rules.not_guarded)
+    assert rules.gate == ()
+    assert len(rules.checks) == 7
+
+
+def test_the_reference_tool_lists_its_zone_without_a_second_sensor_and_the_rows_nobody_evaluates() -> None:
+    assert RULES.not_guarded[0].startswith("T1: zone chamber has no independent second sensor")
+    told = " ".join(RULES.not_guarded)
+    assert all(row in told for row in ("T2-T6", "T8", "C7-C11", "K18", "G8"))
