@@ -107,6 +107,7 @@ class Line:
         self._quiet_s = ask.quiet_s
         self._buffer, self._asking, self._dirty = b"", ask, True
         length: int | None = None
+        due_s = asyncio.get_running_loop().time() + ask.timeout_s
         try:
             self._send(ask)
             length = await (self._whole(ask) if ask.framer else self._until_quiet(ask))
@@ -125,7 +126,7 @@ class Line:
         finally:
             self._asking = None
             if self._dirty:
-                self._after_failure(ask, owed=length is None)
+                self._after_failure(ask, due_s, owed=length is None)
 
     async def _whole(self, ask: _Ask) -> int:
         until_s = asyncio.get_running_loop().time() + ask.timeout_s
@@ -187,7 +188,8 @@ class Line:
             raise NoReply(ask.device, f"line {self.name} was lost: {self._why}", ask.request) from error
 
     def _heard(self, data: bytes) -> None:
-        now_s = self._quiet_from_s = asyncio.get_running_loop().time()
+        now_s = asyncio.get_running_loop().time()
+        self._quiet_from_s = max(now_s, self._quiet_from_s)
         if self.tap:
             self.tap(now_s, self._asking.device if self._asking else "", "heard", data)
         if self._asking is not None:
@@ -212,8 +214,9 @@ class Line:
         self._retry_s = asyncio.get_running_loop().time() + self._back_off_s
         self._back_off_s = min(2 * self._back_off_s, BACK_OFF_S[1])
 
-    def _after_failure(self, ask: _Ask, owed: bool) -> None:
-        now_s = self._quiet_from_s = asyncio.get_running_loop().time()
+    def _after_failure(self, ask: _Ask, due_s: float, owed: bool) -> None:
+        now_s = asyncio.get_running_loop().time()
+        self._quiet_from_s = max(now_s, due_s - ask.quiet_s)  # cancelled early, the reply may still come in time
         if ask.tagged:
             self._drop("it was ended after a failed request")
             self._dirty = False

@@ -1,0 +1,492 @@
+"""The line: whatever arrives too late, twice or unasked, no request gets an answer that is not its own."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import tty
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from drivers.base import BadReply, DriverError, NoReply
+from drivers.line import Framer, Line, open_line
+from drivers.transport import Heard, Lost, Transport
+from simulators.virtualtime import run_virtual
+from tests.contract.scripted import Peer, Say, now_s, to
+
+
+def to_semicolon(buffer: bytes) -> int | None:
+    if buffer[:1] == b"!":
+        raise BadReply("test", "nonsense", reply=buffer)
+    return buffer.find(b";") + 1 or None
+
+
+async def ask(
+    line: Line,
+    request: bytes,
+    device: str = "a",
+    *,
+    framer: Framer | None = to_semicolon,
+    tagged: bool = False,
+    timeout_s: float = 0.2,
+) -> bytes:
+    return await line.ask(request, framer, timeout_s=timeout_s, device=device, quiet_s=0.1, tagged=tagged)
+
+
+def test_a_reply_in_pieces_is_one_reply() -> None:
+    async def main() -> None:
+        line = to(Peer((b"1", (Say(0.01, b"on"), Say(0.05, b"e"), Say(0.19, b";")))))
+        assert await ask(line, b"1") == b"one;"
+
+    run_virtual(main())
+
+
+def test_a_reply_that_is_there_at_once_costs_no_time() -> None:
+    async def main() -> None:
+        line = to(Peer((b"1", b"one;"), (b"2", b"two;")))
+        assert (
+            await ask(line, b"1") == b"one;"
+        )  # the first request waits for a quiet line: somebody may have asked before
+        start_s = now_s()
+        assert await ask(line, b"2") == b"two;"
+        assert now_s() == start_s
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("late", [1.01, 1.2, 1.4])
+def test_a_late_reply_never_becomes_the_next_answer(late: float) -> None:
+    async def main() -> None:
+        line = to(Peer((b"1", Say(0.2 * late, b"one;")), (b"2", b"two;"), (b"3", b"three;")))
+        with pytest.raises(NoReply, match=r"no whole reply within 0\.2 s"):
+            await ask(line, b"1")
+        assert await ask(line, b"2") == b"two;"
+        start_s = now_s()
+        assert await ask(line, b"3") == b"three;"
+        assert now_s() == start_s, "the missing reply was seen while draining: nothing is owed any more"
+        assert line.counts.unasked_bytes == 4
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("late_s", [0.31, 0.5, 1.0, 1.99])
+def test_a_reply_ten_time_outs_late_is_not_taken_for_the_answer_to_the_same_question(late_s: float) -> None:
+    async def main() -> None:
+        normal_s = 0.03
+        peer = Peer((b"p", Say(late_s, b"old;")), always={b"p": Say(normal_s, b"new;")})
+        line = to(peer)
+        with pytest.raises(NoReply):
+            await ask(line, b"p")
+        end_s = now_s() + 3
+        got = []
+        while now_s() < end_s:
+            try:
+                got.append(await ask(line, b"p"))
+            except BadReply as error:
+                got.append(b"refused")
+                assert "which is" in str(error)
+            await asyncio.sleep(0.01)
+        assert b"old;" not in got
+        assert got.count(b"refused") <= 1
+        assert got[-1] == b"new;"
+
+    run_virtual(main())
+
+
+def test_after_a_missing_reply_another_device_of_the_line_is_not_slowed_down() -> None:
+    async def main() -> None:
+        line = to(Peer(always={b"a": (), b"b": b"b;"}))
+        with pytest.raises(NoReply):
+            await ask(line, b"a")
+        await ask(line, b"b", "b")
+        start_s = now_s()
+        assert await ask(line, b"b", "b") == b"b;"
+        assert now_s() == start_s
+
+    run_virtual(main())
+
+
+def test_a_dead_device_costs_its_line_one_time_out_and_one_quiet_time() -> None:
+    async def main() -> None:
+        line = to(Peer(always={b"a": (), b"b": b"b;"}))
+        await ask(line, b"b", "b")
+        start_s = now_s()
+        dead = asyncio.create_task(ask(line, b"a"))
+        await asyncio.sleep(0)
+        assert await ask(line, b"b", "b") == b"b;"
+        assert now_s() - start_s == pytest.approx(0.2 + 0.1)
+        with pytest.raises(NoReply):
+            await dead
+
+    run_virtual(main())
+
+
+def test_a_reply_that_comes_twice_is_no_data_and_the_next_one_is_right() -> None:
+    async def main() -> None:
+        line = to(Peer((b"1", b"one;one;"), (b"2", b"two;")))
+        with pytest.raises(BadReply, match="more than one reply"):
+            await ask(line, b"1")
+        assert await ask(line, b"2") == b"two;"
+
+    run_virtual(main())
+
+
+def test_a_second_copy_that_comes_while_nobody_asks_is_discarded_and_counted() -> None:
+    async def main() -> None:
+        line = to(Peer((b"1", (Say(0.01, b"one;"), Say(0.05, b"one;"))), (b"2", Say(0.01, b"two;"))))
+        assert await ask(line, b"1") == b"one;"
+        await asyncio.sleep(0.06)
+        assert await ask(line, b"2") == b"two;"
+        assert line.counts.unasked_bytes == 4
+
+    run_virtual(main())
+
+
+def test_bytes_that_nobody_asked_for_make_the_next_request_wait_for_silence() -> None:
+    async def main() -> None:
+        peer = Peer((b"1", (Say(0.01, b"one;"), Say(0.02, b"x"), Say(0.08, b"y;"))), (b"2", Say(0.01, b"two;")))
+        line = to(peer)
+        await ask(line, b"1")
+        await asyncio.sleep(0.02)
+        assert await ask(line, b"2") == b"two;"
+        assert peer.heard[1][0] - peer.heard[0][0] == pytest.approx(0.08 + 0.1)
+
+    run_virtual(main())
+
+
+def test_a_cancelled_request_leaves_no_reply_behind() -> None:
+    async def main() -> None:
+        peer = Peer((b"0", b";"), (b"1", Say(0.15, b"one;")), (b"2", Say(0.01, b"two;")), (b"3", b"three;"))
+        line = to(peer)
+        await ask(line, b"0")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await ask(line, b"1")
+        assert await ask(line, b"2") == b"two;"
+        start_s = now_s()
+        assert await ask(line, b"3") == b"three;"
+        assert now_s() == start_s, "the reply to the cancelled request was seen: nothing is owed"
+
+    run_virtual(main())
+
+
+def test_nonsense_drains_the_line_before_the_next_request() -> None:
+    async def main() -> None:
+        peer = Peer((b"1", (Say(0.01, b"!"), Say(0.05, b"one;"))), (b"2", Say(0.01, b"two;")))
+        line = to(peer)
+        with pytest.raises(BadReply, match="nonsense"):
+            await ask(line, b"1")
+        assert await ask(line, b"2") == b"two;"
+
+    run_virtual(main())
+
+
+def test_a_line_that_never_falls_quiet_is_an_error_and_not_a_hang() -> None:
+    async def main() -> None:
+        peer = Peer((b"1", tuple(Say(0.05 * n, b"x") for n in range(100))))
+        line = to(peer)
+        with pytest.raises(NoReply):
+            await ask(line, b"1")
+        with pytest.raises(NoReply, match="never falls quiet"):
+            await ask(line, b"2")
+        await asyncio.sleep(5)
+
+    run_virtual(main())
+
+
+def test_a_device_that_babbles_without_end_is_a_bad_reply() -> None:
+    async def main() -> None:
+        line = to(Peer((b"1", b"x" * 5000)))
+        with pytest.raises(BadReply, match="more than 4096 bytes"):
+            await ask(line, b"1")
+
+    run_virtual(main())
+
+
+def test_requests_are_served_in_the_order_in_which_they_were_made() -> None:
+    async def main() -> None:
+        peer = Peer(always={bytes([n]): Say(0.01, b";") for n in range(20)})
+        line = to(peer)
+        await asyncio.gather(*(ask(line, bytes([n]), f"device {n}") for n in range(20)))
+        assert peer.requests == [bytes([n]) for n in range(20)]
+
+    run_virtual(main())
+
+
+def test_nothing_is_ever_sent_twice() -> None:
+    async def main() -> None:
+        peer = Peer(always={b"open": ()})
+        line = to(peer)
+        with pytest.raises(NoReply):
+            await ask(line, b"open")
+        await asyncio.sleep(10)
+        assert peer.requests == [b"open"]
+
+    run_virtual(main())
+
+
+def test_text_of_unknown_length_ends_when_the_line_falls_quiet() -> None:
+    async def main() -> None:
+        line = to(Peer((b"table", (Say(0.1, b"row 1\r"), Say(0.19, b"row 2\r"), Say(0.25, b"row 3\r"))), (b"x", ())))
+        assert await ask(line, b"table", framer=None) == b"row 1\rrow 2\rrow 3\r"
+        with pytest.raises(NoReply):
+            await ask(line, b"x", framer=None)
+
+    run_virtual(main())
+
+
+def test_a_device_that_doubts_its_reply_makes_the_line_drain() -> None:
+    async def main() -> None:
+        peer = Peer(always={b"1": b"one;"})
+        line = to(peer)
+        await ask(line, b"1")
+        line.distrust()
+        start_s = now_s()
+        await ask(line, b"1")
+        assert now_s() - start_s == pytest.approx(0.1)
+
+    run_virtual(main())
+
+
+def test_replies_that_carry_a_number_need_no_silence_but_a_new_connection() -> None:
+    async def main() -> None:
+        line = to(Peer((b"1", ()), (b"2", b"two;")))
+        with pytest.raises(NoReply):
+            await ask(line, b"1", tagged=True)
+        start_s = now_s()
+        assert await ask(line, b"2", tagged=True) == b"two;"
+        assert now_s() == start_s
+        assert line.counts.opened == 2
+
+    run_virtual(main())
+
+
+def test_a_tap_sees_all_traffic_with_time_and_device() -> None:
+    async def main() -> None:
+        seen: list[tuple[str, str, bytes]] = []
+        line = to(Peer((b"1", (Say(0.01, b"one;"), Say(0.3, b"?")))))
+        line.tap = lambda at_s, device, way, data: seen.append((device, way, data))
+        await ask(line, b"1", "gauge")
+        await asyncio.sleep(1)
+        assert seen == [("gauge", "sent", b"1"), ("gauge", "heard", b"one;"), ("", "heard", b"?")]
+
+    run_virtual(main())
+
+
+class Flaky:
+    """Opens as often as it is told and can lose what it opened."""
+
+    def __init__(self, fails: int) -> None:
+        self.fails, self.tries = fails, 0
+        self.lost: Lost | None = None
+        self.heard: Heard | None = None
+
+    async def __call__(self, heard: Heard, lost: Lost) -> Transport:
+        self.tries += 1
+        if self.tries <= self.fails:
+            raise OSError("no such port")
+        self.heard, self.lost = heard, lost
+        return self
+
+    def send(self, data: bytes) -> None:
+        assert self.heard
+        if data != b"silence":
+            self.heard(b"yes;")
+
+    def close(self) -> None:
+        self.heard = None
+
+
+def test_a_line_that_cannot_be_opened_is_tried_again_ever_more_rarely_and_delays_nobody() -> None:
+    async def main() -> None:
+        flaky = Flaky(fails=7)
+        line = Line("flows", flaky)
+        opened_s: list[float] = []
+        while True:
+            before_s, tries = now_s(), flaky.tries
+            try:
+                await ask(line, b"1")
+                break
+            except NoReply as error:
+                assert "no such port" in str(error)
+                assert now_s() == before_s
+            if flaky.tries > tries:
+                opened_s.append(now_s())
+            await asyncio.sleep(0.01)
+        waits = [after - before for before, after in itertools.pairwise(opened_s)]
+        assert waits == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 5.0], abs=0.03)
+
+    run_virtual(main())
+
+
+def test_a_line_lost_in_the_middle_of_a_request_says_so_at_once_and_comes_back() -> None:
+    async def main() -> None:
+        flaky = Flaky(fails=0)
+        line = Line("flows", flaky)
+        asyncio.get_running_loop().call_later(0.15, lambda: flaky.lost and flaky.lost("unplugged"))
+        with pytest.raises(NoReply, match="flows was lost: unplugged"):
+            await ask(line, b"silence", timeout_s=10)
+        with pytest.raises(NoReply, match="is down: unplugged; next attempt"):
+            await ask(line, b"1")
+        await asyncio.sleep(0.3)
+        assert await ask(line, b"1") == b"yes;"
+
+    run_virtual(main())
+
+
+def test_closing_a_line_frees_whoever_waits_for_it_and_keeps_it_closed() -> None:
+    async def main() -> None:
+        line = Line("flows", Flaky(fails=0))
+        waiting = asyncio.create_task(ask(line, b"silence"))
+        await asyncio.sleep(0.15)
+        await line.close()
+        with pytest.raises(NoReply, match="closed"):
+            await waiting
+        with pytest.raises(NoReply, match="is down: the line was closed"):
+            await ask(line, b"1")
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("address", ["tcp://host", "udp://host:1", "serial:tty", "/dev/ttyS0", "tcp://h:1/x", ""])
+def test_an_address_of_another_form_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match="must be serial:/dev/… or tcp://host:port"):
+        open_line("flows", address)
+
+
+# --- on the wall clock: TCP and pseudo-terminals ---
+
+Serve = Callable[[bytes], bytes]
+
+
+@asynccontextmanager
+async def tcp_server(*answers: Serve) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """One connection after the other is served by the next of `answers`; ends a connection on an empty reply."""
+    heard: list[bytes] = []
+    turns = iter(answers)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answer = next(turns)
+        try:
+            while data := await reader.read(100):
+                heard.append(data)
+                if not (reply := answer(data)):
+                    break
+                writer.write(reply)
+        except ConnectionError:
+            heard.append(b"(reset)")
+        finally:
+            writer.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        yield f"tcp://127.0.0.1:{port}", heard
+        await asyncio.sleep(0.02)
+
+
+async def test_tcp_comes_back_after_the_other_side_closed() -> None:
+    async with tcp_server(lambda _: b"", lambda _: b"two;") as (address, _):
+        line = open_line("coupler", address)
+        with pytest.raises(NoReply, match="closed the connection"):
+            await ask(line, b"1", tagged=True, timeout_s=5)
+        await asyncio.sleep(0.25)
+        assert await ask(line, b"2", tagged=True, timeout_s=5) == b"two;"
+        await line.close()
+
+
+async def test_tcp_that_accepts_and_stays_silent_gets_a_new_connection_by_reset() -> None:
+    async with tcp_server(lambda _: b"part of it", lambda _: b"two;") as (address, heard):
+        line = open_line("coupler", address)
+        with pytest.raises(NoReply, match="no whole reply"):
+            await ask(line, b"1", tagged=True)
+        assert await ask(line, b"2", tagged=True, timeout_s=5) == b"two;"
+        await line.close()
+    assert b"(reset)" in heard, "an orderly end would still deliver what waits unsent"
+
+
+async def test_tcp_to_nobody_is_no_reply() -> None:
+    line = open_line("coupler", "tcp://127.0.0.1:9")
+    with pytest.raises(NoReply, match="coupler cannot be opened"):
+        await ask(line, b"1")
+
+
+class Pty:
+    """A pseudo-terminal whose far end answers every request with `;` appended."""
+
+    def __init__(self) -> None:
+        self.master, self.slave = os.openpty()
+        tty.setraw(self.slave)
+        self.path = os.ttyname(self.slave)
+        asyncio.get_running_loop().add_reader(self.master, self._answer)
+
+    def _answer(self) -> None:
+        os.write(self.master, os.read(self.master, 100) + b";")
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.master)
+        os.close(self.master)
+        os.close(self.slave)
+
+
+@pytest.mark.parametrize("parity", ["none", "even", "odd"])
+async def test_a_pseudo_terminal_opens_again_and_again_with_any_parity(parity: str) -> None:
+    pty = Pty()
+    for _ in range(3):
+        line = open_line("flows", f"serial:{pty.path}", 9600, parity)  # type: ignore[arg-type]
+        assert await ask(line, bytes([1, 0xFF, 0, 13, 10]), timeout_s=5) == bytes([1, 0xFF, 0, 13, 10]) + b";"
+        await line.close()
+    pty.close()
+
+
+async def test_a_port_belongs_to_one_line_only() -> None:
+    pty = Pty()
+    first, second = (open_line(name, f"serial:{pty.path}") for name in ("first", "second"))
+    await ask(first, b"1", timeout_s=5)
+    with pytest.raises(NoReply, match="second cannot be opened"):
+        await ask(second, b"1")
+    await first.close()
+    pty.close()
+
+
+async def test_a_port_that_vanishes_and_returns_elsewhere_behind_the_same_name_is_found_again(tmp_path: Path) -> None:
+    by_id = tmp_path / "usb-flows"
+    pty = Pty()
+    by_id.symlink_to(pty.path)
+    line = open_line("flows", f"serial:{by_id}")
+    assert await ask(line, b"1", timeout_s=5) == b"1;"
+    pty.close()
+    with pytest.raises(NoReply):
+        await ask(line, b"2")
+    by_id.unlink()
+    with pytest.raises(NoReply):
+        await ask(line, b"3")
+    pty = Pty()
+    by_id.symlink_to(pty.path)
+    for _ in range(50):
+        try:
+            reply = await ask(line, b"4", timeout_s=5)
+            break
+        except DriverError:
+            await asyncio.sleep(0.1)
+    assert reply == b"4;"
+    await line.close()
+    pty.close()
+
+
+async def test_requests_keep_the_silence_that_ends_a_frame() -> None:
+    pty = Pty()
+    line = open_line("heaters", f"serial:{pty.path}", 1200)
+    at: list[tuple[str, float]] = []
+    line.tap = lambda at_s, device, way, data: at.append((way, at_s))
+    for _ in range(3):
+        await ask(line, b"1", timeout_s=5)
+    heard_s = [at_s for way, at_s in at if way == "heard"]
+    sent_s = [at_s for way, at_s in at if way == "sent"]
+    assert all(sent - heard >= 3.5 * 10 / 1200 - 1e-3 for heard, sent in zip(heard_s, sent_s[1:], strict=False))
+    await line.close()
+    pty.close()
