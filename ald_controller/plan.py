@@ -109,6 +109,26 @@ Step = Annotated[SegmentStep | FlowStep | HeatStep | PumpStep | WaitStep | Repea
 
 
 @dataclass(frozen=True)
+class LayerReading:
+    """What one reading of the literature expects of a layer; `extrapolated` beyond its temperatures."""
+
+    nm: float
+    source: str
+    confidence: str
+    extrapolated: bool
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One film that the steps deposit, from the substrate upwards; without readings it is not known."""
+
+    film: str
+    cycles: int
+    at_c: float | None
+    readings: tuple[LayerReading, ...]
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that a run needs, and what pre-flight promises of it."""
 
@@ -132,6 +152,8 @@ class Plan:
     warnings: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     parameters: dict[str, str] = dataclasses.field(default_factory=dict)
+    layers: tuple[Layer, ...] = ()
+    provenance: str = ""
 
 
 @dataclass(frozen=True)

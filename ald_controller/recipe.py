@@ -9,13 +9,24 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 
 from ald_controller import units
 from ald_controller.recipe_steps import STEP, Temperature, Verb, Word, verb_of
-from ald_controller.yamlfile import Document, Location, Mark, Problem, Problems, Strict, validate_part
+from ald_controller.yamlfile import (
+    Document,
+    Location,
+    Mark,
+    Problem,
+    Problems,
+    Strict,
+    read,
+    validate,
+    validate_part,
+)
 
 PARTS = ("prepare", "deposit", "finish")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
@@ -333,3 +344,52 @@ class _Substitute:
             message = f"there is no parameter '{name[:40]}'; this recipe has: {known}"
             self.problems.append(Problem(mark, message))
         return text
+
+
+class Block(Strict):
+    """Steps that the tool owns; recipes `use` them."""
+
+    block: Word
+    steps: list[Any] = Field(min_length=1)
+
+
+def load_blocks(folder: Path) -> dict[str, Document]:
+    """The blocks of `recipes/blocks/` by name; raises Problems, of all files at once."""
+    out: dict[str, Document] = {}
+    problems: list[Problem] = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            document = read(path)
+            name = validate(document, Block).block
+        except Problems as error:
+            problems += error.problems
+            continue
+        if name in out:
+            message = f"there are two blocks '{name}': the other is {out[name].name}"
+            problems.append(Problem(document.mark(("block",)), message))
+        out[name] = document
+    if problems:
+        raise Problems(problems)
+    return out
+
+
+def block_at(block: Document, recipe: Document, at: Location, targets: Any) -> Document:
+    """A block as if it stood at `at` (a `use`) in a recipe: `heat: $with` is the use's own mapping, marks included."""
+    here = recipe.mark(at)
+    marks: dict[Location, Mark] = dict.fromkeys(block.marks, here)
+    keys: dict[Location, Mark] = dict.fromkeys(block.keys, here)
+    source = (*at, "use", "with")
+
+    def splice(value: Any, loc: Location) -> Any:
+        if value == "$with":
+            for table, out in ((recipe.marks, marks), (recipe.keys, keys)):
+                out.update({(*loc, k): table[(*source, k)] for k in targets if (*source, k) in table})
+            return targets
+        if isinstance(value, dict):
+            return {k: splice(v, (*loc, k)) for k, v in value.items()}
+        if isinstance(value, list):
+            return [splice(v, (*loc, i)) for i, v in enumerate(value)]
+        return value
+
+    data = splice(block.data, ())
+    return Document(recipe.name, data, marks, keys, block.sha256)

@@ -1,0 +1,262 @@
+"""Steps as written to steps of the plan: names resolved, blocks and defines unfolded, doses turned into segments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ald_controller.dosing import Source, expose, pulse, rest
+from ald_controller.gaps import Span, closed, dose, join
+from ald_controller.plan import FlowStep, PumpStep, RepeatStep, SegmentStep, Step
+from ald_controller.recipe import Written, block_at, read_step
+from ald_controller.recipe_steps import Expose, Heat, Pulse, Pump, Purge, Repeat, SetFlow, Use, Wait
+from ald_controller.scene import Scene
+from ald_controller.thermal import Zones, heat, wait
+from ald_controller.units import TORR_PA
+from ald_controller.yamlfile import Document, Location, Mark, Problems
+
+MOST_STEPS = 50_000  # as written, blocks and defines unfolded
+DEEPEST = 12
+PUMPING_S = 30.0  # for estimates
+RISE_TORR_PER_SCCM_S = 0.0395  # into a shut chamber of 0.5 L at 150 °C
+
+
+class TooLong(Exception):
+    """The recipe unfolds into more than can be checked; the problem is already noted."""
+
+
+Inner = tuple[Document, Location, list[Any], str]  # where steps stand, and the name of their define or block
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of the plan: its steps, how long it takes, and its doses as a neighbour sees them."""
+
+    steps: tuple[Step, ...] = ()
+    seconds: float = 0.0
+    span: Span = field(default_factory=Span)
+
+
+class Unfold:
+    """Unfolds one recipe in order; what is set on the way (carrier, targets) is known to the steps that follow."""
+
+    def __init__(self, scene: Scene, zones: Zones) -> None:
+        self.scene, self.zones = scene, zones
+        self.carrier_sccm: float | None = None
+        self._count = 0
+        self._inside: list[str] = []  # the names of the defines and blocks that are being unfolded
+        self._depth = 0
+        self._may_dose = True
+
+    def part(self, part: str) -> Stretch:
+        """One of prepare, deposit and finish."""
+        self._may_dose = part != "finish"
+        return self._steps(self.scene.recipe.document, (part,), self.scene.recipe.section(part))
+
+    def _steps(self, document: Document, at: Location, raw: Sequence[Any]) -> Stretch:
+        written = [self._read(document, (*at, i), step) for i, step in enumerate(raw)]
+        out: list[Step] = []
+        seconds, span, i = 0.0, Span(), 0
+        floor_s = self.scene.config.valves.min_closed
+        while i < len(written):
+            purge = self._purge_after(document, written, i)
+            stretch = self._one(document, written[i], purge)
+            out += stretch.steps
+            seconds += stretch.seconds
+            span = join(self.scene, span, stretch.span, floor_s)
+            i += 2 if purge else 1
+        return Stretch(tuple(out), seconds, span)
+
+    def _read(self, document: Document, at: Location, raw: object) -> Written | None:
+        self._count += 1
+        if self._count > MOST_STEPS:
+            self.scene.wrong(document, at, f"the recipe unfolds into more than {MOST_STEPS} steps: use repeat")
+            raise TooLong
+        try:
+            return read_step(document, at, raw)
+        except Problems as error:
+            for problem in error.problems:
+                if problem.mark not in self.scene.recipe.blind:
+                    self.scene.problems.append(replace(problem, message=self.scene.prefix + problem.message))
+            return None
+
+    @staticmethod
+    def _purge_after(document: Document, written: list[Written | None], i: int) -> tuple[float, Mark] | None:
+        """The purge that follows a pulse belongs to its segment, so that nothing comes between."""
+        step, after = written[i], written[i + 1] if i + 1 < len(written) else None
+        if step and after and step.verb == "pulse" and isinstance(after.body, Purge):
+            return after.body.time, document.mark((*after.at, "purge"))
+        return None
+
+    def _one(self, document: Document, step: Written | None, purge: tuple[float, Mark] | None) -> Stretch:
+        if step is None:
+            return Stretch(span=closed(float("inf"), None))  # unreadable: no claim about what stands beside it
+        body = step.body
+        if isinstance(body, Pulse):
+            return self._pulse(document, step, body, purge)
+        if isinstance(body, Expose):
+            return self._expose(document, step, body)
+        if isinstance(body, Purge):
+            segment = rest(self.scene.where(document, step.at), body.time)
+            return Stretch((segment,), body.time, closed(body.time, document.mark((*step.at, "purge"))))
+        if isinstance(body, Repeat):
+            return self._repeat(document, step, body)
+        if isinstance(body, Use):
+            return self._use(document, step, body)
+        return self._act(document, step, body)
+
+    def _act(self, document: Document, step: Written, body: Pump | SetFlow | Heat | Wait) -> Stretch:
+        where = self.scene.where(document, step.at)
+        if isinstance(body, Pump):
+            pump = PumpStep("pump", where, body.to, body.no_faster_than, body.timeout, body.otherwise)
+            return Stretch((pump,), PUMPING_S)
+        if isinstance(body, SetFlow):
+            self._check_flow(document, (*step.at, "flow", "carrier"), body.carrier)
+            self.carrier_sccm = body.carrier
+            return Stretch((FlowStep("flow", where, {self.scene.config.carrier: body.carrier}),))
+        if isinstance(body, Heat):
+            heating = heat(self.scene, document, step, body, self.zones)
+            return Stretch((heating,) if heating else ())
+        waiting, seconds = wait(self.scene, document, step, body, self.zones)
+        return Stretch((waiting,) if waiting else (), seconds)
+
+    def _check_flow(self, document: Document, at: Location, sccm: float) -> None:
+        settings = self.scene.tool.devices[self.scene.config.carrier].settings
+        most = getattr(settings, "full_scale_sccm", None)
+        if most is not None and sccm > most:
+            self.scene.wrong(document, at, f"{sccm:g} sccm is above the carrier controller's full scale, {most:g} sccm")
+
+    # --- doses -----------------------------------------------------------------------------------------------------
+
+    def _pulse(self, document: Document, step: Written, body: Pulse, purge: tuple[float, Mark] | None) -> Stretch:
+        at = (*step.at, "pulse")
+        source = self._source(document, at, body.precursor, body.time, "time")
+        purge_s, mark = purge or (0.0, None)
+        if source is None:
+            return Stretch(seconds=body.time + purge_s, span=closed(float("inf"), None))
+        steps = pulse(self.scene.where(document, step.at), source, body, purge[0] if purge else None)
+        span = dose(source.precursor, document.mark(at), 0.0, purge_s, mark)
+        return Stretch(tuple(steps), _seconds(steps), span)
+
+    def _expose(self, document: Document, step: Written, body: Expose) -> Stretch:
+        at = (*step.at, "expose")
+        source = self._source(document, at, body.precursor, body.pulse, "pulse")
+        self._check_flow(document, (*at, "flow"), body.flow)
+        if source is None or self.carrier_sccm is None:
+            return Stretch(span=closed(float("inf"), None))
+        where = self.scene.where(document, step.at)
+        steps = expose(where, source, body, self.scene.config, self.carrier_sccm)
+        shut_s = sum(s.length_ns for s in steps if isinstance(s, SegmentStep)) / 1e9
+        rise_torr = body.flow * RISE_TORR_PER_SCCM_S * shut_s
+        limit_torr = self.scene.config.limits.vacuum / TORR_PA
+        if rise_torr > limit_torr:
+            message = (
+                f"{body.flow:g} sccm into the shut chamber for {shut_s:.3g} s raises it by about {rise_torr:.2g} Torr "
+                f"(0.5 L assumed), more than the {limit_torr:g} Torr that count as vacuum: less flow or a shorter hold"
+            )
+            self.scene.doubt(document, (*at, "flow"), message)
+        span = dose(source.precursor, document.mark(at), self.scene.config.pump.closing_time, body.hold, None)
+        return Stretch(tuple(steps), _seconds(steps), span)
+
+    def _source(self, document: Document, at: Location, written: str, width_s: float, width: str) -> Source | None:
+        """The source of a dose, checked; None with a problem when there is none."""
+        if not self._may_dose:
+            message = "finish runs after a stop and after an expired hold too, so it opens no source: dose in deposit"
+            self.scene.wrong(document, at, message)
+            return None
+        self._check_carrier(document, at)
+        found = self.scene.port_of(document, (*at, "precursor"), written)
+        if found is None:
+            return None
+        name, port = found
+        entry = self.scene.chemistry.precursors[name]
+        mark = document.mark(at)
+        self.scene.dosed.setdefault(name, mark)
+        self.scene.first_dose = self.scene.first_dose or (name, mark)
+        if width_s > entry.longest_opening:
+            message = f"{width_s:g} s is longer than {name} may be open at once, {entry.longest_opening:g} s"
+            self.scene.wrong(document, (*at, width), message + ": use times and every")
+        wired = self.scene.config.ports[port]
+        return Source(name, port, wired, self.scene.config.valves.word(wired.outputs))
+
+    def _check_carrier(self, document: Document, at: Location) -> None:
+        if not self.carrier_sccm:
+            self.scene.wrong(document, at, "no carrier flows at this dose: put 'flow: {carrier: 20 sccm}' before it")
+
+    # --- steps of steps --------------------------------------------------------------------------------------------
+
+    def _repeat(self, document: Document, step: Written, body: Repeat) -> Stretch:
+        at: Location = (*step.at, "repeat", "steps")
+        inner = self._inner(document, at, body.steps)
+        if inner is None:
+            return Stretch(span=closed(float("inf"), None))
+        carrier, targets = self.carrier_sccm, dict(self.zones.targets_c)
+        stretch = self._deeper(document, at, inner)
+        if body.times > 1:
+            span = join(self.scene, stretch.span, stretch.span, self.scene.config.valves.min_closed)
+            if carrier != self.carrier_sccm or targets != self.zones.targets_c:
+                message = "a repeat must end with the carrier flow and the temperatures that it began with"
+                self.scene.wrong(document, at, message)
+        else:
+            span = stretch.span
+        if not stretch.steps:
+            return Stretch(span=span)
+        where = self.scene.where(document, step.at)
+        repeat = RepeatStep("repeat", where, body.name or "", body.times, stretch.steps)
+        return Stretch((repeat,), stretch.seconds * body.times, span)
+
+    def _inner(self, document: Document, at: Location, steps: object) -> Inner | None:
+        """Where the steps of a repeat stand: here, or in a define of the recipe."""
+        if isinstance(steps, list):
+            if not steps:
+                self.scene.wrong(document, at, "a repeat without steps does nothing")
+                return None
+            return document, at, steps, ""
+        defines = self.scene.recipe.define
+        if not isinstance(steps, str) or steps not in defines:
+            known = ", ".join(defines) or "none"
+            message = f"'steps' is a list, or the name of one of the recipe's defines (there are: {known})"
+            self.scene.wrong(document, at, message)
+            return None
+        return self.scene.recipe.document, ("define", steps), defines[steps], steps
+
+    def _deeper(self, document: Document, at: Location, inner: Inner) -> Stretch:
+        where, place, steps, name = inner
+        if name and name in self._inside:
+            self.scene.wrong(document, at, f"'{name}' contains itself")
+            return Stretch()
+        if self._depth >= DEEPEST:
+            self.scene.wrong(document, at, f"steps are nested more than {DEEPEST} deep")
+            return Stretch()
+        self._depth += 1
+        self._inside.append(name)
+        try:
+            return self._steps(where, place, steps)
+        finally:
+            self._inside.pop()
+            self._depth -= 1
+
+    def _use(self, document: Document, step: Written, body: Use) -> Stretch:
+        block = self.scene.blocks.get(body.block)
+        if block is None:
+            known = ", ".join(self.scene.blocks) or "none"
+            message = f"this tool has no block '{body.block[:40]}'; there are: {known}"
+            self.scene.wrong(document, (*step.at, "use", "block"), message)
+            return Stretch(span=closed(float("inf"), None))
+        raw = document.data
+        for key in (*step.at, "use"):
+            raw = raw[key]
+        placed = block_at(block, document, step.at, raw.get("with", {}))
+        outer, self.scene.prefix = self.scene.prefix, f"in block '{body.block}': "
+        try:
+            stretch = self._deeper(document, step.at, (placed, ("steps",), placed.data["steps"], f"block {body.block}"))
+        finally:
+            self.scene.prefix = outer
+        return stretch
+
+
+def _seconds(steps: list[Step]) -> float:
+    """How long segments and settling flows take."""
+    segments = sum(s.length_ns for s in steps if isinstance(s, SegmentStep)) / 1e9
+    return segments + sum(s.settle_s for s in steps if isinstance(s, FlowStep))
