@@ -6,7 +6,21 @@ coils of coupler A (bit 0 = coil 0).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, is_dataclass
+from operator import index
+from typing import Any
+
+VERSION = 1
+
+
+class ValveError(Exception):
+    """The valve path failed: the text says what was found and what would be right."""
+
+
+class SegmentRefused(ValveError):
+    """The engine refused a segment whole; the text is its sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +132,10 @@ ToEngine = EngineConfig | Load | Beat | Trim | Hold | Abort | State | Aux | Clea
 
 @dataclass(frozen=True, slots=True)
 class Anchored:
-    """A segment got its absolute start; `added_rest_ns` is the rest that late loading added (not a fault)."""
+    """A segment was accepted and has its absolute start.
+
+    `added_rest_ns` is the rest that late loading added behind the segment before it (not a fault).
+    """
 
     id: SegmentId
     at_ns: int
@@ -127,7 +144,12 @@ class Anchored:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One edge of a segment as it went out: when it was due, handed to the wire, and confirmed by the module."""
+    """One edge of a segment as it went out: when it was due, handed to the wire, and confirmed by the module.
+
+    A dose cut short has its closing edge here, too, due when the cut was asked for. `confirmed_ns` is 0 when the
+    module never confirmed. `word` is as written, auxiliary outputs included. An edge that a missed or trimmed dose
+    left without any effect is not written and not told.
+    """
 
     id: SegmentId
     index: int
@@ -164,7 +186,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The engine rests and has dropped what was queued: `why` is lease | permit | hold | abort | late | fault: …."""
+    """The engine rests and has dropped what was queued.
+
+    `why` begins with its kind: lease | permit: … | hold: … | abort: … | late: … | state: … | fault: … | end of file.
+    """
 
     why: str
     id: SegmentId | None  # the segment that was cut, if one was running
@@ -198,3 +223,74 @@ class Status:
 
 
 FromEngine = Anchored | Edge | Ended | Missed | Refused | Held | Fault | Status
+
+# --- as bytes: one datagram per message ----------------------------------------------------------------------------
+
+
+def encode(message: ToEngine | FromEngine) -> bytes:
+    """One message as JSON: version, name, and the fields in their order."""
+    return json.dumps([VERSION, type(message).__name__, _plain(message)], separators=(",", ":")).encode()
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return [_plain(getattr(value, each.name)) for each in fields(value)]
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+
+
+def decode(data: bytes) -> ToEngine | FromEngine:
+    """The message in one datagram. Raises ValveError for another version and for what is no message."""
+    try:
+        version, name, values = json.loads(data)
+        if version != VERSION:
+            raise ValveError(f"a valve message of version {version} came, version {VERSION} is spoken here")
+        return _MADE_BY[name](*values)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValveError(f"no valve message: {data[:200]!r} ({error})") from error
+
+
+def _id(values: list[Any] | None) -> SegmentId | None:
+    return None if values is None else _segment_id(values)
+
+
+def _segment_id(values: list[Any]) -> SegmentId:
+    run, cycle, half = values
+    return SegmentId(run, index(cycle), index(half))
+
+
+def _segment(id: list[Any], edges: list[list[int]], length_ns: int) -> Segment:
+    return Segment(_segment_id(id), tuple((index(at), index(word)) for at, word in edges), index(length_ns))
+
+
+def _config(
+    sources: list[list[Any]], segment: int, aux: int, alive: int, rest: dict[str, int], closed: int,
+    compatible: list[list[str]], *times: int,
+) -> EngineConfig:  # fmt: skip
+    pairs = tuple((one, other) for one, other in compatible)
+    return EngineConfig(tuple(Source(*each) for each in sources), segment, aux, alive, rest, closed, pairs, *times)
+
+
+def _status(*values: Any) -> Status:
+    *head, running, actuations = values
+    return Status(*head, _id(running), actuations)
+
+
+_MADE_BY: dict[str, Callable[..., ToEngine | FromEngine]] = {
+    "EngineConfig": _config,
+    "Load": lambda segment: Load(_segment(*segment)),
+    "Beat": Beat,
+    "Trim": lambda id: Trim(_segment_id(id)),
+    "Hold": Hold,
+    "Abort": Abort,
+    "State": State,
+    "Aux": Aux,
+    "Clear": Clear,
+    "Anchored": lambda id, *rest: Anchored(_segment_id(id), *rest),
+    "Edge": lambda id, *rest: Edge(_segment_id(id), *rest),
+    "Ended": lambda id, at_ns: Ended(_segment_id(id), at_ns),
+    "Missed": lambda id, *rest: Missed(_segment_id(id), *rest),
+    "Refused": lambda id, why: Refused(_id(id), why),
+    "Held": lambda why, id, at_ns: Held(why, _id(id), at_ns),
+    "Fault": Fault,
+    "Status": _status,
+}

@@ -1,0 +1,224 @@
+"""What both hosts of the engine do with the module, without I/O: bytes and messages in, bytes and reports out.
+
+The real-time process puts sockets around it, `InlineValves` the virtual clock. It arms and proves the module on every
+new connection, writes the engine's words, rewrites the word for the watchdog's sake, reads coils and trip counter in
+the gaps, and turns everything that is not as it must be into a fault: rest, and a fresh connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ald_controller.valves.engine import Engine, Write
+from ald_controller.valves.wire import EngineConfig, FromEngine, Status, ToEngine
+from drivers.valve_outputs import TRIPS, BeckhoffOutputs, Conversation, OutputsFault, Reply
+
+BEFORE_EDGE_NS = 5_000_000  # no other telegram goes out within this time before an edge
+BEHIND_EDGE_NS = 1_000_000
+RETRY_NS = 20_000_000  # a link that failed is tried again
+RETRY_MODULE_NS = 250_000_000  # a module that answers but is not right is asked again
+STATUS_NS = 100_000_000
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A request on its way: what it was, what word the module then has, and until when it must be answered."""
+
+    request: bytes
+    until_ns: int
+    word: int
+    write: Write | None = None
+
+
+class Host:
+    """One engine on one module. The caller connects while `linked` is False, from `link_at` on.
+
+    A turn is: `hear` every message, `heard` the bytes of the module, `check`, send what `step` returns, tell `sent`.
+    """
+
+    def __init__(self, config: EngineConfig, outputs: BeckhoffOutputs, *, degraded: bool, now_ns: int) -> None:
+        self.engine = Engine(config, degraded=degraded)
+        self.linked = False  # there is a connection; dropped as soon as anything is wrong with it
+        self.link_at = now_ns
+        self.connected = False  # the module is proven and takes words
+        self._config, self._outputs, self._degraded = config, outputs, degraded
+        self._confirm_ns = config.confirm_degraded_ns if degraded else config.confirm_ns
+        self._refresh_ns = outputs.watchdog_ms * 1_000_000 // 5
+        self._asked: dict[int, _Asked] = {}
+        self._talk: Conversation | None = None
+        self._out: list[bytes] = []
+        self._unsent: list[Write] = []
+        self._trips: int | None = None
+        self._word = 0  # as last confirmed
+        self._alive_bit = 0
+        self._refresh_at = self._read_at = now_ns
+        self._reads_coils = True
+        self._safe_sent_ns = now_ns
+        self._failure = ""
+        self._sequence, self._status_at, self._held_told = 0, now_ns, ""
+
+    # --- the link --------------------------------------------------------------------------------------------------
+
+    def link(self, now_ns: int) -> None:
+        """A fresh connection stands: bring the module to the safe word, then prove it."""
+        self.linked = True
+        self._outputs.forget()
+        self._safe_sent_ns = now_ns
+        self._talk = self._outputs.start(rearm=self._trips is None, trips=self._trips)
+        self._ask(now_ns, next(self._talk))
+
+    def fail(self, now_ns: int, what: str, retry_ns: int = RETRY_NS) -> None:
+        """The connection is of no use: the caller ends it so that nothing unsent leaves any more."""
+        self.linked = self.connected = False
+        self.link_at = now_ns + retry_ns
+        self._talk = None
+        self._asked.clear()
+        self._out.clear()
+        self._unsent.clear()
+        if what != self._failure:  # told once, not at every fresh attempt
+            self._failure = what
+            self.engine.fault(now_ns, what)
+
+    def heard(self, now_ns: int, data: bytes) -> None:
+        """Take bytes of the module."""
+        try:
+            for reply in self._outputs.hear(data):
+                self._take(now_ns, reply)
+        except OutputsFault as fault:
+            self.fail(now_ns, str(fault), RETRY_MODULE_NS if self._talk else RETRY_NS)
+
+    def check(self, now_ns: int) -> None:
+        """A request unanswered for too long ends the connection: no old word may be delivered later."""
+        if any(asked.until_ns <= now_ns for asked in self._asked.values()):
+            self.fail(now_ns, f"the module did not confirm within {self._confirm_ns / 1e6:g} ms")
+
+    def _take(self, now_ns: int, reply: Reply) -> None:
+        asked = self._asked.pop(reply.transaction, None)
+        if asked is None:
+            raise OutputsFault(f"the module answered request {reply.transaction}, which is not open")
+        self._outputs.check(asked.request, reply)
+        if self._talk is not None:
+            self._go_on(now_ns, self._talk, reply)
+            return
+        if reply.exception:
+            raise OutputsFault(f"the module refused function {reply.function} with exception {reply.exception:#04x}")
+        if reply.function == 15:
+            self._confirmed(now_ns, asked)
+        elif reply.function == 1 and reply.coils() != asked.word:
+            raise OutputsFault(f"the coils read {reply.coils():#06x} where {asked.word:#06x} was written")
+        elif reply.function == 3 and reply.registers() != (self._trips,):
+            raise OutputsFault(
+                f"the module's watchdog tripped (count {self._trips} before, {reply.registers()[0]} now)"
+            )
+
+    def _confirmed(self, now_ns: int, asked: _Asked) -> None:
+        self._word = asked.word
+        if asked.write is not None:
+            asked.write.confirmed_ns, asked.write.settled = now_ns, True
+
+    def _go_on(self, now_ns: int, talk: Conversation, reply: Reply) -> None:
+        try:
+            self._ask(now_ns, talk.send(reply))
+        except StopIteration as done:
+            self._talk, self._trips, self._failure = None, done.value, ""
+            self.connected, self._word = True, 0
+            self._refresh_at, self._read_at = now_ns, now_ns + self._refresh_ns // 2
+            self.engine.assume(0, self._safe_sent_ns, now_ns)
+            self.engine.repaired()
+
+    def _ask(self, now_ns: int, request: bytes, word: int = 0, write: Write | None = None) -> None:
+        self._asked[self._outputs.transaction] = _Asked(request, now_ns + self._confirm_ns, word, write)
+        self._out.append(request)
+
+    # --- the turn --------------------------------------------------------------------------------------------------
+
+    def hear(self, now_ns: int, message: ToEngine) -> None:
+        """Take one message of the daemon."""
+        self.engine.hear(now_ns, message)
+
+    def step(self, now_ns: int) -> bytes:
+        """What is to be sent to the module now; tell `sent` when it is out."""
+        if self.connected:
+            while (write := self.engine.step(now_ns)) is not None:
+                self._unsent.append(write)
+                self._put(now_ns, write)
+            if self._due(self._refresh_at) <= now_ns:
+                self._alive_bit = self._config.alive_mask & ~self._alive_bit if self.engine.alive else 0
+                self._put(now_ns, None)
+            if self._due(self._read_at) <= now_ns:
+                self._read(now_ns)
+        out = b"".join(self._out)
+        self._out.clear()
+        return out
+
+    def sent(self, now_ns: int) -> None:
+        """What `step` returned has been handed to the wire."""
+        for write in self._unsent:
+            write.sent_ns = now_ns
+        self._unsent.clear()
+
+    def _put(self, now_ns: int, write: Write | None) -> None:
+        word = (write.word if write is not None else self.engine.word) | self._alive_bit
+        self._ask(now_ns, self._outputs.write(word), word, write)
+        self._refresh_at = now_ns + self._refresh_ns
+
+    def _read(self, now_ns: int) -> None:
+        request = self._outputs.read_coils() if self._reads_coils else self._outputs.read_registers(TRIPS)
+        self._ask(now_ns, request, self.engine.word | self._alive_bit)
+        self._reads_coils = not self._reads_coils
+        self._read_at = now_ns + self._refresh_ns
+
+    def _due(self, at_ns: int) -> int:
+        """When something that can wait is due: not within 5 ms before an edge, but behind it."""
+        edge_ns = self.engine.next_edge_at()
+        close = edge_ns is not None and at_ns > edge_ns - BEFORE_EDGE_NS
+        return max(at_ns, edge_ns + BEHIND_EDGE_NS) if close and edge_ns is not None else at_ns
+
+    def next_at(self) -> int | None:
+        """When the next turn is due if nothing is heard before."""
+        times = [asked.until_ns for asked in self._asked.values()]
+        if self.connected:
+            times += [self._due(self._refresh_at), self._due(self._read_at)]
+            if (engine_at := self.engine.next_at()) is not None:
+                times.append(engine_at)
+        return min(times, default=None)
+
+    @property
+    def rests(self) -> bool:
+        """Whether the module has confirmed the word that the engine wants."""
+        return self.connected and not self._asked and self._word & ~self._config.alive_mask == self.engine.word
+
+    # --- reports ---------------------------------------------------------------------------------------------------
+
+    def reports(self) -> Iterator[FromEngine]:
+        """What there is to tell, in order and each once."""
+        return self.engine.reports()
+
+    def status_due(self, now_ns: int) -> bool:
+        """Whether a status is due: ten times a second, and at once when the engine became held or free."""
+        return now_ns >= self._status_at or self.engine.held != self._held_told
+
+    @property
+    def status_at(self) -> int:
+        """When the next status is due."""
+        return self._status_at
+
+    def status(self, now_ns: int) -> Status:
+        """What the host says of itself now."""
+        engine = self.engine
+        self._sequence, self._status_at, self._held_told = self._sequence + 1, now_ns + STATUS_NS, engine.held
+        return Status(
+            sequence=self._sequence,
+            at_ns=now_ns,
+            word=self._word,
+            held=engine.held,
+            connected=self.connected,
+            armed=self.connected,  # proven on every connection, and a counted trip ends the connection
+            degraded=self._degraded,
+            trips=self._trips or 0,
+            late_edges=engine.late_edges,
+            queued=engine.queued,
+            running=engine.running,
+            actuations=dict(engine.actuations),
+        )

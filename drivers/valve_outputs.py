@@ -1,0 +1,189 @@
+"""The output module of the valve word, a Beckhoff BK9000/BK9050/BK9100 or EK9000 coupler, for the valve process alone.
+
+Standard library only and without I/O: requests go out as bytes, replies come in as bytes, and every reply is matched
+to its request by transaction id. Nothing in here resets a tripped watchdog but `start(rearm=True)`, which a fresh
+valve process may ask for, because the tool comes up latched. Source: Beckhoff documentation of the couplers' Modbus
+registers; byte for byte in the reference of this project's protocols, section Beckhoff.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Generator
+from dataclasses import dataclass
+
+TIME_LEFT = 0x1020
+TRIPS = 0x1021
+WATCHDOG_MS = 0x1120
+RESET = 0x1121
+KIND = 0x1122  # followed by the fallback behaviour, 0x1123
+ONLY_WRITES = 0  # the watchdog is fed by write telegrams alone
+RESET_SEQUENCE = (0xBECF, 0xAFFE)
+
+_HEAD = struct.Struct(">HHHBB")
+_PAIR = struct.Struct(">HH")
+_WORDS_BEHIND_HEAD = 1 + 5  # bytes of a one-pair request, counted from the unit on
+
+
+class OutputsFault(Exception):
+    """The module is not as it must be; the text says what was found and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply: function code, exception code (0 = none) and the data behind the function code."""
+
+    transaction: int
+    function: int
+    exception: int
+    data: bytes
+
+    def registers(self) -> tuple[int, ...]:
+        """The values of a register read."""
+        return struct.unpack(f">{self.data[0] // 2}H", self.data[1 : 1 + self.data[0]])
+
+    def coils(self) -> int:
+        """The values of a coil read, coil 0 in bit 0."""
+        return int.from_bytes(self.data[1 : 1 + self.data[0]], "little")
+
+
+Conversation = Generator[bytes, Reply, int]
+
+
+class BeckhoffOutputs:
+    """One coupler: makes requests, takes replies apart, and knows how it is armed and proven.
+
+    `coils` is the width of the valve word, `watchdog_ms` the time after which the module zeroes its outputs alone.
+    """
+
+    def __init__(self, unit: int, coils: int, watchdog_ms: int) -> None:
+        self.unit, self.coils, self.watchdog_ms = unit, coils, watchdog_ms
+        self._transaction = 0
+        self._heard = b""
+        self._frames: dict[int, bytearray] = {}
+
+    # --- requests --------------------------------------------------------------------------------------------------
+
+    @property
+    def transaction(self) -> int:
+        """The id of the newest request."""
+        return self._transaction
+
+    def write(self, word: int) -> bytes:
+        """Write all coils (FC 15) in one telegram; frames of words once used are kept, only the id is patched in."""
+        frame = self._frames.get(word)
+        if frame is None:
+            data = word.to_bytes((self.coils + 7) // 8, "little")
+            head = _HEAD.pack(0, 0, 7 + len(data), self.unit, 15)
+            frame = self._frames[word] = bytearray(head + struct.pack(">HHB", 0, self.coils, len(data)) + data)
+        self._next()
+        frame[0:2] = self._transaction.to_bytes(2, "big")
+        return bytes(frame)
+
+    def read_coils(self) -> bytes:
+        """Read the valve word back (FC 1)."""
+        return self._pair(1, 0, self.coils)
+
+    def read_registers(self, address: int, count: int = 1) -> bytes:
+        """Read internal registers (FC 3)."""
+        return self._pair(3, address, count)
+
+    def write_register(self, address: int, value: int) -> bytes:
+        """Write one internal register (FC 6)."""
+        return self._pair(6, address, value)
+
+    def _pair(self, function: int, one: int, other: int) -> bytes:
+        self._next()
+        return _HEAD.pack(self._transaction, 0, _WORDS_BEHIND_HEAD, self.unit, function) + _PAIR.pack(one, other)
+
+    def _next(self) -> None:
+        self._transaction = self._transaction % 0xFFFF + 1
+
+    # --- replies ---------------------------------------------------------------------------------------------------
+
+    def forget(self) -> None:
+        """A new connection begins: what was half heard on the last one is no part of it."""
+        self._heard = b""
+
+    def hear(self, data: bytes) -> list[Reply]:
+        """The replies that these bytes complete. Raises OutputsFault for bytes that are no reply of this module."""
+        self._heard += data
+        replies = []
+        while len(self._heard) >= 9:
+            transaction, protocol, length, unit, function = _HEAD.unpack_from(self._heard)
+            if protocol != 0 or unit != self.unit or not 3 <= length <= 254:
+                raise OutputsFault(f"the module sent {self._heard[:9].hex(' ')}, which is no reply of unit {self.unit}")
+            if len(self._heard) < 6 + length:
+                break
+            body, self._heard = self._heard[8 : 6 + length], self._heard[6 + length :]
+            failed = function & 0x80
+            replies.append(Reply(transaction, function & 0x7F, body[0] if failed else 0, b"" if failed else body))
+        return replies
+
+    def check(self, request: bytes, reply: Reply) -> None:
+        """Raises OutputsFault unless the reply is one to this request; an exception is a reply, too."""
+        function, expected = request[7], request[8:12]
+        if function == 1:
+            expected = bytes(((self.coils + 7) // 8,))
+        elif function == 3:
+            expected = bytes((2 * request[11],))
+        counted = function in (1, 3) and len(reply.data) != 1 + expected[0]
+        wrong = not reply.exception and (reply.data[: len(expected)] != expected or counted)
+        if reply.function != function or wrong:
+            raise OutputsFault(f"function {reply.function} {reply.data.hex(' ')} is no reply to {request.hex(' ')}")
+
+    # --- conversations ---------------------------------------------------------------------------------------------
+
+    def start(self, *, rearm: bool, trips: int | None = None) -> Conversation:
+        """Bring the module to the safe word with its watchdog armed and proven: yields requests, takes their replies.
+
+        Returns the module's count of watchdog trips. `rearm` is for a fresh valve process alone; without it `trips`
+        is the count as it was, and any other one is refused. Raises OutputsFault.
+        """
+        # The safe word comes before anything else: should the reset below bring old outputs back, they are closed
+        # ones. A tripped module may refuse this first word, which is no news yet.
+        first = yield self.write(0)
+        if rearm:
+            yield from self._set(KIND, ONLY_WRITES)
+            yield from self._set(WATCHDOG_MS, self.watchdog_ms)
+            for value in RESET_SEQUENCE:
+                yield from self._set(RESET, value)
+            first = yield self.write(0)
+        counted = yield from self._count(trips)
+        self._accepted(first, "the safe word")
+        yield from self._prove()
+        return counted
+
+    def _set(self, address: int, value: int) -> Generator[bytes, Reply, None]:
+        self._accepted((yield self.write_register(address, value)), f"{value:#06x} in register {address:#06x}")
+
+    def _get(self, address: int, count: int = 1) -> Generator[bytes, Reply, tuple[int, ...]]:
+        reply = yield self.read_registers(address, count)
+        self._accepted(reply, f"a read of register {address:#06x}")
+        return reply.registers()
+
+    def _accepted(self, reply: Reply, what: str) -> None:
+        if reply.exception:
+            raise OutputsFault(f"the module refused {what} with exception {reply.exception:#04x}")
+
+    def _count(self, expected: int | None) -> Conversation:
+        (counted,) = yield from self._get(TRIPS)
+        if expected is not None and counted != expected:
+            raise OutputsFault(f"the module's watchdog tripped (count {expected} before, {counted} now)")
+        return counted
+
+    def _prove(self) -> Generator[bytes, Reply, None]:
+        (time_ms,) = yield from self._get(WATCHDOG_MS)
+        kind, fallback = yield from self._get(KIND, 2)
+        if (time_ms, kind, fallback) != (self.watchdog_ms, ONLY_WRITES, 0):
+            raise OutputsFault(
+                f"the watchdog reads back {time_ms} ms, type {kind}, fallback {fallback}: "
+                f"{self.watchdog_ms} ms, type {ONLY_WRITES} (write telegrams), fallback 0 (outputs zero) are needed"
+            )
+        (left_ms,) = yield from self._get(TIME_LEFT)
+        if not 0 < left_ms <= self.watchdog_ms:
+            raise OutputsFault(f"the watchdog does not run after a write: {left_ms} ms left of {self.watchdog_ms}")
+        reply = yield self.read_coils()
+        self._accepted(reply, "a read of its coils")
+        if reply.coils():
+            raise OutputsFault(f"the safe word was written, coils read {reply.coils():#06x}")
