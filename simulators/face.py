@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+SOON_S = 1e-9  # clocks round: what is due within this is due
+
 
 class Face(Protocol):
     """A device as its line sees it. Times are seconds of any monotonic clock."""
@@ -63,10 +65,10 @@ class Paced:
 
     def speak(self, now_s: float) -> bytes:
         own = self._face.next_at()
-        if own is not None and own <= now_s and (said := self._face.speak(now_s)):
+        if own is not None and own <= now_s + SOON_S and (said := self._face.speak(now_s)):
             self._queue(now_s, said)
         due = b""
-        while self._pending and self._pending[0][0] <= now_s:
+        while self._pending and self._pending[0][0] <= now_s + SOON_S:
             due += self._pending.pop(0)[1]
         return due
 

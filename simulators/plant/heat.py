@@ -12,6 +12,7 @@ from math import exp
 
 STEP_S = 0.5
 ROOM_C = 25.0
+OPEN_C = 1400.0
 Law = Callable[[float, float], float]  # (time in s, sensor in °C) -> share of full power, 0 to 1
 
 
@@ -48,6 +49,11 @@ class Zone:
     broken: bool = False  # a heater that opened: no power
     open_sensor: bool = False  # a broken thermocouple
 
+    @property
+    def reading_c(self) -> float:
+        """What the instrument sees of the sensor: far beyond full scale when it is open."""
+        return OPEN_C if self.open_sensor else self.sensor_c
+
 
 @dataclass(slots=True)
 class Heat:
@@ -75,7 +81,7 @@ class Heat:
     def _step(self) -> None:
         for zone in self.zones.values():
             if zone.law is not None:
-                zone.power = zone.law(self.at_s, zone.sensor_c)
+                zone.power = zone.law(self.at_s, zone.reading_c)
             heat = self._power(zone) * zone.build.watts - zone.build.loss_w_k * (zone.metal_c - ROOM_C)
             zone.metal_c += heat * STEP_S / zone.build.capacity_j_k
             zone.sensor_c += (zone.metal_c - zone.sensor_c) * (1.0 - exp(-STEP_S / zone.build.sensor_tau_s))

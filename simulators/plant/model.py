@@ -156,7 +156,7 @@ class Plant:
         """A zone's sensor; full scale (1400 °C) when its thermocouple is open."""
         self.advance(at_s)
         state = self.heat.zones[zone]
-        return 1400.0 if state.open_sensor else state.sensor_c + 0.03 * self._noise[zone].fast(at_s)
+        return state.reading_c + 0.03 * self._noise[zone].fast(at_s)
 
     def substrate_2_c(self, at_s: float) -> float:
         """The second, independent thermocouple at the substrate."""

@@ -1,0 +1,227 @@
+"""A Beckhoff BK9050 bus coupler with analogue and digital terminals, Modbus TCP, as bytes.
+
+Sources: Beckhoff's Modbus pages for BK9000/BK9050/EK9000 (registers 0x1010…, 0x1020…, 0x1120…, process image), data
+sheets of KL3054, KL3062 and KL3312 (scaling, status byte). An analogue channel takes two registers, status and value;
+digital inputs follow the analogue ones in the image. What the pages leave open is chosen here: after a trip of the
+watchdog a write to an output is answered with exception 04 until the watchdog has been reset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from simulators.modbus_server import (
+    DEVICE_FAILURE,
+    ILLEGAL_ADDRESS,
+    ILLEGAL_VALUE,
+    ModbusException,
+    ModbusServer,
+    TcpFace,
+    Unit,
+)
+
+T = TypeVar("T")
+SOON_S = 1e-9  # clocks round
+FULL = 0x7FFF
+TWELVE_BITS = 0x7FF8
+BROKEN_WIRE, BROKEN_COUPLE = 0x41, 0x42  # error with under range; error with over range
+OUTPUT_IMAGE = 0x0800
+LENGTHS, TIME_LEFT, TRIPS, TIME, RESET, TYPE = 0x1010, 0x1020, 0x1021, 0x1120, 0x1121, 0x1122
+RESET_FIRST, RESET_THEN = 0xBECF, 0xAFFE
+WRITES_ONLY, ANY_TELEGRAM, OFF = 0, 1, 2
+
+
+@dataclass(slots=True)
+class Channel:
+    """One analogue channel: its status register, its kind, what its ends mean, and where its value comes from."""
+
+    register: int
+    kind: str
+    at_low: float
+    at_high: float
+    read: Callable[[float], float]
+    broken: bool = False
+
+    def registers(self, now_s: float) -> tuple[int, int]:
+        """Status and value; a transmitter stops at its ends."""
+        if self.kind == "type K":
+            tenths = round(self.read(now_s) * 10)
+            return (BROKEN_COUPLE, FULL) if self.broken else (0, min(max(tenths, -2000), 13720) & 0xFFFF)
+        if self.broken:
+            return BROKEN_WIRE, 0
+        share = (self.read(now_s) - self.at_low) / (self.at_high - self.at_low)
+        return 0, FULL if share >= 1.0 else round(max(share, 0.0) * FULL) & TWELVE_BITS
+
+
+class OutputPlant(Protocol):
+    """What the outputs switch and the inputs report."""
+
+    def output(self, name: str, on: bool, at_s: float) -> None: ...
+    def contact(self, name: str, at_s: float) -> bool: ...
+
+
+class CouplerB(Unit):
+    """One coupler: analogue channels by name, contacts by input number, outputs by coil number."""
+
+    functions = frozenset({1, 2, 3, 4, 5, 6, 15, 16, 23})
+
+    def __init__(
+        self,
+        plant: OutputPlant,
+        channels: Mapping[str, Channel],
+        contacts: Mapping[int, str],
+        outputs: Mapping[int, str],
+    ) -> None:
+        self._plant, self.channels, self._contacts, self._outputs = plant, dict(channels), dict(contacts), dict(outputs)
+        self.now_s = 0.0
+        self.coils = [False] * _terminals(outputs)
+        self._inputs = _terminals(contacts)
+        self._registers = max((channel.register + 2 for channel in channels.values()), default=0)
+        self.time_ms, self.type, self.trips = 1000, ANY_TELEGRAM, 0
+        self.deadline_s: float | None = None  # of the watchdog, while it is armed
+        self.tripped = False
+        self._reset_begun = False
+
+    # --- watchdog ---
+
+    def elapse(self, now_s: float) -> None:
+        """Let time pass: outputs fall when the watchdog's time is over."""
+        self.now_s = now_s
+        if self.deadline_s is None or now_s < self.deadline_s - SOON_S:
+            return
+        fell_s, self.deadline_s = self.deadline_s, None
+        self.tripped, self.trips = True, self.trips + 1
+        self._switch([False] * len(self.coils), 0, fell_s)
+
+    def _telegram(self, *, write: bool) -> None:
+        """A telegram for this unit has come: a write arms the watchdog, and what its type says feeds it."""
+        armed = self.deadline_s is not None
+        if self.tripped or self.type == OFF or not self.time_ms:
+            return
+        if write or (armed and self.type == ANY_TELEGRAM):
+            self.deadline_s = self.now_s + self.time_ms / 1000.0
+
+    def _reset(self, value: int) -> None:
+        if value == RESET_THEN and self._reset_begun:
+            self.tripped, self.deadline_s = False, None  # the next write telegram arms it
+        self._reset_begun = value == RESET_FIRST
+
+    # --- bits ---
+
+    def read_coils(self, address: int, count: int) -> Sequence[bool]:
+        self._telegram(write=False)
+        return _span(self.coils, address, count)
+
+    def read_discretes(self, address: int, count: int) -> Sequence[bool]:
+        self._telegram(write=False)
+        return _span(self._contacts_now(), address, count)
+
+    def write_coils(self, address: int, values: Sequence[bool]) -> None:
+        _span(self.coils, address, len(values))
+        if self.tripped:
+            raise ModbusException(DEVICE_FAILURE)
+        self._telegram(write=True)
+        self._switch(values, address, self.now_s)
+
+    def _switch(self, values: Sequence[bool], address: int, at_s: float) -> None:
+        for coil, on in enumerate(values, start=address):
+            self.coils[coil] = on
+            if coil in self._outputs:
+                self._plant.output(self._outputs[coil], on, at_s)
+
+    def _contacts_now(self) -> list[bool]:
+        bits = [False] * self._inputs
+        for number, name in self._contacts.items():
+            bits[number] = self._plant.contact(name, self.now_s)
+        return bits
+
+    # --- registers ---
+
+    def read_input(self, address: int, count: int) -> Sequence[int]:
+        return self.read_holding(address, count)
+
+    def read_holding(self, address: int, count: int) -> Sequence[int]:
+        self._telegram(write=False)
+        if address + count <= OUTPUT_IMAGE:
+            return _span(self._input_image(), address, count)
+        known = self._control() | {OUTPUT_IMAGE + i: word for i, word in enumerate(_words(self.coils))}
+        if any(one not in known for one in range(address, address + count)):
+            raise ModbusException(ILLEGAL_ADDRESS)
+        return [known[one] for one in range(address, address + count)]
+
+    def _input_image(self) -> list[int]:
+        image = [0] * self._registers
+        for channel in self.channels.values():
+            image[channel.register : channel.register + 2] = channel.registers(self.now_s)
+        return image + _words(self._contacts_now())
+
+    def _control(self) -> dict[int, int]:
+        left = 0 if self.deadline_s is None else round(max(self.deadline_s - self.now_s, 0.0) * 1000)
+        lengths = (0, 16 * self._registers, len(self.coils), self._inputs)
+        return {
+            **{LENGTHS + i: length for i, length in enumerate(lengths)},
+            TIME_LEFT: left,
+            TRIPS: self.trips & 0xFFFF,
+            TIME: self.time_ms,
+            RESET: 0,
+            TYPE: self.type,
+        }
+
+    def write_registers(self, address: int, values: Sequence[int]) -> None:
+        if address >= OUTPUT_IMAGE and address + len(values) <= OUTPUT_IMAGE + len(_words(self.coils)):
+            bits = [bool(word >> i & 1) for word in values for i in range(16)]
+            first = 16 * (address - OUTPUT_IMAGE)
+            self.write_coils(first, bits[: len(self.coils) - first])
+            return
+        if any(one not in (TIME, RESET, TYPE) for one in range(address, address + len(values))):
+            raise ModbusException(ILLEGAL_ADDRESS)
+        for one, value in enumerate(values, start=address):
+            self._write(one, value)
+
+    def _write(self, address: int, value: int) -> None:
+        if address == RESET:
+            self._reset(value)
+            return
+        if address == TYPE and value not in (WRITES_ONLY, ANY_TELEGRAM, OFF):
+            raise ModbusException(ILLEGAL_VALUE)
+        if address == TYPE:
+            self.type = value
+        else:
+            self.time_ms = value
+        self._telegram(write=True)
+
+
+def _terminals(wired: Mapping[int, str]) -> int:
+    """How many bits there are: terminals have eight each."""
+    return (max(wired, default=-1) + 8) // 8 * 8
+
+
+def _words(bits: Sequence[bool]) -> list[int]:
+    return [sum(1 << i for i, bit in enumerate(bits[at : at + 16]) if bit) for at in range(0, len(bits), 16)]
+
+
+def _span(values: Sequence[T], address: int, count: int) -> Sequence[T]:
+    if address + count > len(values):
+        raise ModbusException(ILLEGAL_ADDRESS)
+    return values[address : address + count]
+
+
+class CouplerBFace:
+    """One TCP connection to a coupler; several share it."""
+
+    def __init__(self, coupler: CouplerB, *, unit: int) -> None:
+        self.coupler = coupler
+        self._tcp: TcpFace = ModbusServer({unit: coupler}).tcp()
+
+    def hear(self, now_s: float, data: bytes) -> bytes:
+        self.coupler.elapse(now_s)
+        return self._tcp.hear(now_s, data)
+
+    def next_at(self) -> float | None:
+        return self.coupler.deadline_s
+
+    def speak(self, now_s: float) -> bytes:
+        self.coupler.elapse(now_s)
+        return b""

@@ -1,0 +1,198 @@
+"""A Eurotherm 3216 temperature controller, Modbus RTU, as bytes.
+
+Source: HA028651 issue 7, pp. 81–90 (registers, status bits; protocol addresses count from 0; integers scaled by the
+display's decimals). What the manual leaves open is chosen here: the remote set-point is given up after 5 s without a
+refresh, a value out of range is refused with exception 03, all alarms are high alarms that do not latch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from simulators.modbus_server import ILLEGAL_ADDRESS, ILLEGAL_VALUE, ModbusException, ModbusServer, RtuFace, Unit
+
+REMOTE_TIMEOUT_S = 5.0
+LOWEST_C, HIGHEST_C = -200.0, 1372.0  # type K
+ROOM_C = 25.0
+PV, TARGET, MANUAL_OUTPUT, OUTPUT, WORKING, BAND, INTEGRAL, DERIVATIVE = 1, 2, 3, 4, 5, 6, 8, 9
+SELECTED, SP1, SP2, REMOTE, HIGH, LOW, SAFE_OUTPUT, RATE, STATUS = 15, 24, 25, 26, 30, 31, 34, 35, 75
+STANDBY, BREAK, NEW_ALARM, MANUAL, ACKNOWLEDGE, USE_REMOTE = 199, 258, 260, 273, 274, 276
+ALARMS, ALARM_STATES = (13, 14, 81, 82), (294, 295, 296, 297)
+IN_RAM = {MANUAL_OUTPUT, REMOTE, STANDBY, MANUAL, ACKNOWLEDGE, USE_REMOTE}  # the others are kept in EEPROM
+
+Law = Callable[[float, float], float]
+
+
+class HeatPlant(Protocol):
+    """What a temperature controller measures and drives."""
+
+    def advance(self, at_s: float) -> None: ...
+    def control(self, zone: str, law: Law) -> None: ...
+    def temperature_c(self, zone: str, at_s: float) -> float: ...
+
+
+class Eurotherm(Unit):
+    """One instrument on the plant's `zone`, with `values` as its registers.
+
+    `hold_per_k` is the share of full power that holds the zone one kelvin above the room: what tuning has found out.
+    `eeprom_writes` counts per register what wears its memory out: each lasts for about 100 000.
+    """
+
+    functions = frozenset({3, 4, 6, 8, 16})
+
+    def __init__(
+        self, plant: HeatPlant, zone: str, *, unit: int, local_c: float, hold_per_k: float = 0.0, decimals: int = 1
+    ) -> None:
+        self._plant, self._zone, self._hold_per_k = plant, zone, hold_per_k
+        self._scale: int = 10**decimals
+        self.now_s = 0.0
+        self.eeprom_writes: dict[int, int] = {}
+        local, low, high = round(local_c * self._scale), round(LOWEST_C * self._scale), round(HIGHEST_C * self._scale)
+        self.values: dict[int, int] = {
+            PV: local, TARGET: local, MANUAL_OUTPUT: 0, OUTPUT: 0, WORKING: local,
+            BAND: 10 * self._scale, 7: 0, INTEGRAL: 300, DERIVATIVE: 0, 11: low, 12: high, SELECTED: 0,
+            SP1: local, SP2: local, REMOTE: local, HIGH: 1000, LOW: 0, SAFE_OUTPUT: 0, RATE: 0, STATUS: 0, 76: 0xFFFF,
+            107: 0x0240, 122: 0x3216, 131: unit, STANDBY: 0, 203: local, BREAK: 0, NEW_ALARM: 0, 263: 0, 270: 0,
+            MANUAL: 0, ACKNOWLEDGE: 0, USE_REMOTE: 0, 516: 0, 525: decimals,
+            **dict.fromkeys(ALARMS, high), **dict.fromkeys(ALARM_STATES, 0),
+        }  # fmt: skip
+        setpoint, share, flag = (low, high), (0, 1000), (0, 1)
+        self._settable = {
+            **dict.fromkeys((TARGET, SP1, SP2, REMOTE, *ALARMS), setpoint),
+            **dict.fromkeys((MANUAL_OUTPUT, HIGH, LOW, SAFE_OUTPUT), share),
+            **dict.fromkeys((SELECTED, MANUAL, ACKNOWLEDGE, USE_REMOTE), flag),
+            BAND: (1, 32767), INTEGRAL: (0, 9999), DERIVATIVE: (0, 9999), RATE: (0, 32767), STANDBY: (0, 2),
+        }  # fmt: skip
+        self._refreshed_s, self._law_s = float("-inf"), float("nan")
+        self._working_c, self._integral, self._output = local_c, 0.0, 0.0
+        plant.control(zone, self.law)
+
+    def face(self) -> EurothermFace:
+        """This instrument alone on a line."""
+        return EurothermFace(self)
+
+    # --- control: the plant runs it twice a second, whatever the line does ---
+
+    def law(self, at_s: float, sensor_c: float) -> float:
+        """The share of full power at this sensor reading; ramps, looks at the alarms and at the remote's age, too."""
+        step_s = at_s - self._law_s if self._law_s == self._law_s else 0.0
+        self._law_s = at_s
+        target, most = self._target(at_s) / self._scale, self.values[RATE] / self._scale / 60.0 * step_s
+        if not self.values[RATE] or abs(target - self._working_c) <= most:
+            self._working_c = target
+        else:
+            self._working_c += most if target > self._working_c else -most
+        self._look(sensor_c)
+        if self.values[MANUAL]:
+            self._output = self.values[MANUAL_OUTPUT] / 1000.0
+        else:
+            self._output = self._automatic(sensor_c, step_s)
+        return 0.0 if self.values[STANDBY] else self._output
+
+    def _remote_failed(self, at_s: float) -> bool:
+        return bool(self.values[USE_REMOTE]) and at_s - self._refreshed_s > REMOTE_TIMEOUT_S
+
+    def _target(self, at_s: float) -> int:
+        if self.values[USE_REMOTE] and not self._remote_failed(at_s):
+            return self.values[REMOTE]
+        return self.values[SP2 if self.values[SELECTED] else SP1]
+
+    def _automatic(self, sensor_c: float, step_s: float) -> float:
+        """Proportional, integral and feed-forward; the integral rests while the output is at a limit."""
+        if self.values[BREAK]:
+            return self.values[SAFE_OUTPUT] / 1000.0
+        low, high = self.values[LOW] / 1000.0, self.values[HIGH] / 1000.0
+        share = (self._working_c - sensor_c) * self._scale / self.values[BAND]
+        wanted = self._hold_per_k * (self._working_c - ROOM_C) + share + self._integral
+        if low < wanted < high and self.values[INTEGRAL]:
+            self._integral += share * step_s / self.values[INTEGRAL]
+        return min(max(wanted, low), high)
+
+    def _look(self, sensor_c: float) -> None:
+        self.values[BREAK] = int(sensor_c > HIGHEST_C)
+        for limit, state in zip(ALARMS, ALARM_STATES, strict=True):
+            active = int(sensor_c * self._scale > self.values[limit])
+            self.values[NEW_ALARM] |= active & ~self.values[state]
+            self.values[state] = active
+
+    # --- the registers ---
+
+    def read_holding(self, address: int, count: int) -> Sequence[int]:
+        self._refresh()
+        wanted = range(address, address + count)
+        if any(one not in self.values for one in wanted):
+            raise ModbusException(ILLEGAL_ADDRESS)
+        return [self.values[one] & 0xFFFF for one in wanted]
+
+    def read_input(self, address: int, count: int) -> Sequence[int]:
+        return self.read_holding(address, count)
+
+    def write_registers(self, address: int, values: Sequence[int]) -> None:
+        signed = {address + i: value - 0x10000 if value > 0x7FFF else value for i, value in enumerate(values)}
+        if not signed.keys() <= self._settable.keys():
+            raise ModbusException(ILLEGAL_ADDRESS)
+        for one, value in signed.items():
+            low, high = self._settable[one]
+            if not low <= value <= high:
+                raise ModbusException(ILLEGAL_VALUE)
+            self._write(one, value)
+
+    def _write(self, address: int, value: int) -> None:
+        self._plant.advance(self.now_s)  # until now, the old value held
+        if address not in IN_RAM:
+            self.eeprom_writes[address] = self.eeprom_writes.get(address, 0) + 1
+        if address == TARGET:  # writes through to the selected local set-point
+            address = SP2 if self.values[SELECTED] else SP1
+        if address == ACKNOWLEDGE:
+            self.values[NEW_ALARM] = 0
+            return
+        if address == REMOTE:
+            self._refreshed_s = self.now_s
+        self.values[address] = value
+
+    def _refresh(self) -> None:
+        """Bring the registers that show something up to date."""
+        values, now_s = self.values, self.now_s
+        values[PV] = values[203] = self._digits(self._plant.temperature_c(self._zone, now_s))
+        values[TARGET] = self._target(now_s)
+        values[OUTPUT] = 0 if values[STANDBY] else round(self._output * 1000)
+        if not values[MANUAL]:
+            values[MANUAL_OUTPUT] = values[OUTPUT]
+        values[WORKING] = values[TARGET] if not values[RATE] else self._digits(self._working_c)
+        values[STATUS] = status = self._status()
+        values[76] = ~status & 0xFFFF
+
+    def _digits(self, celsius: float) -> int:
+        return min(max(round(celsius * self._scale), -32768), 32767)
+
+    def _status(self) -> int:
+        values = self.values
+        bits = {
+            **{i: values[state] for i, state in enumerate(ALARM_STATES)},
+            4: values[MANUAL],
+            5: values[BREAK],
+            10: not values[11] <= values[PV] <= values[12],
+            12: values[NEW_ALARM],
+            13: bool(values[RATE]) and abs(values[WORKING] - values[TARGET]) > 0,
+            14: self._remote_failed(self.now_s),
+        }
+        return sum(1 << bit for bit, on in bits.items() if on)
+
+
+class EurothermFace:
+    """One instrument at its address on an RTU line."""
+
+    def __init__(self, unit: Eurotherm) -> None:
+        self.unit = unit
+        self._rtu: RtuFace = ModbusServer({unit.values[131]: unit}).rtu()
+
+    def hear(self, now_s: float, data: bytes) -> bytes:
+        self.unit.now_s = now_s
+        return self._rtu.hear(now_s, data)
+
+    def next_at(self) -> float | None:
+        return self._rtu.next_at()
+
+    def speak(self, now_s: float) -> bytes:
+        return self._rtu.speak(now_s)

@@ -1,0 +1,227 @@
+"""The simulated tool as a whole: one plant, one face per device, wired as the tool's own YAML file says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from simulators.alicat import AlicatFace
+from simulators.beckhoff_io import Channel, CouplerB, CouplerBFace
+from simulators.coupler import Change, CouplerA
+from simulators.eurotherm import Eurotherm
+from simulators.face import Bus, Face, Paced
+from simulators.faults import Faults, Framing
+from simulators.mks import MksFace
+from simulators.plant import Plant, Port, Wiring
+from simulators.plant.heat import BUILDS
+
+Instrument = AlicatFace | MksFace | Eurotherm | CouplerB
+FRAMINGS: dict[str, Framing] = {
+    "alicat": "ascii",
+    "mks_925": "ascii",
+    "eurotherm_3216": "rtu",
+    "beckhoff_io": "tcp",
+    "beckhoff_bk9050": "tcp",
+}
+TURN_ROUND_S = {"alicat": 0.002, "mks_925": 0.005, "eurotherm_3216": 0.012, "beckhoff_io": 0.0}
+VALVES = "valves"  # the name of coupler A among the devices
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device of the tool file: its driver, the line that it hangs on, its unit there as text."""
+
+    driver: str
+    line: str
+    unit: str
+
+
+class World:
+    """Plant, instruments and lines. Times are seconds of whatever clock the host gives; it must not run backwards.
+
+    `instruments` and `faults` are by device name, for tests that turn a knob or break a wire; `faults["valves"]` is
+    coupler A's wire. `face` of a serial line is always the same bus; of a TCP device it is a new connection.
+    """
+
+    def __init__(
+        self,
+        tool: Mapping[str, Any],
+        *,
+        at_s: float,
+        warm_c: Mapping[str, float] | None,
+        bottles: Mapping[str, str] | None,
+        seed: int,
+        lag_s: float,
+        realistic_delay: bool,
+    ) -> None:
+        self._tool, self._realistic_delay = tool, realistic_delay
+        self.plant = Plant(wiring(tool, bottles), at_s=at_s, warm_c=warm_c, seed=seed, lag_s=lag_s)
+        self.devices = {name: _device(entry) for name, entry in tool["devices"].items()}
+        self.devices[VALVES] = _device(tool["valves"])
+        self.faults = {name: Faults(FRAMINGS[device.driver]) for name, device in self.devices.items()}
+        self.instruments = {name: self._instrument(name, entry) for name, entry in tool["devices"].items()}
+        bits = {entry["role"]: 1 << entry["coil"] for entry in tool["valves"]["outputs"].values()}
+        self.coupler_a = CouplerA(tool["valves"]["coils"], tell=self.valves_changed, quiet=bits.get("alive", 0))
+        self._serial: dict[str, Face] = {}
+
+    def valves_changed(self, change: Change) -> None:
+        """Coupler A's outputs changed: what the plant is told in whichever process the coupler runs."""
+        self.plant.valve_word(change.at_s, change.word)
+
+    def units(self, line: str) -> list[str]:
+        """The devices of one line, in the order of the file; raises ValueError when there are none."""
+        names = [name for name, device in self.devices.items() if device.line == line]
+        if not names:
+            lines = sorted({device.line for device in self.devices.values()})
+            raise ValueError(f"no device hangs on line '{line}': there are {', '.join(lines)}")
+        return names
+
+    def face(self, line: str) -> Face:
+        """What a client finds at the end of `line`."""
+        if self.is_tcp(line):
+            (name,) = self.units(line)
+            return self._connection(name)
+        if line not in self._serial:
+            self._serial[line] = self._bus(line)
+        return self._serial[line]
+
+    def is_tcp(self, line: str) -> bool:
+        return all(FRAMINGS[self.devices[name].driver] == "tcp" for name in self.units(line))
+
+    def _connection(self, name: str) -> Face:
+        if name == VALVES:
+            return self.faults[name].wrap(self.coupler_a)
+        coupler = self.instruments[name]
+        if not isinstance(coupler, CouplerB):
+            raise ValueError(f"'{name}' is no TCP device")
+        return self.faults[name].wrap(CouplerBFace(coupler, unit=int(self.devices[name].unit)))
+
+    def _bus(self, line: str) -> Face:
+        bus: Face = Bus([self.faults[name].wrap(self._serial_face(name)) for name in self.units(line)])
+        if not self._realistic_delay:
+            return bus
+        driver = self.devices[self.units(line)[0]].driver
+        return Paced(bus, baud=int(self._tool["lines"][line]["baud"]), turn_round_s=TURN_ROUND_S[driver])
+
+    def _serial_face(self, name: str) -> Face:
+        instrument = self.instruments[name]
+        if isinstance(instrument, CouplerB):
+            raise ValueError(f"'{name}' speaks Modbus TCP and cannot share a serial line")
+        return instrument.face() if isinstance(instrument, Eurotherm) else instrument
+
+    # --- instruments from their entries ---
+
+    def _instrument(self, name: str, entry: Mapping[str, Any]) -> Instrument:
+        make: Mapping[str, Callable[[str, Mapping[str, Any]], Instrument]] = {
+            "alicat": self._alicat,
+            "mks_925": lambda _, entry: MksFace(self.plant, unit=int(entry["unit"])),
+            "eurotherm_3216": self._eurotherm,
+            "beckhoff_io": lambda _, entry: self._coupler_b(entry),
+        }
+        if entry["driver"] not in make:
+            raise ValueError(f"device '{name}': there is no simulator for '{entry['driver']}', only for {sorted(make)}")
+        return make[entry["driver"]](name, entry)
+
+    def _alicat(self, name: str, entry: Mapping[str, Any]) -> AlicatFace:
+        full_scale = quantity(entry["full_scale"], "sccm")
+        return AlicatFace(self.plant, name, unit=str(entry["unit"]), full_scale_sccm=full_scale, gas=entry["gas"])
+
+    def _eurotherm(self, name: str, entry: Mapping[str, Any]) -> Eurotherm:
+        zone = next((zone for zone, one in self._tool["zones"].items() if one["device"] == name), None)
+        if zone is None:
+            raise ValueError(f"device '{name}': no zone is heated by it")
+        build = BUILDS[self.plant.wiring.zones[zone]]
+        return Eurotherm(
+            self.plant,
+            zone,
+            unit=int(entry["unit"]),
+            local_c=quantity(entry["safe_local"], "°C"),
+            hold_per_k=build.loss_w_k / build.watts,
+            decimals=int(entry.get("decimals", 1)),
+        )
+
+    def _coupler_b(self, entry: Mapping[str, Any]) -> CouplerB:
+        plant = self.plant
+        reads: dict[str, Callable[[float], float]] = {
+            "o2_ppm": plant.glovebox_o2_ppm,
+            "h2o_ppm": plant.glovebox_h2o_ppm,
+            "box_pressure_mbar": lambda at_s: plant.box_over_room_pa(at_s) / 100.0,
+            "delta_p_mbar": lambda at_s: plant.chamber_over_box_pa(at_s) / 100.0,
+            "pressure_torr": plant.capacitance_torr,
+            "substrate_2_c": plant.substrate_2_c,
+        }
+        unknown = [one["channel"] for one in entry.get("analogue", ()) if one["channel"] not in reads]
+        if unknown:
+            raise ValueError(f"analogue channels {unknown}: the simulated tool measures {', '.join(reads)}")
+        channels = {
+            one["channel"]: Channel(
+                int(one["register"]), one["kind"], float(one["at_low"]), float(one["at_high"]), reads[one["channel"]]
+            )
+            for one in entry.get("analogue", ())
+        }
+        contacts = {int(one["input"]): str(one["channel"]) for one in entry.get("digital", ())}
+        outputs = {int(one["coil"]): str(one["name"]) for one in entry.get("outputs", ())}
+        return CouplerB(plant, channels, contacts, outputs)
+
+
+def build(
+    tool_yaml: Path | str,
+    *,
+    at_s: float,
+    warm: Mapping[str, float] | None = None,
+    bottles: Mapping[str, str] | None = None,
+    seed: int = 1,
+    lag_s: float = 0.0,
+    realistic_delay: bool = False,
+) -> World:
+    """The simulated tool of a tool file, at `at_s` of the host's clock (on a loop: `loop.time()`).
+
+    `warm`: zone -> °C to start from; `bottles`: port -> precursor, by default the port's own name where that is one;
+    `lag_s`: how much later than its stamp a valve word may come to be known; `realistic_delay`: replies take the time
+    that a serial line takes. Raises ValueError, KeyError for a file that no tool could be built from.
+    """
+    tool = yaml.safe_load(Path(tool_yaml).read_text(encoding="utf-8"))
+    return World(tool, at_s=at_s, warm_c=warm, bottles=bottles, seed=seed, lag_s=lag_s, realistic_delay=realistic_delay)
+
+
+def wiring(tool: Mapping[str, Any], bottles: Mapping[str, str] | None) -> Wiring:
+    """The plant's wiring from the tool file's outputs, ports, zones and flow controllers."""
+    outputs = tool["valves"]["outputs"]
+    bits = {name: 1 << entry["coil"] for name, entry in outputs.items()}
+
+    def of_role(role: str) -> int:
+        return sum(bits[name] for name, entry in outputs.items() if entry["role"] == role)
+
+    ports = tuple(
+        Port(
+            name,
+            sum(bits[output] for output in entry["outputs"]),
+            (bottles or {}).get(name, name),
+            entry.get("zone"),
+            entry.get("push", {}).get("device"),
+        )
+        for name, entry in tool["ports"].items()
+    )
+    flows = {
+        name: quantity(entry["full_scale"], "sccm")
+        for name, entry in tool["devices"].items()
+        if entry["driver"] == "alicat"
+    }
+    zones = {name: str(entry["role"]) for name, entry in tool["zones"].items()}
+    return Wiring(ports, of_role("stop"), of_role("contactor"), flows, zones)
+
+
+def quantity(text: str, unit: str) -> float:
+    """The number of '100 sccm'; raises ValueError for any other unit than the one asked for."""
+    number, _, given = str(text).partition(" ")
+    if given.strip() != unit:
+        raise ValueError(f"'{text}' is not in {unit}")
+    return float(number)
+
+
+def _device(entry: Mapping[str, Any]) -> Device:
+    return Device(str(entry["driver"]), str(entry["line"]), str(entry["unit"]))
