@@ -212,6 +212,15 @@ def validate_part(
         raise Problems([_problem(document, at, e) for e in error.errors(include_url=False)]) from None
 
 
+def attempt(problems: list[Problem], document: Document, at: Location, value: Any, kind: TypeAdapter[T]) -> T | None:
+    """`value` as `kind`, or None with what is wrong added to `problems`."""
+    try:
+        return validate_part(document, at, value, kind)
+    except Problems as error:
+        problems += error.problems
+        return None
+
+
 _PLAIN = {
     "missing": "'{field}' is missing here",
     "extra_forbidden": "unknown key '{field}'",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ald_controller.config import Port, ToolConfig
 from ald_controller.plan import Dose, FlowStep, SegmentStep, Step, Where
-from ald_controller.recipe_steps import Expose, Pulse
+from ald_controller.recipe.steps import Expose, Pulse
 
 FLOW_SETTLES_S = 2.0  # a flow controller is within 2 % of a new set-point by then
 

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, field
 
 from ald_controller.plan import HeatStep, WaitStep
+from ald_controller.planner.scene import COLD_C, Scene
 from ald_controller.recipe import Written
-from ald_controller.recipe_steps import Heat, Wait
-from ald_controller.scene import COLD_C, Scene
+from ald_controller.recipe.steps import Heat, Wait
 from ald_controller.yamlfile import Document, Location
 
 COOLING_S = 1500.0  # time constant of a zone that cools by itself, for estimates

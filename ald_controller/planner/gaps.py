@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ald_controller.scene import Scene
+from ald_controller.planner.scene import Scene
 from ald_controller.yamlfile import Mark, Problem
 
 

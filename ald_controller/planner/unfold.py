@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ald_controller.dosing import Source, expose, pulse, rest
-from ald_controller.gaps import Span, closed, dose, join
 from ald_controller.plan import FlowStep, PumpStep, RepeatStep, SegmentStep, Step
+from ald_controller.planner.dosing import Source, expose, pulse, rest
+from ald_controller.planner.gaps import Span, closed, dose, join
+from ald_controller.planner.scene import Scene
+from ald_controller.planner.thermal import Zones, heat, wait
 from ald_controller.recipe import Written, block_at, read_step
-from ald_controller.recipe_steps import Expose, Heat, Pulse, Pump, Purge, Repeat, SetFlow, Use, Wait
-from ald_controller.scene import Scene
-from ald_controller.thermal import Zones, heat, wait
+from ald_controller.recipe.steps import Expose, Heat, Pulse, Pump, Purge, Repeat, SetFlow, Use, Wait
 from ald_controller.units import TORR_PA
 from ald_controller.yamlfile import Document, Location, Mark, Problems
 

@@ -7,14 +7,21 @@ from collections.abc import Iterator, Mapping
 
 from ald_controller.chemistry import Chemistry
 from ald_controller.config import Tool
-from ald_controller.layers import layers
 from ald_controller.plan import FlowStep, Plan, RepeatStep, SegmentStep, Step
-from ald_controller.prechecks import check_chemistry, check_cold_walls, check_end, check_films, check_load, check_needs
+from ald_controller.planner.layers import layers
+from ald_controller.planner.prechecks import (
+    check_chemistry,
+    check_cold_walls,
+    check_end,
+    check_films,
+    check_load,
+    check_needs,
+)
+from ald_controller.planner.scene import Scene
+from ald_controller.planner.thermal import Zones
+from ald_controller.planner.unfold import Stretch, TooLong, Unfold
 from ald_controller.recipe import read_recipe
 from ald_controller.registers import Registers
-from ald_controller.scene import Scene
-from ald_controller.thermal import Zones
-from ald_controller.unfold import Stretch, TooLong, Unfold
 from ald_controller.yamlfile import Document, Problems
 
 LONGEST_S = 60 * 86_400.0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ald_controller import units
 from ald_controller.chemistry import LITHIUM, close
-from ald_controller.layers import TOLERANCE, nearest, summed
 from ald_controller.plan import Layer
-from ald_controller.scene import Scene
-from ald_controller.thermal import Zones
+from ald_controller.planner.layers import TOLERANCE, nearest, summed
+from ald_controller.planner.scene import Scene
+from ald_controller.planner.thermal import Zones
 from ald_controller.yamlfile import Problem
 
 _SIGN = "--by YOU"
