@@ -13,9 +13,10 @@ from ald_controller import commands as c
 from ald_controller import stamp
 from ald_controller.guard import Guard
 from ald_controller.interlocks import ResetRefused
+from ald_controller.journal import JournalError
 from ald_controller.plan import PLAN, Plan
 from ald_controller.records.folder import Papers, header_for, list_runs
-from ald_controller.records.journal import JournalError, RunJournal
+from ald_controller.records.journal import RunJournal
 from ald_controller.registers import RegisterFile, Registers
 from ald_controller.sequencer import Run
 from ald_controller.states import Ending, Misplaced, ProcessState, follow
@@ -255,12 +256,7 @@ class Console:
 
     async def _work(self, job: _Job) -> None:
         """The run's task; abort is its cancellation, and then `_abort` writes the end."""
-        try:
-            ending = await job.run.execute()
-        except JournalError as error:  # row K8: nothing more is loaded; the tool is brought to rest and purges
-            self.abort(f"the journal failed: {error}", "tripped")
-            return
-        await self._close(job, ending)
+        await self._close(job, await job.run.execute())
 
     async def _close(self, job: _Job, ending: Ending) -> None:
         self.tool.on_reading = None

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
+from ald_controller.journal import Journal, JournalError
 from ald_controller.plan import (
     At,
-    Dose,
     FlowStep,
     HeatStep,
     Leaf,
@@ -33,14 +33,6 @@ from drivers.base import DriverError
 LOAD_AHEAD_S = 2.0  # a segment is loaded this long before the running one ends: later means added rest, never a fault
 HOLD_LIMIT_S = 1800.0  # a hold with hot lithium ends in the recipe's finish
 LOOK_S = 0.25  # how often waits look at their condition
-
-
-class Journal(Protocol):
-    """What a run writes down; see records.journal."""
-
-    async def intent(self, id: wire.SegmentId, label: str, doses: tuple[Dose, ...], cycle: int, part: str) -> None: ...
-    def edge(self, edge: wire.Edge) -> None: ...
-    def event(self, kind: str, **fields: object) -> None: ...
 
 
 class Finish(Exception):
@@ -66,8 +58,9 @@ class Progress:
 
 @dataclass(slots=True)
 class _Loaded:
-    """A segment that the engine holds."""
+    """A segment that the engine holds, or that a hold took from it; `half` is its number there."""
 
+    half: int
     step: SegmentStep
     at: At
     ended: asyncio.Future[None]
@@ -89,7 +82,7 @@ class Run:
     _stop: bool = False
     _may_go: asyncio.Event = field(default_factory=asyncio.Event)
     _half: int = 0
-    _loaded: dict[int, _Loaded] = field(default_factory=dict)
+    _loaded: list[_Loaded] = field(default_factory=list)
     _held: str = ""
 
     def __post_init__(self) -> None:
@@ -132,7 +125,7 @@ class Run:
             self.move("hold")
         self.why_paused = self._held = why
         self._may_go.clear()
-        for loaded in self._loaded.values():
+        for loaded in self._loaded:
             if not loaded.ended.done():
                 loaded.ended.set_exception(Held(why))
                 loaded.ended.exception()  # whoever waits hears of it; nobody has to
@@ -146,7 +139,7 @@ class Run:
         elif isinstance(message, wire.Anchored):
             self._anchored(message)
         elif isinstance(message, wire.Ended):
-            loaded = self._loaded.get(message.id.half)
+            loaded = self._find(message.id)
             if loaded and not loaded.ended.done():
                 loaded.ended.set_result(None)
         elif isinstance(message, wire.Missed):
@@ -162,7 +155,7 @@ class Run:
 
     def _edge(self, edge: wire.Edge) -> None:
         self.journal.edge(edge)
-        loaded = self._loaded.get(edge.id.half)
+        loaded = self._find(edge.id)
         if loaded is None:
             return
         loaded.edges = edge.index + 1
@@ -171,9 +164,12 @@ class Run:
 
     def _anchored(self, message: wire.Anchored) -> None:
         self.journal.event("anchored", half=message.id.half, at_ns=message.at_ns, added_rest_ns=message.added_rest_ns)
-        loaded = self._loaded.get(message.id.half)
+        loaded = self._find(message.id)
         if loaded:
             loaded.ends_at_s = (message.at_ns + loaded.step.length_ns) / 1e9
+
+    def _find(self, id: wire.SegmentId) -> _Loaded | None:
+        return next((x for x in self._loaded if id.run == self.name and x.half == id.half), None)
 
     # --- the run itself --------------------------------------------------------------------------------------------
 
@@ -282,17 +278,27 @@ class Run:
     async def _load(self, at: At, step: SegmentStep) -> None:
         self._check_held()
         id = wire.SegmentId(self.name, at.cycle, self._half)
-        await self.journal.intent(id, step.label, step.doses, at.cycle, at.part)
+        await self._intend(id, at, step)
         self._check_held()
-        self._half += 1
-        self._loaded[id.half] = _Loaded(step, at, asyncio.get_running_loop().create_future())
+        loaded = _Loaded(id.half, step, at, asyncio.get_running_loop().create_future())
+        self._loaded.append(loaded)
         try:
             await self.tool.valves.load(wire.Segment(id, step.edges, step.length_ns))
         except wire.SegmentRefused as refused:
-            del self._loaded[id.half]
+            self._loaded.remove(loaded)
             self._hold_for(str(refused))
             raise Held(str(refused)) from None
+        self._half += 1  # the engine numbers what it accepted, without gaps
         self._started(step.label, at)
+
+    async def _intend(self, id: wire.SegmentId, at: At, step: SegmentStep) -> None:
+        """Write down what is about to happen; without a record what is loaded may end, and nothing more begins (K8)."""
+        try:
+            await self.journal.intent(id, step.label, step.doses, at.cycle, at.part)
+        except JournalError as error:
+            await self._drained()
+            self._hold_for(f"the journal failed: {error}")
+            raise Held(str(error)) from None
 
     def _check_held(self) -> None:
         if self._held:
@@ -301,8 +307,7 @@ class Run:
     async def _nearly_done(self) -> None:
         """Until at most the running segment is left, and that within the load-ahead time of its end."""
         while self._loaded:
-            first = next(iter(self._loaded.values()))
-            if len(self._loaded) == 1 and await self._within(first, LOAD_AHEAD_S):
+            if len(self._loaded) == 1 and await self._within(self._loaded[0], LOAD_AHEAD_S):
                 return
             await self._first_ended()
 
@@ -322,23 +327,22 @@ class Run:
 
     async def _first_ended(self) -> None:
         """Wait for the oldest loaded segment; what a hold cut is loaded again after the resume."""
-        half, loaded = next(iter(self._loaded.items()))
+        loaded = self._loaded[0]
         try:
             await loaded.ended
         except Held:
             await self._wait_for_go()
             await self._load_again()
         else:
-            del self._loaded[half]
+            self._loaded.remove(loaded)
 
     async def _load_again(self) -> None:
-        cut, self._loaded = list(self._loaded.values()), {}
+        cut, self._loaded = self._loaded, []
         for i, loaded in enumerate(cut):
             try:
                 await self._load(loaded.at, again(loaded.step, loaded.edges))
             except Held:  # held once more before it was in: it waits its turn with the rest
-                self._loaded |= {self._half + k: left for k, left in enumerate(cut[i:])}
-                self._half += len(cut) - i
+                self._loaded += cut[i:]
                 return
 
     # --- acts ------------------------------------------------------------------------------------------------------

@@ -15,16 +15,14 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from ald_controller.journal import JournalError
+
 Job = Callable[[sqlite3.Connection], object]
 
 BATCH_S = 0.25  # what nobody waits for is committed this often
 RETRY_S = 1.0  # after an error of the disk
 INLINE_BATCH = 512
 LIMIT = 20_000  # jobs; at 30 edges a second this is ten minutes without a disk
-
-
-class JournalError(Exception):
-    """The record cannot be written (row K8): names the file and what the disk said."""
 
 
 def connect(path: Path, schema: str, *, simulated: bool) -> sqlite3.Connection:

@@ -1,0 +1,67 @@
+"""Work that takes more than 10 ms of CPU, as child processes of the daemon: check and report."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ald_controller.console import CheckRequest
+
+CHECK_S = 30.0
+REPORT_S = 120.0
+
+
+async def _ald(*arguments: str, within_s: float) -> tuple[int, bytes, bytes]:
+    """Run `ald …` to its end, or kill it after `within_s`; its exit code (-9 when killed), output and errors."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ald_controller", *arguments,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(within_s):
+            out, errors = await child.communicate()
+    except TimeoutError:
+        out, errors = b"", f"gave no answer in {within_s:g} s".encode()
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    return child.returncode or 0, out, errors
+
+
+def checker(tool: Path) -> Any:
+    """`ald check --json` on a recipe's text with the registers as they are."""
+
+    async def check(request: CheckRequest) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory(prefix="ald-check-") as folder:
+            recipe, registers = _written(Path(folder), request)
+            sets = [f"--set={name}={value}" for name, value in request.parameters.items()]
+            _, out, errors = await _ald(
+                "check", str(recipe), "--json", "--tool", str(tool), "--registers", str(registers), *sets,
+                within_s=CHECK_S,
+            )  # fmt: skip
+        try:
+            result: dict[str, Any] = json.loads(out)
+        except json.JSONDecodeError:
+            return {"problems": [f"the check itself failed: {errors.decode(errors='replace').strip()[-400:]}"]}
+        return result
+
+    return check
+
+
+def _written(folder: Path, request: CheckRequest) -> tuple[Path, Path]:
+    """The recipe and the registers as files; both are small, and JSON is YAML."""
+    recipe, registers = folder / f"{request.name}.yaml", folder / "registers.yaml"
+    recipe.write_text(request.text, "utf-8")
+    registers.write_text(json.dumps(request.registers), "utf-8")
+    return recipe, registers
+
+
+async def report(folder: Path) -> Path | None:
+    """`ald report FOLDER`; None when it could not be made, and the run folder is as good without."""
+    code, out, _ = await _ald("report", str(folder), "--json", within_s=REPORT_S)
+    return Path(json.loads(out)["report"]) if code == 0 else None

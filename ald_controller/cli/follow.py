@@ -1,0 +1,165 @@
+"""Following a run: a live display on a terminal, one line per new step anywhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from ald_controller.doorbell import LocalClient, NoDoor
+
+GOOD_ENDINGS = ("completed", "stopped")
+
+
+def follow(client: LocalClient, run: str, watch: Any = None) -> int:
+    """Show run `run` until it ends; 0 when it ended well. `watch` replaces the local door's stream of states."""
+    console = Console()
+    view = _View(console)
+    last: dict[str, Any] | None = None
+    try:
+        with view:
+            for status in watch if watch is not None else client.watch(hz=5.0):
+                view.show(status)
+                last = _ended(status, run)
+                if last is not None and last["report"] is not None:
+                    break
+    except NoDoor as error:
+        console.print(f"[bold red]the controller is gone[/]: {error}")
+        return 3
+    return _say_ending(console, last)
+
+
+def _ended(status: dict[str, Any], run: str) -> dict[str, Any] | None:
+    last: dict[str, Any] | None = status.get("last_run")
+    return last if last is not None and last["run"] == run else None
+
+
+def _say_ending(console: Console, last: dict[str, Any] | None) -> int:
+    if last is None:
+        console.print("the controller stopped speaking before the run had ended")
+        return 3
+    good = last["ending"] in GOOD_ENDINGS
+    colour = "green" if good else "red"
+    missed = f", {last['doses_missed']} missed" if last["doses_missed"] else ""
+    console.print(f"ending [bold {colour}]{last['ending']}[/] after {clock(last['elapsed_s'])}")
+    console.print(
+        f"{last['cycle']} of {last['cycles']} cycles, {last['doses_confirmed']} of {last['doses_planned']} doses "
+        f"confirmed{missed}",
+        highlight=False,
+    )
+    console.print(f"run folder  {last['folder']}", highlight=False, soft_wrap=True)
+    console.print(f"report      {last['report']}", highlight=False, soft_wrap=True)
+    return 0 if good else 1
+
+
+def clock(seconds: float) -> str:
+    """75 → 1:15."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class _View:
+    """A live display on a terminal; elsewhere one line per new step."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"), BarColumn(bar_width=None), TextColumn("{task.percentage:>3.0f} %"),
+            TimeRemainingColumn(), console=console, expand=True,
+        )  # fmt: skip
+        self._task: TaskID = self._bar.add_task("starting", total=1.0)
+        self._live = Live(console=console, refresh_per_second=5, transient=False)
+        self._step = ""
+
+    def __enter__(self) -> _View:
+        if self._console.is_terminal:
+            self._live.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._console.is_terminal:
+            self._live.__exit__(*error)
+
+    def show(self, status: dict[str, Any]) -> None:
+        run = status.get("run")
+        if run is not None:
+            done = min(run["elapsed_s"], run["duration_s"])
+            title = f"{run['recipe']}  cycle {run['cycle']}/{run['cycles']}"
+            self._bar.update(self._task, description=title, completed=done, total=run["duration_s"])
+        if self._console.is_terminal:
+            self._live.update(Group(self._bar, state_table(status)))
+        elif run is not None and (line := f"{run['part']} {run['cycle']}/{run['cycles']} {run['step']}") != self._step:
+            self._step = line
+            self._console.print(f"{clock(run['elapsed_s']):>8}  {line}", highlight=False, soft_wrap=True)
+
+
+def state_table(status: dict[str, Any]) -> Table:
+    """The state as rows: step, valves, pressure, zones, glovebox, alarms."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    run = status.get("run")
+    latched = " [bold red]latched[/]" if status["latched"] else ""
+    table.add_row("state", f"{status['state']}{latched}   chamber {status['chamber']}   {status['control']}")
+    if status["degraded_timing"]:
+        table.add_row("timing", "[yellow]degraded timing: no real-time priority; pulses under 200 ms are refused[/]")
+    if run:
+        doses = f"{run['doses_confirmed']}/{run['doses_planned']} doses confirmed"
+        table.add_row("step", f"{run['part']}: {run['step']}   {doses}")
+    table.add_row("valves", _valves(status["valves"]))
+    table.add_row("pressure", _pressures(status["values"]))
+    table.add_row("zones", _row(status["zones"]))
+    table.add_row("flows", _row(_ending_in(status["values"], ".flow_sccm")))
+    table.add_row("glovebox", _row(_ending_in(status["values"], "_ppm")))
+    for alarm in status["alarms"][:3]:
+        table.add_row("alarm", Text(f"{alarm['row']} {alarm['reaction']}: {alarm['text']}", style="red"))
+    return table
+
+
+def _valves(valves: dict[str, bool]) -> str:
+    return "  ".join(f"[reverse green] {n} [/]" if on else f"[dim]{n}[/]" for n, on in valves.items())
+
+
+def _pressures(values: dict[str, Any]) -> str:
+    kept = {n: v for n, v in values.items() if n.rpartition(".")[2] in ("pressure_torr", "pressure_pa")}
+    return _row({n: v for n, v in kept.items() if not n.startswith(("carrier", "pusher"))})
+
+
+def _ending_in(values: dict[str, Any], end: str) -> dict[str, Any]:
+    return {n.rpartition(".")[2] if end == "_ppm" else n.partition(".")[0]: v
+            for n, v in values.items() if n.endswith(end)}  # fmt: skip
+
+
+def _row(values: dict[str, Any]) -> str:
+    return "   ".join(f"{name} {value_text(v)}" for name, v in values.items())
+
+
+def value_text(value: dict[str, Any]) -> str:
+    """A value with its unit, and its quality where that is not good."""
+    number = "—" if value["v"] is None else f"{value['v']:.3g}" if abs(value["v"]) < 10 else f"{value['v']:.1f}"
+    doubt = "" if value["q"] == "good" else f" [yellow]({value['q']})[/]"
+    old = f" [yellow]({value['age_s']:.0f} s old)[/]" if value["age_s"] > 3 else ""
+    return f"{number} {value['u']}{doubt}{old}"
+
+
+def status_text(status: dict[str, Any]) -> str:
+    """The state as plain text for `ald status`."""
+    console = Console(width=140)
+    with console.capture() as captured:
+        console.print(f"{status['tool']}", style="bold")
+        console.print(state_table(status))
+        for row in status["not_guarded"]:
+            console.print(f"not guarded here: {row}", style="dim")
+    return captured.get().rstrip()
+
+
+def registers_text(registers: dict[str, Any]) -> str:
+    """One register a line: name, value, who and when."""
+    rows = [f"{name:<16} {e['value']}   {e['by']}, {e['at']}" for name, e in registers["registers"].items()]
+    note = ["these registers are marked as simulated"] if registers["simulated"] else []
+    return "\n".join(note + rows) or "no register is set: everything is unknown"

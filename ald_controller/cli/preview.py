@@ -1,0 +1,170 @@
+"""`ald preview`: the whole run in virtual time through the real daemon, sequencer, drivers, wire bytes and interlocks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ald_controller import commands as c
+from ald_controller.cli.checking import Assumed, assume, check_inline
+from ald_controller.cli.serve import configure_log
+from ald_controller.cli.warmth import warm_zones
+from ald_controller.config import LineConfig, Tool
+from ald_controller.console import CheckRequest, Console
+from ald_controller.daemon import Daemon, Parts
+from ald_controller.records.record import open_run
+from ald_controller.valves.inline import InlineValves
+from ald_controller.yamlfile import Problems
+from drivers.line import memory_line
+from simulators.virtualtime import run_virtual
+from simulators.world import World, build
+
+ME = c.Principal(name="preview", role="owner", door="inside")
+PATIENCE_S = 120.0  # for the tool to prove itself before the start
+
+
+@dataclass
+class Previewed:
+    """How the run ended, with what the simulated reactor knows of the film."""
+
+    status: c.RunStatus
+    thickness_nm: float | None
+    transactions: int
+    trips: list[str] = field(default_factory=list)
+
+
+def preview_command(
+    recipe: Path, tool: Path, *, load: Path | None, rack: Path | None, state: Path | None, warm: bool,
+    parameters: dict[str, str], as_json: bool,
+) -> int:  # fmt: skip
+    """Print how the run would go; 0 when it completes, 1 when it is refused or ends in any other way."""
+    configure_log(quiet=True)
+    try:
+        assumed = assume(recipe, tool, load, rack)
+        warmth = warm_zones(recipe, tool) if warm else {}
+    except Problems as error:
+        click.echo(json.dumps({"problems": [str(p) for p in error.problems]}) if as_json else str(error), err=True)
+        return 1
+    folder = state or Path(tempfile.mkdtemp(prefix="ald-preview-"))
+    start = asyncio.new_event_loop()
+    wall_s = start.time()
+    try:
+        done = run_virtual(run_once(assumed, recipe, folder, warmth, parameters))
+    except Refused as refused:
+        click.echo(json.dumps({"problems": refused.problems}) if as_json else str(refused), err=not as_json)
+        return 1
+    finally:
+        wall_s = start.time() - wall_s
+        start.close()
+    result = _result(done, wall_s)
+    click.echo(json.dumps(result) if as_json else _text(assumed, result))
+    return 0 if done.status.ending == "completed" else 1
+
+
+class Refused(Exception):
+    """The controller would not start this run; `problems` has a line each."""
+
+    def __init__(self, reply: c.Reply) -> None:
+        self.problems = list(reply.data.get("problems", [])) or [reply.text]
+        super().__init__(reply.text)
+
+
+async def run_once(
+    assumed: Assumed, recipe: Path, folder: Path, warmth: dict[str, float], parameters: dict[str, str]
+) -> Previewed:
+    """One daemon over one simulated reactor, from its start to the end of the run; raises Refused."""
+    world = build(Path(assumed.tool.path), warm=warmth)
+    folder.mkdir(parents=True, exist_ok=True)
+    assumed.write_registers(folder / "registers.yaml")
+    daemon = Daemon(parts_over(world, assumed.tool, folder))
+    task = asyncio.ensure_future(daemon.run())
+    try:
+        ready = asyncio.ensure_future(daemon.ready.wait())
+        await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if task.done():
+            task.result()
+        status = await _drive(daemon.console, recipe, parameters)
+        trips = [a.row for a in daemon.console.guard.alarms() if a.latched]
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+    if not task.cancelled() and (error := task.exception()):
+        raise error
+    return Previewed(status, world.thickness_nm(), world.transactions, trips)
+
+
+def parts_over(world: World, tool: Tool, folder: Path) -> Parts:
+    """A daemon's parts on the virtual clock: bytes in memory, the engine inline, checks in place."""
+
+    def line(config: LineConfig) -> Any:
+        name = next(n for n, candidate in tool.config.lines.items() if candidate is config)
+        return memory_line(world.face(name))
+
+    async def check(request: CheckRequest) -> dict[str, Any]:
+        return check_inline(request, tool)
+
+    async def no_report(folder: Path) -> Path | None:
+        return None
+
+    valves = tool.config.valves
+    return Parts(
+        file=tool, open_line=line, state_dir=folder, check=check, report=no_report, inline=True, simulated=True,
+        valves=InlineValves(
+            world.coupler_a, unit=valves.unit, coils=valves.coils, watchdog_ms=round(valves.watchdog * 1000)
+        ),
+    )  # fmt: skip
+
+
+async def _drive(console: Console, recipe: Path, parameters: dict[str, str]) -> c.RunStatus:
+    """What a person does at the tool: wait until it has proven itself, reset, upload, start; then wait for the end."""
+    await _until_startable(console)
+    await console.handle(c.Upload(name=recipe.stem, text=recipe.read_text("utf-8")), ME)
+    reply = await console.handle(c.Start(name=recipe.stem, parameters=parameters), ME)
+    if not reply.ok:
+        raise Refused(reply)
+    while console.last is None:
+        await asyncio.sleep(1.0)
+    return console.last
+
+
+async def _until_startable(console: Console) -> None:
+    loop = asyncio.get_running_loop()
+    give_up_s = loop.time() + PATIENCE_S
+    while True:
+        reply = await console.handle(c.Reset(), ME)
+        if reply.ok and not console.tool.absent and console.tool.chamber.state == "VACUUM":
+            return
+        if loop.time() > give_up_s:
+            raise Refused(reply)
+        await asyncio.sleep(1.0)
+
+
+def _result(done: Previewed, wall_s: float) -> dict[str, Any]:
+    s = done.status
+    record = open_run(Path(s.folder))
+    return {
+        "ending": s.ending, "duration_s": round(s.elapsed_s, 3), "cycles": s.cycle, "doses": s.doses_confirmed,
+        "doses_planned": s.doses_planned, "doses_missed": s.doses_missed, "thickness_nm": done.thickness_nm,
+        "thickness_predicted_nm": record.header.thickness_nm, "trips": done.trips, "run_folder": s.folder,
+        "wall_s": round(wall_s, 3), "times_real_time": round(s.elapsed_s / wall_s, 1),
+        "transactions_per_s": round(done.transactions / wall_s),
+    }  # fmt: skip
+
+
+def _text(assumed: Assumed, result: dict[str, Any]) -> str:
+    lines = [*assumed.notes, f"ending {result['ending']} after {result['duration_s'] / 60:.1f} min of simulated time"]
+    lines.append(f"{result['cycles']} cycles, {result['doses']} of {result['doses_planned']} doses confirmed")
+    if result["thickness_nm"] is not None:
+        lines.append(f"film {result['thickness_nm']:.1f} nm on the simulated reactor")
+    lines.append(f"trips: {', '.join(result['trips']) or 'none'}")
+    speed = f"{result['times_real_time']:.0f} times real time, {result['transactions_per_s']} transactions/s"
+    lines.append(f"{speed} ({result['wall_s']:.1f} s)")
+    lines.append(f"run folder {result['run_folder']}")
+    return "\n".join(lines)

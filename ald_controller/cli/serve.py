@@ -1,0 +1,163 @@
+"""`ald daemon` and `ald simulate`: the two processes that stay."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+
+from ald_controller.cli import children
+from ald_controller.config import LineConfig, Mqtt, Tool, load_tool
+from ald_controller.console import Console
+from ald_controller.daemon import Daemon, Parts
+from ald_controller.doorbell import default_socket
+from ald_controller.systemd import Notifier
+from ald_controller.valves.client import ValveClient
+from ald_controller.yamlfile import Problems
+from drivers.line import open_line
+
+Door = tuple[str, Callable[[Console], Awaitable[None]]]
+
+
+def configure_log(quiet: bool) -> None:
+    """Lines on stderr: JSON where nobody looks, coloured text on a terminal."""
+    renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(30 if quiet else 20),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )  # fmt: skip
+
+
+def load_or_exit(tool: Path, addresses: Path | None) -> Tool:
+    """The tool file, or its problems on stderr and exit 1."""
+    try:
+        return load_tool(tool, read_addresses(addresses) if addresses else None)
+    except Problems as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
+def read_addresses(path: Path) -> dict[str, str]:
+    """device -> address, from what `ald simulate --json` printed."""
+    devices = json.loads(path.read_text("utf-8"))["devices"]
+    return {name: device["address"] for name, device in devices.items()}
+
+
+def tool_line(line: LineConfig) -> Any:
+    """The transport of one line of the tool file."""
+    return open_line(line.address, line.baud, line.parity)
+
+
+async def until_signal(work: asyncio.Task[Any]) -> None:
+    """Run `work` until it ends or SIGTERM or SIGINT cancels it."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, work.cancel)
+    try:
+        await work
+    except asyncio.CancelledError:
+        if not work.cancelled():
+            raise
+
+
+def daemon_command(
+    tool: Path, state: Path, door: Path | None, addresses: Path | None, broker: str | None,
+    password_file: Path | None, *, quiet: bool,
+) -> int:  # fmt: skip
+    """Control one tool; 0 after a signal, 1 when something essential failed."""
+    configure_log(quiet)
+    file = load_or_exit(tool, addresses)
+    mqtt = _broker(file.config.mqtt, broker, password_file)
+    doors = _doors(file, door or default_socket(file.config.tool), mqtt, state)
+    parts = Parts(
+        file=file, open_line=tool_line, valves=_valves(file, state), state_dir=state,
+        check=children.checker(tool), report=children.report, doors=doors, notifier=Notifier(),
+        simulated=True if addresses else None,
+    )  # fmt: skip
+    log = structlog.get_logger()
+    try:
+        asyncio.run(_serve(Daemon(parts)))
+    except BaseExceptionGroup as group:
+        for error in _leaves(group):
+            log.error("an essential task failed; the tool was made safe", error=repr(error))
+        return 1
+    except Exception as error:
+        log.error("the controller could not go on", error=str(error))
+        return 1
+    return 0
+
+
+async def _serve(daemon: Daemon) -> None:
+    await until_signal(asyncio.ensure_future(daemon.run()))
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    return [
+        leaf for error in group.exceptions
+        for leaf in (_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    ]  # fmt: skip
+
+
+def _valves(file: Tool, state: Path) -> ValveClient:
+    valves = file.config.valves
+    host, _, port = file.config.lines[valves.line].address.removeprefix("tcp://").rpartition(":")
+    return ValveClient(
+        host, int(port), unit=valves.unit, coils=valves.coils, watchdog_ms=round(valves.watchdog * 1000),
+        runtime_dir=state,
+    )  # fmt: skip
+
+
+def _broker(own: Mqtt | None, broker: str | None, password_file: Path | None) -> Mqtt | None:
+    if broker is None:
+        return own
+    host, _, port = broker.rpartition(":")
+    if not host or not port.isdigit():
+        raise click.UsageError(f"--broker {broker}: write HOST:PORT")
+    user = own.user if own else "controller"
+    return Mqtt(host=host, port=int(port), user=user, password_file=str(password_file) if password_file else None)
+
+
+def _doors(file: Tool, socket: Path, mqtt: Mqtt | None, state: Path) -> tuple[Door, ...]:
+    from ald_controller.cli.doors import local_door, mqtt_door
+
+    doors: list[Door] = [("local door", local_door(file, socket, state))]
+    if mqtt is not None:
+        doors.append(("remote door", mqtt_door(file, mqtt, state)))
+    return tuple(doors)
+
+
+def simulate_command(tool: Path, warm_for: Path | None, trace: Path | None, as_json: bool) -> int:
+    """Serve the devices of a tool until SIGTERM."""
+    load_or_exit(tool, None)
+    asyncio.run(_simulate(tool, warm_for, trace, as_json))
+    return 0
+
+
+async def _simulate(tool: Path, warm_for: Path | None, trace: Path | None, as_json: bool) -> None:
+    from simulators.serve import simulate
+
+    from ald_controller.cli.warmth import warm_zones
+
+    def ready(devices: dict[str, Any]) -> None:
+        if as_json:
+            click.echo(json.dumps({"devices": devices}))
+        else:
+            for name, device in devices.items():
+                click.echo(f"{name:<12} {device['driver']:<16} {device['address']}  unit {device['unit']}")
+        sys.stdout.flush()
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await simulate(tool, warm_zones(warm_for, tool) if warm_for else None, ready, trace, stop)
