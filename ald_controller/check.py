@@ -1,0 +1,116 @@
+"""What `ald check` says of a recipe: all problems at once, or the plan; as text for people, as JSON for the daemon."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ald_controller.chemistry import load_chemistry
+from ald_controller.config import load_tool
+from ald_controller.plan import PLAN, HeatStep, Layer, Plan, RepeatStep, Step
+from ald_controller.planner import make_plan
+from ald_controller.recipe import load_blocks
+from ald_controller.registers import Registers
+from ald_controller.yamlfile import Problems, read
+
+
+def check_files(
+    recipe: Path,
+    tool: Path,
+    library: Path,
+    parameters: Mapping[str, str],
+    *,
+    registers: Path | None = None,
+    load: Path | None = None,
+    rack: Path | None = None,
+) -> Plan | Problems:
+    """Check the recipe in a file; `library` is the folder with `chemistry` and `blocks`.
+
+    `registers` are those of the tool, none = nothing is known of it; `load` and `rack` replace what they say.
+    """
+    try:
+        chemistry = load_chemistry(library / "chemistry")
+        known = Registers.load(registers, chemistry) if registers else Registers()
+        known = known.with_load(read(load), chemistry) if load else known
+        known = known.with_rack(read(rack), chemistry) if rack else known
+        assumed = tuple(f"{what} from {path}" for what, path in (("load", load), ("rack", rack)) if path)
+        blocks = load_blocks(library / "blocks")
+        return make_plan(read(recipe), load_tool(tool), known, parameters, chemistry, blocks, assumptions=assumed)
+    except Problems as problems:
+        return problems
+
+
+def check_json(result: Plan | Problems) -> str:
+    """`problems` as sentences and, in `places`, in parts; `plan` as PLAN reads it, null when there are problems."""
+    out: dict[str, Any] = {"ok": isinstance(result, Plan), "problems": [], "places": [], "plan": None}
+    if isinstance(result, Plan):
+        out["plan"] = PLAN.dump_python(result, mode="json")
+    else:
+        out["problems"] = [str(p) for p in result.problems]
+        out["places"] = [
+            {"file": p.mark.file, "line": p.mark.line, "column": p.mark.column, "message": p.message}
+            for p in result.problems
+        ]
+    return json.dumps(out, ensure_ascii=False)
+
+
+def check_text(result: Plan | Problems) -> str:
+    """For people: every problem at its place, or what was assumed, then the plan in a dozen lines."""
+    if isinstance(result, Problems):
+        count = len(result.problems)
+        return "\n".join([*(str(p) for p in result.problems), f"{count} problem{'s' if count > 1 else ''}"])
+    plan = result
+    rows = [
+        ("recipe", f"{plan.recipe}: {plan.title}" if plan.title != plan.recipe else plan.recipe),
+        ("takes", f"about {clock(plan.duration_s)}"),
+        ("cycles", f"{plan.cycles}, {plan.doses} doses" + _shortest(plan)),
+        *(("film", _layer(layer)) for layer in plan.layers[:8]),
+        *([("film", f"… {len(plan.layers) - 8} more layers")] if len(plan.layers) > 8 else []),
+        ("zones", _zones(plan)),
+        *(("set", f"{name} = {value}") for name, value in plan.parameters.items()),
+        ("provenance", plan.provenance),
+    ]
+    lines = [f"assumed: {'; '.join(plan.assumptions)}"]
+    lines += [f"{name:<11}{value}" for name, value in rows if value]
+    return "\n".join([*lines, *plan.warnings, "no problems"])
+
+
+def clock(seconds: float) -> str:
+    """A duration in the two units that matter: 4 h 12 min, 3 min 21 s, 8 s."""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
+
+
+def _shortest(plan: Plan) -> str:
+    return f", the shortest {plan.shortest_dose_ns / 1e6:g} ms" if plan.doses else ""
+
+
+def _layer(layer: Layer) -> str:
+    """Film, cycles and every reading: the spread is part of the answer."""
+    head = f"{layer.film}, {layer.cycles} cycles" + (f" at {layer.at_c:g} °C" if layer.at_c is not None else "")
+    readings = "; or ".join(
+        f"{r.nm:.3g} nm ({r.confidence} confidence{', extrapolated' if r.extrapolated else ''})" for r in layer.readings
+    )
+    return f"{head}: {readings or 'thickness unknown'}"
+
+
+def _zones(plan: Plan) -> str:
+    """The highest target of every zone."""
+    highest: dict[str, float] = {}
+    for part in (plan.prepare, plan.deposit, plan.finish):
+        _highest(part, highest)
+    return ", ".join(f"{zone} {celsius:g} °C" for zone, celsius in sorted(highest.items()))
+
+
+def _highest(steps: tuple[Step, ...], out: dict[str, float]) -> None:
+    for step in steps:
+        if isinstance(step, RepeatStep):
+            _highest(step.steps, out)
+        elif isinstance(step, HeatStep):
+            for zone, target in step.targets_c.items():
+                if target is not None:
+                    out[zone] = max(target, out.get(zone, target))
