@@ -271,13 +271,20 @@ class TcpFace:
         return b""
 
 
+def _crc_of(byte: int) -> int:
+    for _ in range(8):
+        byte = byte >> 1 ^ 0xA001 if byte & 1 else byte >> 1
+    return byte
+
+
+_CRC_TABLE = tuple(_crc_of(byte) for byte in range(256))
+
+
 def crc(frame: bytes) -> bytes:
     """CRC-16/MODBUS of a frame as its two bytes on the wire, low byte first."""
     value = 0xFFFF
     for byte in frame:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ 0xA001 if value & 1 else value >> 1
+        value = value >> 8 ^ _CRC_TABLE[(value ^ byte) & 0xFF]
     return value.to_bytes(2, "little")
 
 
