@@ -46,7 +46,7 @@ class Unfold:
         self.carrier_sccm: float | None = None
         self._count = 0
         self._inside: list[str] = []  # the names of the defines and blocks that are being unfolded
-        self._depth = 0
+        self._depth = self._turning = 0
         self._may_dose = True
 
     def part(self, part: str) -> Stretch:
@@ -61,7 +61,8 @@ class Unfold:
         floor_s = self.scene.config.valves.min_closed
         while i < len(written):
             purge = self._purge_after(document, written, i)
-            stretch = self._one(document, written[i], purge)
+            step = written[i]
+            stretch = self._one(document, step, purge) if step else self._broken(document, (*at, i), raw[i])
             out += stretch.steps
             seconds += stretch.seconds
             span = join(self.scene, span, stretch.span, floor_s)
@@ -89,9 +90,15 @@ class Unfold:
             return after.body.time, document.mark((*after.at, "purge"))
         return None
 
-    def _one(self, document: Document, step: Written | None, purge: tuple[float, Mark] | None) -> Stretch:
-        if step is None:
-            return Stretch(span=closed(float("inf"), None))  # unreadable: no claim about what stands beside it
+    def _broken(self, document: Document, at: Location, raw: object) -> Stretch:
+        """What is wrong inside of a repeat that is itself wrong; no claim about what stands beside it."""
+        repeat = raw.get("repeat") if isinstance(raw, dict) else None
+        steps = repeat.get("steps") if isinstance(repeat, dict) else None
+        if isinstance(steps, list):
+            self._deeper(document, at, (document, (*at, "repeat", "steps"), steps, ""))
+        return Stretch(span=closed(float("inf"), None))
+
+    def _one(self, document: Document, step: Written, purge: tuple[float, Mark] | None) -> Stretch:
         body = step.body
         if isinstance(body, Pulse):
             return self._pulse(document, step, body, purge)
@@ -137,7 +144,7 @@ class Unfold:
             return Stretch(seconds=body.time + purge_s, span=closed(float("inf"), None))
         steps = pulse(self.scene.where(document, step.at), source, body, purge[0] if purge else None)
         span = dose(source.precursor, document.mark(at), 0.0, purge_s, mark)
-        return Stretch(tuple(steps), _seconds(steps), span)
+        return Stretch(self._whole(steps), _seconds(steps), span)
 
     def _expose(self, document: Document, step: Written, body: Expose) -> Stretch:
         at = (*step.at, "expose")
@@ -157,7 +164,13 @@ class Unfold:
             )
             self.scene.doubt(document, (*at, "flow"), message)
         span = dose(source.precursor, document.mark(at), self.scene.config.pump.closing_time, body.hold, None)
-        return Stretch(tuple(steps), _seconds(steps), span)
+        return Stretch(self._whole(steps), _seconds(steps), span)
+
+    def _whole(self, steps: list[Step]) -> tuple[Step, ...]:
+        """A dose with its flow changes outside of any repeat is a turn of its own: no pause or stop comes between."""
+        if self._turning or len(steps) == 1:
+            return tuple(steps)
+        return (RepeatStep("repeat", steps[0].where, "", 1, tuple(steps)),)
 
     def _source(self, document: Document, at: Location, written: str, width_s: float, width: str) -> Source | None:
         """The source of a dose, checked; None with a problem when there is none."""
@@ -192,7 +205,9 @@ class Unfold:
         if inner is None:
             return Stretch(span=closed(float("inf"), None))
         carrier, targets = self.carrier_sccm, dict(self.zones.targets_c)
+        self._turning += 1
         stretch = self._deeper(document, at, inner)
+        self._turning -= 1
         if body.times > 1:
             span = join(self.scene, stretch.span, stretch.span, self.scene.config.valves.min_closed)
             if carrier != self.carrier_sccm or targets != self.zones.targets_c:
