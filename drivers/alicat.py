@@ -108,19 +108,23 @@ class Alicat:
         if not (math.isfinite(sccm) and 0 <= sccm <= self._settings.full_scale_sccm):
             raise Refused(self.name, f"{sccm:g} sccm is outside 0…{self._settings.full_scale_sccm:g} sccm")
         columns = self._columns or await self._layout()
-        at = next(index for index, column in enumerate(columns) if column.quantity == "setpoint")
-        wanted = f"{sccm / columns[at].factor:.{self._decimals}f}"
-        numbers, _, _ = self._parse(await self._ask(f"S{wanted}"), columns)
-        if abs(numbers[at] - float(wanted)) > 1.01 * 10**-self._decimals:
-            raise Refused(
-                self.name,
-                f"the set-point stays at {numbers[at] * columns[at].factor:g} sccm instead of {sccm:g} sccm: "
-                "look at its source, its ramp and the front panel",
-            )
+        wanted = f"{sccm / columns[_setpoint(columns)].factor:.{self._decimals}f}"
+        self._check_setpoint(await self._ask(f"S{wanted}"), columns, float(wanted))
 
     async def safe(self) -> None:
-        """No flow. Purging is the tool's decision, through `set_flow`."""
-        await self.set_flow(0.0)
+        """No flow, sent before anything is asked. Purging is the tool's decision, through `set_flow`."""
+        frame = await self._ask("S0")
+        self._check_setpoint(frame, self._columns or await self._layout(), 0.0)
+
+    def _check_setpoint(self, frame: str, columns: tuple[_Column, ...], wanted: float) -> None:
+        at = _setpoint(columns)
+        got = self._parse(frame, columns)[0][at]
+        if abs(got - wanted) > 1.01 * 10**-self._decimals:  # the device rounds once more
+            raise Refused(
+                self.name,
+                f"the set-point stays at {got * columns[at].factor:g} sccm instead of "
+                f"{wanted * columns[at].factor:g} sccm: look at its source, its ramp and the front panel",
+            )
 
     async def _layout(self) -> tuple[_Column, ...]:
         """The data frame's columns by the device's own table, tried on one frame."""
@@ -133,8 +137,7 @@ class Alicat:
             raise Refused(self.name, f"the data frame has no {', '.join(sorted(missing))}: {what}")
         frame = await self._ask("")
         self._parse(frame, columns)
-        at = next(index for index, column in enumerate(columns) if column.quantity == "setpoint")
-        digits = _NUMBER.fullmatch(frame.split()[1 + at])
+        digits = _NUMBER.fullmatch(frame.split()[1 + _setpoint(columns)])
         self._decimals = len(digits[1] or "") if digits else 0
         self._columns = columns
         return columns
@@ -248,3 +251,7 @@ class Alicat:
     def _bad(self, what: str, text: str) -> BadReply:
         self._line.distrust()
         return BadReply(self.name, what, reply=text.encode("ascii"))
+
+
+def _setpoint(columns: tuple[_Column, ...]) -> int:
+    return next(index for index, column in enumerate(columns) if column.quantity == "setpoint")
