@@ -160,13 +160,12 @@ class Rise(_OfOne):
 
     def number(self, memory: Any, sample: Sample, now_s: float) -> tuple[float, Any]:
         if memory is None:
-            return 0.0, (sample.value, sample.at_s, 0.0)
-        value, at_s, last = memory
+            return 0.0, (sample.value, sample.at_s)
+        value, at_s = memory
         elapsed = sample.at_s - at_s
-        rise = (sample.value - value) / max(elapsed, RISE_WINDOW_S)
         if elapsed >= RISE_WINDOW_S:
-            return rise, (sample.value, sample.at_s, rise)
-        return max(rise, last), memory
+            memory = (sample.value, sample.at_s)
+        return (sample.value - value) / max(elapsed, RISE_WINDOW_S), memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,8 +198,8 @@ def _latch(
     latched = {(c.row, c.name): c for c in state.latched}
     starting = ("K5", "daemon") in latched
     changed = False
-    # of several in one scan the most severe comes first, and a dead link before the samples that it made old
-    for cause in sorted(active, key=lambda c: (-c.reaction, not state.rules.checks[c.check].link, c.check)):
+    # of several in one scan the most severe comes first; the table has links before the samples that they make old
+    for cause in sorted(active, key=lambda c: (-c.reaction, c.check)):
         if cause.reset is Reset.AUTO or (starting and cause.unread):
             continue  # inputs that come up one by one after a start are live, and the start itself is latched
         known = latched.get((cause.row, cause.name))

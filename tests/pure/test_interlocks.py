@@ -34,7 +34,7 @@ from ald_controller.interlocks import (
     response,
     step,
 )
-from tests.interlock_bench import CHAMBER, O2, OPEN_GATE, RULES, RUNNING, SECOND, SUBSTRATE, Bench
+from tests.interlock_bench import CHAMBER, H2O, O2, OPEN_GATE, RULES, RUNNING, SECOND, SUBSTRATE, Bench
 
 ABORT, HOLD = Reaction.ABORT_PURGE, Reaction.HOLD
 
@@ -365,14 +365,21 @@ def test_the_first_out_leads_the_alarms_and_a_cause_that_is_gone_stays_until_the
 
 
 def test_a_value_that_grew_old_before_its_link_died_is_no_consequence_of_it() -> None:
-    bench = Bench()
-    bench.stopped.add(CHAMBER)
-    bench.run(2.5)
+    bench = Bench(facts=OPEN_GATE)
+    bench.stopped.add(O2)
+    bench.run(11)
     bench.stopped |= {s for s in bench.samples if s.startswith("coupler-b.")}
-    bench.run(1)
+    bench.run(11)
     views = {v.name: v for v in alarms(bench.state)}
-    assert views["chamber"].consequence_of == ""
-    assert views["coupler-b"].consequence_of == ""
+    assert {n: v.consequence_of for n, v in views.items()} == {O2: "", "coupler-b": "", H2O: "K3", "substrate": ""}
+
+
+def test_of_causes_in_one_scan_the_dead_link_comes_before_the_values_that_it_made_old() -> None:
+    bench = Bench()
+    bench.stopped |= {s for s in bench.samples if s.startswith("valves.")}
+    first = bench.scan(5.0).first_out
+    assert first is not None
+    assert first.cause.row == "K2"
 
 
 def test_alarms_of_a_start_name_the_start() -> None:

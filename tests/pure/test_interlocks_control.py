@@ -11,6 +11,7 @@ from ald_controller.interlock_rules import rules_for
 from ald_controller.interlocks import (
     Quality,
     Reaction,
+    Reset,
     ResetRefused,
     Sample,
     alarms,
@@ -60,6 +61,7 @@ def test_c1_a_word_that_cannot_be_believed_counts_as_two_sources() -> None:
     bench = Bench()
     bench.quality["valves.word"] = Quality.BAD
     assert bench.scan().level is ABORT
+    assert bench.cause("C1").reset is Reset.L1  # two open sources want an owner; a broken reading does not
 
 
 def test_k1_a_lost_lease_aborts_and_is_over_ten_quiet_seconds_later() -> None:

@@ -44,6 +44,15 @@ def test_g1_with_the_gate_shut_never_touches_a_run_however_bad_the_box_is() -> N
     assert heaters_off(bench.state) == frozenset()
 
 
+def test_g1_counts_its_thirty_seconds_anew_after_every_good_value() -> None:
+    bench = Bench()
+    for _ in range(3):
+        bench.values[O2] = 1.5
+        assert bench.run(29).level is Reaction.NONE
+        bench.values[O2] = 0.3
+        assert bench.scan().level is Reaction.NONE
+
+
 def test_g1_clears_by_itself_below_its_dead_band() -> None:
     bench = Bench()
     bench.values[O2] = 6.0
