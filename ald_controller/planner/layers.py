@@ -35,7 +35,7 @@ def _grow(
 ) -> tuple[list[_Grown], float | None]:
     out: list[_Grown] = []
     halves: list[str] = []
-    for step in steps:
+    for step in _inline(steps):
         if isinstance(step, SegmentStep):
             for dose in step.doses:
                 if not halves or halves[-1] != dose.precursor:
@@ -50,6 +50,15 @@ def _grow(
             _append(out, _times(inner, step.times))
     _pair(halves, chemistry, at_c, out)
     return out, at_c
+
+
+def _inline(steps: Iterable[Step]) -> Iterable[Step]:
+    """The steps with single turns opened up: they are no cycles."""
+    for step in steps:
+        if isinstance(step, RepeatStep) and step.times == 1:
+            yield from _inline(step.steps)
+        else:
+            yield step
 
 
 def _pair(halves: list[str], chemistry: Chemistry, at_c: float | None, out: list[_Grown]) -> None:

@@ -117,7 +117,10 @@ class Unfold:
         where = self.scene.where(document, step.at)
         if isinstance(body, Pump):
             pump = PumpStep("pump", where, body.to, body.no_faster_than, body.timeout, body.otherwise)
-            return Stretch((pump,), PUMPING_S)
+            if self.carrier_sccm is not None:
+                return Stretch((pump,), PUMPING_S)
+            # what an earlier run left flowing would hold the chamber above the pressure to reach
+            return Stretch((FlowStep("flow", where, {self.scene.config.carrier: 0.0}), pump), PUMPING_S)
         if isinstance(body, SetFlow):
             self._check_flow(document, (*step.at, "flow", "carrier"), body.carrier)
             self.carrier_sccm = body.carrier
