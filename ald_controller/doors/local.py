@@ -99,6 +99,14 @@ class LocalDoor:
         self._server = await asyncio.start_unix_server(self._accept, sock=sock, limit=MAX_LINE_BYTES)
         self._held.callback(_unlink_own, self.path, self.path.stat().st_ino)
 
+    async def run(self) -> None:
+        """The door as a service task for `supervise`: open until cancelled. Raises what `open` raises."""
+        await self.open()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await self.close()
+
     async def close(self) -> None:
         """Sends everybody away and removes the socket; a request that is being executed is cancelled."""
         if self._server is not None:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from ald_controller.aio import supervise
 from ald_controller.config import People
 from ald_controller.doorbell import LocalClient, NoDoor
 from ald_controller.doors.desk import Desk
@@ -204,6 +205,19 @@ async def test_a_second_controller_is_refused_and_the_first_lives_on(door, desk)
     with pytest.raises(DoorTaken, match="somebody listens there"):
         await LocalDoor(desk, door.path).open()
     assert (await line(door, b'{"verb":"pause"}\n'))["ok"]
+
+
+async def test_a_supervised_door_opens_again_when_the_other_controller_has_gone(door, desk, handler):
+    alarms: list[str] = []
+    second = LocalDoor(desk, door.path)
+    task = asyncio.create_task(supervise("local", second.run, lambda _, e: alarms.append(str(e)), first_s=0.05))
+    await until(lambda: bool(alarms))
+    await door.close()
+    await until(lambda: second._server is not None)
+    assert (await line(second, b'{"verb":"pause"}\n'))["ok"]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert not second.path.exists()
 
 
 async def test_the_socket_of_a_dead_controller_is_replaced(desk, tmp_path):
