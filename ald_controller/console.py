@@ -109,6 +109,7 @@ class Console:
         self._job: _Job | None = None
         self._aborting: asyncio.Task[None] | None = None
         self.last: c.RunStatus | None = None
+        self.ended = asyncio.Event()  # the run before is over, with its report
         self.remote = False
         self.degraded = False
         self._first_sequence = int(stamp.utc_now() * 10)  # a restarted daemon goes on above what it said before
@@ -250,6 +251,7 @@ class Console:
         self._idle = follow(self._idle, "start")
         run = Run(journal.run, plan, self.tool, journal)
         job = self._job = _Job(run, journal, None, now_s, who.door)
+        self.ended.clear()
         self.tool.on_reading = journal.reading
         job.task = self._spawn(self._work(job), f"run {run.name}")
         return yes(f"run {run.name} has begun", run=run.name, folder=str(journal.folder))
@@ -271,7 +273,8 @@ class Console:
         if status is not None:
             self.last = status.model_copy(update={"ending": ending})
             report = await self._report(job.journal.folder)
-            self.last = self.last.model_copy(update={"report": str(report) if report else None})
+            self.last = self.last.model_copy(update={"report": str(report) if report else ""})
+        self.ended.set()
 
     def _summary(self, job: _Job, ending: Ending) -> dict[str, object]:
         p = job.run.progress

@@ -36,7 +36,7 @@ class Parts:
     """What differs between a tool, a test and a preview: where bytes go, and who does the heavy work."""
 
     file: ToolFile
-    open_line: Callable[[LineConfig], Any]
+    open_line: Callable[[str, LineConfig], Any]
     valves: Valves
     state_dir: Path
     check: Checker

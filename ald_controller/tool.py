@@ -42,6 +42,11 @@ class Valves(Protocol):
     def aux(self, mask: int, bits: int) -> None: ...
     def trim(self, id: wire.SegmentId) -> None: ...
     def events(self) -> Any: ...
+    @property
+    def transactions(self) -> int:
+        """Requests on all lines since the start."""
+        return sum(line.counts.asked for line in self._lines.values())
+
     async def close(self) -> None: ...
 
 
@@ -84,10 +89,10 @@ class _Heat:
 class Tool:
     """One reactor, live. Raises nothing while polling: a device that fails grows old, and the interlocks see it."""
 
-    def __init__(self, file: ToolFile, open_line: Callable[[LineConfig], Any], valves: Valves) -> None:
+    def __init__(self, file: ToolFile, open_line: Callable[[str, LineConfig], Any], valves: Valves) -> None:
         self.file, self.config, self.valves = file, file.config, valves
         used = {d.line for d in file.devices.values()}
-        self._lines = {name: open_line(line) for name, line in file.config.lines.items() if name in used}
+        self._lines = {name: open_line(name, line) for name, line in file.config.lines.items() if name in used}
         self.devices: dict[str, Any] = {name: self._build(d) for name, d in file.devices.items()}
         self.samples: dict[str, Sample] = {}
         self.chamber = Chamber()
@@ -313,6 +318,11 @@ class Tool:
         except (DriverError, TimeoutError) as error:
             return Confirmed(name, False, loop.time() - start_s, str(error) or f"no answer in {SAFE_DEVICE_S} s")
         return Confirmed(name, True, loop.time() - start_s)
+
+    @property
+    def transactions(self) -> int:
+        """Requests on all lines since the start."""
+        return sum(line.counts.asked for line in self._lines.values())
 
     async def close(self) -> None:
         """End the valve host and close every line."""

@@ -1,4 +1,4 @@
-"""`ald preview`: the whole run in virtual time through the real daemon, sequencer, drivers, wire bytes and interlocks."""
+"""`ald preview`: the whole run in virtual time, through the real daemon, drivers, wire bytes and interlocks."""
 
 from __future__ import annotations
 
@@ -47,15 +47,19 @@ def preview_command(
     configure_log(quiet=True)
     try:
         assumed = assume(recipe, tool, load, rack)
-        warmth = warm_zones(recipe, tool) if warm else {}
+        warmth = warm_zones(recipe, assumed) if warm else {}
     except Problems as error:
         click.echo(json.dumps({"problems": [str(p) for p in error.problems]}) if as_json else str(error), err=True)
         return 1
     folder = state or Path(tempfile.mkdtemp(prefix="ald-preview-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    assumed.write_registers(folder / "registers.yaml")
     start = asyncio.new_event_loop()
     wall_s = start.time()
     try:
-        done = run_virtual(run_once(assumed, recipe, folder, warmth, parameters))
+        done = run_virtual(
+            run_once(assumed, c.Upload(name=recipe.stem, text=recipe.read_text("utf-8")), folder, warmth, parameters)
+        )
     except Refused as refused:
         click.echo(json.dumps({"problems": refused.problems}) if as_json else str(refused), err=not as_json)
         return 1
@@ -76,12 +80,12 @@ class Refused(Exception):
 
 
 async def run_once(
-    assumed: Assumed, recipe: Path, folder: Path, warmth: dict[str, float], parameters: dict[str, str]
+    assumed: Assumed, recipe: c.Upload, folder: Path, warmth: dict[str, float], parameters: dict[str, str]
 ) -> Previewed:
     """One daemon over one simulated reactor, from its start to the end of the run; raises Refused."""
-    world = build(Path(assumed.tool.path), warm=warmth)
-    folder.mkdir(parents=True, exist_ok=True)
-    assumed.write_registers(folder / "registers.yaml")
+    bottles = assumed.registers.rack()
+    now_s = asyncio.get_running_loop().time()
+    world = build(assumed.tool.path, at_s=now_s, warm=warmth, bottles=bottles)
     daemon = Daemon(parts_over(world, assumed.tool, folder))
     task = asyncio.ensure_future(daemon.run())
     try:
@@ -97,15 +101,14 @@ async def run_once(
         await asyncio.wait({task})
     if not task.cancelled() and (error := task.exception()):
         raise error
-    return Previewed(status, world.thickness_nm(), world.transactions, trips)
+    return Previewed(status, world.plant.thickness_nm(asyncio.get_running_loop().time()), daemon.console.tool.transactions, trips)
 
 
 def parts_over(world: World, tool: Tool, folder: Path) -> Parts:
     """A daemon's parts on the virtual clock: bytes in memory, the engine inline, checks in place."""
 
-    def line(config: LineConfig) -> Any:
-        name = next(n for n, candidate in tool.config.lines.items() if candidate is config)
-        return memory_line(world.face(name))
+    def line(name: str, config: LineConfig) -> Any:
+        return memory_line(name, world.face(name))
 
     async def check(request: CheckRequest) -> dict[str, Any]:
         return check_inline(request, tool)
@@ -122,15 +125,16 @@ def parts_over(world: World, tool: Tool, folder: Path) -> Parts:
     )  # fmt: skip
 
 
-async def _drive(console: Console, recipe: Path, parameters: dict[str, str]) -> c.RunStatus:
+async def _drive(console: Console, recipe: c.Upload, parameters: dict[str, str]) -> c.RunStatus:
     """What a person does at the tool: wait until it has proven itself, reset, upload, start; then wait for the end."""
     await _until_startable(console)
-    await console.handle(c.Upload(name=recipe.stem, text=recipe.read_text("utf-8")), ME)
-    reply = await console.handle(c.Start(name=recipe.stem, parameters=parameters), ME)
+    await console.handle(recipe, ME)
+    reply = await console.handle(c.Start(name=recipe.name, parameters=parameters), ME)
     if not reply.ok:
         raise Refused(reply)
-    while console.last is None:
-        await asyncio.sleep(1.0)
+    await console.ended.wait()
+    if console.last is None:
+        raise Refused(c.Reply(ok=False, code="no-end", text="the run left no trace of its end"))
     return console.last
 
 

@@ -53,9 +53,9 @@ def read_addresses(path: Path) -> dict[str, str]:
     return {name: device["address"] for name, device in devices.items()}
 
 
-def tool_line(line: LineConfig) -> Any:
+def tool_line(name: str, line: LineConfig) -> Any:
     """The transport of one line of the tool file."""
-    return open_line(line.address, line.baud, line.parity)
+    return open_line(name, line.address, line.baud, line.parity)
 
 
 async def until_signal(work: asyncio.Task[Any]) -> None:
@@ -144,9 +144,11 @@ def simulate_command(tool: Path, warm_for: Path | None, trace: Path | None, as_j
 
 
 async def _simulate(tool: Path, warm_for: Path | None, trace: Path | None, as_json: bool) -> None:
+    from ald_controller.cli.checking import assume
+    from ald_controller.cli.warmth import warm_zones
     from simulators.serve import simulate
 
-    from ald_controller.cli.warmth import warm_zones
+    warm = warm_zones(warm_for, assume(warm_for, tool, None, None)) if warm_for else None
 
     def ready(devices: dict[str, Any]) -> None:
         if as_json:
@@ -160,4 +162,4 @@ async def _simulate(tool: Path, warm_for: Path | None, trace: Path | None, as_js
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await simulate(tool, warm_zones(warm_for, tool) if warm_for else None, ready, trace, stop)
+    await simulate(tool, warm, ready, trace, stop)

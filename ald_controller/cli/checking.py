@@ -1,0 +1,135 @@
+"""The check in place, for previews: the same code that the daemon runs as a child process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ald_controller.chemistry import Chemistry, load_chemistry
+from ald_controller.cli.sockets import find_socket
+from ald_controller.config import Tool, load_tool
+from ald_controller.console import CheckRequest
+from ald_controller.doorbell import LocalClient, NoDoor
+from ald_controller.plan import PLAN, Plan
+from ald_controller.planner import make_plan
+from ald_controller.recipe import load_blocks
+from ald_controller.registers import RegisterFile, Registers
+from ald_controller.yamlfile import Document, Mark, Problems, parse, read
+
+LIBRARY = Path(__file__).parents[2] / "recipes"
+SIMULATED = Path(__file__).parents[2] / "deploy" / "registers-simulated.yaml"
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """A tool with its registers as a preview takes them, and sentences that say which."""
+
+    tool: Tool
+    registers: Registers
+    chemistry: Chemistry
+    notes: tuple[str, ...]
+
+    def write_registers(self, path: Path) -> None:
+        """As the daemon keeps them."""
+        RegisterFile(path, self.chemistry).save(self.registers)
+
+
+def assume(recipe: Path, tool: Path, load: Path | None, rack: Path | None, registers: Path | None = None) -> Assumed:
+    """What a recipe is checked against, and where each part of it comes from; raises Problems.
+
+    In this order: `registers` as they are; those of the controller that runs here; those of the simulated reactor with
+    every precursor that the recipe names on a free port and its substrate loaded. `load` and `rack` replace theirs.
+    """
+    chemistry = load_chemistry(LIBRARY / "chemistry")
+    file = load_tool(tool)
+    known, notes = _known(registers, chemistry)
+    supposed = known is None
+    known = Registers.load(SIMULATED, chemistry) if known is None else known
+    document = read(recipe)
+    if rack:
+        known = known.with_rack(read(rack), chemistry)
+        notes.append(f"rack from {rack}")
+    elif supposed:
+        known, told = _hang(document, known, file, chemistry)
+        notes += told
+    if load:
+        known = known.with_load(read(load), chemistry)
+        notes.append(f"load from {load}")
+    elif supposed:
+        material = _substrate(document)
+        if chemistry.material(material):
+            known = known.with_load(_loaded(material), chemistry)
+            notes.append(f"{material} is loaded, as the recipe says")
+    return Assumed(file, known, chemistry, tuple(notes))
+
+
+def _known(registers: Path | None, chemistry: Chemistry) -> tuple[Registers | None, list[str]]:
+    """The registers of a file or of the controller that runs here; None when there is neither."""
+    if registers:
+        return Registers.load(registers, chemistry), [f"registers from {registers.name}"]
+    try:
+        socket = find_socket(None)
+        reply = LocalClient(socket).ask({"verb": "registers"}, timeout_s=2.0)
+    except NoDoor:
+        return None, [f"registers from {SIMULATED.name}, as no controller runs here"]
+    return Registers.of(parse(json.dumps(reply["data"]["registers"]), str(socket)), chemistry), [
+        f"registers of {socket}"
+    ]
+
+
+def _hang(recipe: Document, known: Registers, tool: Tool, chemistry: Chemistry) -> tuple[Registers, list[str]]:
+    """Every precursor that the recipe names and that hangs nowhere gets a free port."""
+    rack = known.rack()
+    free = [port for port in tool.config.ports if port not in rack]
+    named = dict.fromkeys(n for n in map(chemistry.name, _precursors(recipe.data)) if n and n not in rack.values())
+    hung = dict(zip(free, named, strict=False))
+    for port, precursor in hung.items():
+        known = known.set(f"bottle.{port}", {"label": "assumed", "precursor": precursor}, "check", "assumed", chemistry)
+    return known, [f"{precursor} hangs at {port}" for port, precursor in hung.items()]
+
+
+def _precursors(data: Any) -> Iterator[str]:
+    """Every text behind a key `precursor`, however deep."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if key == "precursor" and isinstance(value, str):
+                yield value
+            else:
+                yield from _precursors(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from _precursors(value)
+
+
+def _substrate(recipe: Document) -> str:
+    value = recipe.data.get("substrate") if isinstance(recipe.data, dict) else None
+    return str(value.get("material") if isinstance(value, dict) else value)
+
+
+def _loaded(material: str) -> Document:
+    start = Mark("the recipe's substrate", 1, 1)
+    return Document(start.file, {"material": material}, {(): start}, {})
+
+
+def plan_for(recipe: Path, assumed: Assumed, parameters: dict[str, str]) -> Plan:
+    """The plan of a recipe file under these assumptions; raises Problems."""
+    blocks = load_blocks(LIBRARY / "blocks")
+    return make_plan(
+        read(recipe), assumed.tool, assumed.registers, parameters, assumed.chemistry, blocks, assumptions=assumed.notes
+    )
+
+
+def check_inline(request: CheckRequest, tool: Tool) -> dict[str, Any]:
+    """What `ald check --json` answers, without a process."""
+    try:
+        chemistry = load_chemistry(LIBRARY / "chemistry")
+        registers = Registers.of(parse(json.dumps(request.registers), "registers"), chemistry)
+        blocks = load_blocks(LIBRARY / "blocks")
+        document = parse(request.text, request.name)
+        plan = make_plan(document, tool, registers, request.parameters, chemistry, blocks)
+    except Problems as error:
+        return {"problems": [str(p) for p in error.problems], "plan": None}
+    return {"problems": [], "plan": PLAN.dump_python(plan, mode="json")}

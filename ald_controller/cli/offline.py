@@ -1,0 +1,58 @@
+"""`ald check`, `ald runs`, `ald report`: what needs no controller."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+def check_command(
+    recipe: Path, tool: Path, load: Path | None, rack: Path | None, registers: Path | None,
+    parameters: dict[str, str], as_json: bool,
+) -> int:  # fmt: skip
+    """Print all problems, exit 1; or the plan, exit 0."""
+    from ald_controller.check import check_json, check_text
+    from ald_controller.cli.checking import assume, plan_for
+    from ald_controller.plan import Plan
+    from ald_controller.yamlfile import Problems
+
+    result: Plan | Problems
+    try:
+        result = plan_for(recipe, assume(recipe, tool, load, rack, registers), parameters)
+    except Problems as problems:
+        result = problems
+    good = isinstance(result, Plan)
+    click.echo(check_json(result) if as_json else check_text(result), err=not good and not as_json)
+    return 0 if good else 1
+
+
+def runs_command(state: Path, as_json: bool) -> int:
+    """One line per run, newest last."""
+    from ald_controller.records.folder import list_runs
+
+    rows = list_runs(state / "runs")
+    if as_json:
+        click.echo(json.dumps([{"run": r.run, "folder": str(r.folder), "ending": r.ending} for r in rows]))
+        return 0
+    for row in rows:
+        recipe = row.header.recipe if row.header else row.problem
+        click.echo(f"{row.run:<44} {row.ending or 'running':<12} {recipe}")
+    if not rows:
+        click.echo(f"no runs in {state / 'runs'}")
+    return 0
+
+
+def report_command(folder: Path, as_json: bool) -> int:
+    """Write the report and print where it lies."""
+    from ald_controller.records.folder import RecordError
+    from ald_controller.records.report import write_report
+
+    try:
+        path = write_report(folder)
+    except RecordError as error:
+        click.echo(str(error), err=True)
+        return 1
+    click.echo(json.dumps({"report": str(path)}) if as_json else str(path))
+    return 0
