@@ -1,13 +1,16 @@
 """The output module of the valve word, a Beckhoff BK9000/BK9050/BK9100 or EK9000 coupler, for the valve process alone.
 
-Standard library only and without I/O: requests go out as bytes, replies come in as bytes, and every reply is matched
-to its request by transaction id. Nothing in here resets a tripped watchdog but `start(rearm=True)`, which a fresh
-valve process may ask for, because the tool comes up latched. Source: Beckhoff documentation of the couplers' Modbus
-registers; byte for byte in the reference of this project's protocols, section Beckhoff.
+Standard library only. `BeckhoffOutputs` is without I/O: requests go out as bytes, replies come in as bytes, and every
+reply is matched to its request by transaction id. `Connection` is the socket. Nothing in here resets a tripped
+watchdog but `start(rearm=True)`, which a fresh valve process may ask for, because the tool comes up latched.
+Source: Beckhoff's documentation of the Modbus registers of these couplers, as far as it is public.
 """
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 import struct
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -187,3 +190,50 @@ class BeckhoffOutputs:
         self._accepted(reply, "a read of its coils")
         if reply.coils():
             raise OutputsFault(f"the safe word was written, coils read {reply.coils():#06x}")
+
+
+class Connection:
+    """One non-blocking TCP connection to the module, which never delivers later what it could not deliver now.
+
+    Every method may raise OSError: the connection is then of no use and is ended with `abort`.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        self._where = f"{host}:{port}"
+        self._socket = socket.socket(family, kind, protocol)
+        self._socket.setblocking(False)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # lingering for 0 s: closing throws away what is unsent, so that no old OPEN word comes after a glitch
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        error = self._socket.connect_ex(address)
+        if error not in (0, errno.EINPROGRESS):
+            self._socket.close()
+            raise OSError(error, f"no connection to {self._where}: {os.strerror(error)}")
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def stands(self) -> None:
+        """Raises OSError unless the connection, now writable, came about."""
+        if error := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(error, f"no connection to {self._where}: {os.strerror(error)}")
+
+    def send(self, data: bytes) -> None:
+        """Hand all of it to the network now."""
+        if self._socket.send(data) != len(data):
+            raise OSError(f"the network took only a part of {len(data)} bytes")
+
+    def receive(self) -> bytes:
+        """What has come, possibly nothing."""
+        try:
+            data = self._socket.recv(4096)
+        except BlockingIOError:
+            return b""
+        if not data:
+            raise OSError("the module closed the connection")
+        return data
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._socket.close()

@@ -271,8 +271,8 @@ def _config(
 
 
 def _status(*values: Any) -> Status:
-    *head, running, actuations = values
-    return Status(*head, _id(running), actuations)
+    named = dict(zip((each.name for each in fields(Status)), values, strict=True))
+    return Status(**named | {"running": _id(named["running"])})
 
 
 _MADE_BY: dict[str, Callable[..., ToEngine | FromEngine]] = {
