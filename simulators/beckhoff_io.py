@@ -190,6 +190,8 @@ class CouplerB(Unit):
             self.type = value
         else:
             self.time_ms = value
+        if self.type == OFF or not self.time_ms:
+            self.deadline_s = None
         self._telegram(write=True)
 
 
