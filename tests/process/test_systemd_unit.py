@@ -1,0 +1,85 @@
+"""The service file, as systemd's own tools read it."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ald_controller.valves import process
+
+ROOT = Path(__file__).parents[2]
+UNIT = ROOT / "deploy" / "ald-controller@.service"
+MOST_EXPOSED = 18  # tenths, as `systemd-analyze security --threshold` counts: above it the test fails
+
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="NOT TESTED: the service file: apt install systemd"
+)
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    """An instance of the unit whose program exists on this computer."""
+    text = UNIT.read_text("utf-8").replace("/opt/ald-controller/bin/ald", "/bin/true")
+    (path := tmp_path / "ald-controller@reference.service").write_text(text)
+    return path
+
+
+def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, timeout=30, check=False)
+
+
+@needs_systemd
+def test_systemd_has_nothing_to_say_about_the_unit(unit):
+    done = analyze("verify", "--man=no", str(unit))
+    assert (done.stdout + done.stderr, done.returncode) == ("", 0)
+
+
+@needs_systemd
+def test_the_check_notices_a_key_that_does_not_exist(unit):
+    """`verify` ends with 0 even then: what it prints is what counts."""
+    unit.write_text(unit.read_text("utf-8").replace("WatchdogSec=2", "WatchdogSeconds=2"))
+    assert "WatchdogSeconds" in analyze("verify", "--man=no", str(unit)).stderr
+
+
+@needs_systemd
+def test_the_exposure_stays_low(unit):
+    done = analyze("security", "--offline=true", f"--threshold={MOST_EXPOSED}", "--no-pager", str(unit))
+    assert done.returncode == 0, done.stdout
+
+
+def settings() -> configparser.SectionProxy:
+    parser = configparser.ConfigParser(strict=False, interpolation=None, allow_no_value=True)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(UNIT, "utf-8")
+    return parser["Service"]
+
+
+def test_what_would_break_the_tool_is_absent():
+    absent = {"RestrictRealtime", "PrivateUsers", "PrivateDevices", "ProcSubset", "DynamicUser"}
+    assert not absent & set(settings())
+
+
+def test_the_valve_process_may_have_the_priority_that_it_asks_for():
+    assert int(settings()["LimitRTPRIO"]) >= process.PRIORITY
+
+
+def test_the_service_listens_where_the_clients_look():
+    from ald_controller.doorbell import default_socket
+
+    service = settings()
+    assert str(default_socket("%i")) in service["ExecStart"]
+    assert default_socket("%i").parent == Path("/run") / service["RuntimeDirectory"]
+
+
+def test_every_option_of_the_service_exists_in_the_command():
+    from ald_controller.cli.commands import ald
+
+    words = settings()["ExecStart"].split()
+    command = ald.commands[words[1]]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert set(re.findall(r"--[a-z-]+", " ".join(words))) <= known
