@@ -128,6 +128,8 @@ def check_cold_walls(scene: Scene, targets_c: dict[str, float | None]) -> None:
 def check_films(scene: Scene, layers: tuple[Layer, ...]) -> float | None:
     """The films named in the head against those that the steps grow; returns the thickness expected in nm."""
     recipe = scene.recipe
+    if scene.incomplete:
+        return None
     for layer in layers:
         if layer.at_c is not None and not layer.readings:
             scene.doubt(recipe.document, ("deposit",), f"{layer.film}: nothing is known of its growth")

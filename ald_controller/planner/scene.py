@@ -27,6 +27,7 @@ class Scene:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     prefix: str = ""  # "in block '…': " while a block is unfolded
+    incomplete: bool = False  # a step could not be read: nothing is claimed about the doses as a whole
     first_dose: tuple[str, Mark] | None = None
     dosed: dict[str, Mark] = field(default_factory=dict)  # precursor -> where it is first dosed
 

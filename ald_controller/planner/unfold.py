@@ -77,6 +77,7 @@ class Unfold:
         try:
             return read_step(document, at, raw)
         except Problems as error:
+            self.scene.incomplete = True
             for problem in error.problems:
                 if problem.mark not in self.scene.recipe.blind:
                     self.scene.problems.append(replace(problem, message=self.scene.prefix + problem.message))
@@ -177,19 +178,21 @@ class Unfold:
 
     def _source(self, document: Document, at: Location, written: str, width_s: float, width: str) -> Source | None:
         """The source of a dose, checked; None with a problem when there is none."""
+        found = self.scene.port_of(document, (*at, "precursor"), written)
+        self.scene.incomplete |= found is None or not self._may_dose
         if not self._may_dose:
             message = "finish runs after a stop and after an expired hold too, so it opens no source: dose in deposit"
             self.scene.wrong(document, at, message)
             return None
         self._check_carrier(document, at)
-        found = self.scene.port_of(document, (*at, "precursor"), written)
         if found is None:
             return None
         name, port = found
         entry = self.scene.chemistry.precursors[name]
         mark = document.mark(at)
         self.scene.dosed.setdefault(name, mark)
-        self.scene.first_dose = self.scene.first_dose or (name, mark)
+        if self.scene.first_dose is None and not self.scene.incomplete:
+            self.scene.first_dose = (name, mark)
         if width_s > entry.longest_opening:
             message = f"{width_s:g} s is longer than {name} may be open at once, {entry.longest_opening:g} s"
             self.scene.wrong(document, (*at, width), message + ": use times and every")
