@@ -73,6 +73,7 @@ class Alicat:
         self.name = name
         self._line, self._settings = line, settings
         self._columns: tuple[_Column, ...] = ()
+        self._probe = f"{settings.unit}VE\r".encode("ascii")
         self._decimals = 0  # of the set-point column: what the device can resolve and read back
 
     async def identify(self) -> Identity:
@@ -113,7 +114,7 @@ class Alicat:
 
     async def safe(self) -> None:
         """No flow, sent before anything is asked. Purging is the tool's decision, through `set_flow`."""
-        frame = await self._ask("S0")
+        frame = await self._ask("S0", urgent=True)
         self._check_setpoint(frame, self._columns or await self._layout(), 0.0)
 
     def _check_setpoint(self, frame: str, columns: tuple[_Column, ...], wanted: float) -> None:
@@ -205,13 +206,16 @@ class Alicat:
         major = re.match(r"\D*(\d+)v", firmware)
         if not major or int(major[1]) < 9:
             return "cannot be asked with this firmware"
-        source = (await self._ask("LSS")).split()[-1]
-        if source == "A":
+        answer = await self._ask("LSS")
+        source = re.fullmatch(r"\S ([SUA])", answer)
+        if not source:
+            raise self._bad("S, U or A is expected as the source of set-points", answer)
+        if source[1] == "A":
             raise Refused(self.name, "set-points come from the analogue input: serial ones are accepted and ignored")
-        return {"S": "serial", "U": "serial and front panel"}.get(source, source)
+        return "serial" if source[1] == "S" else "serial and front panel"
 
-    async def _ask(self, command: str) -> str:
-        """The one line that answers `command`; raises Refused on the device's question mark."""
+    async def _ask(self, command: str, *, urgent: bool = False) -> str:
+        """The one line that answers `command`, sent without a probe if urgent; raises Refused on a question mark."""
         request = f"{self._settings.unit}{command}\r".encode("ascii")
         reply = await self._line.ask(
             request,
@@ -219,6 +223,7 @@ class Alicat:
             timeout_s=TIMEOUT_S,
             device=self.name,
             quiet_s=QUIET_S,
+            probe=None if urgent else (self._probe, self._whole_version),
         )
         text = self._text(reply)
         if text.strip("\r").endswith("?"):
@@ -228,7 +233,14 @@ class Alicat:
     async def _ask_table(self, command: str) -> list[str]:
         """The lines of a table: how many there are depends on the firmware, silence ends them."""
         request = f"{self._settings.unit}{command}\r".encode("ascii")
-        reply = await self._line.ask(request, None, timeout_s=TIMEOUT_S, device=self.name, quiet_s=QUIET_S)
+        reply = await self._line.ask(
+            request,
+            None,
+            timeout_s=TIMEOUT_S,
+            device=self.name,
+            quiet_s=QUIET_S,
+            probe=(self._probe, self._whole_version),
+        )
         lines = [line for line in self._text(reply).split("\r") if line]
         if lines == ["?"] or lines == [f"{self._settings.unit} ?"]:
             raise Refused(self.name, "the device does not know this command", request, reply)
@@ -241,6 +253,13 @@ class Alicat:
             raise BadReply(self.name, f"the reply is not from unit {self._settings.unit}", request, buffer)
         end = buffer.find(b"\r", 1)  # some firmware sends an empty line before its question mark
         return end + 1 or None
+
+    def _whole_version(self, buffer: bytes) -> int | None:
+        """The answer to the probe has the look of a version, or is the question mark of very old firmware."""
+        length = self._whole(self._probe, buffer)
+        if length is not None and not re.search(rb"\d+v\d|GP|\?", buffer):
+            raise BadReply(self.name, "this is not the answer to the question for the version", self._probe, buffer)
+        return length
 
     def _text(self, reply: bytes) -> str:
         if not all(byte == 13 or 32 <= byte < 127 for byte in reply):

@@ -15,6 +15,7 @@ from drivers.line import Line
 from drivers.modbus import Registers, signed
 
 PV, SELECTED_SP, SP1, REMOTE_SP, STATUS, VERSION, TYPE, REMOTE_ON = 1, 15, 24, 26, 75, 107, 122, 276
+PROBE = SP1, 2  # two registers: nothing else here reads two
 SENSOR_BREAK = 5
 STATUS_WORDS = {
     **{bit: f"alarm {bit + 1}" for bit in range(4)},
@@ -50,7 +51,7 @@ class Eurotherm3216:
     def __init__(self, name: str, line: Line, settings: EurothermConfig) -> None:
         self.name = name
         self._settings = settings
-        self._registers = Registers(line, settings.unit, "rtu", name)
+        self._registers = Registers(line, settings.unit, "rtu", name, PROBE)
         self._scale = float(10**settings.decimals)
         self._following: int | None = None  # the remote set-point last read back, in display digits
 
@@ -104,8 +105,11 @@ class Eurotherm3216:
         self._following = digits
 
     async def safe(self) -> None:
-        """Back to the instrument's own safe local set-point."""
-        await self.follow(None)
+        """Back to the instrument's own safe local set-point; written before anything is asked."""
+        self._following = None
+        await self._registers.write_register(REMOTE_ON, 0, urgent=True)
+        if await self._read(REMOTE_ON) != 0:
+            raise Refused(self.name, "the instrument still follows the remote set-point")
 
     async def _select_remote(self, on: bool) -> None:
         """Writes only when the instrument says otherwise: whether this register wears is not documented."""

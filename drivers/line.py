@@ -3,15 +3,21 @@
 A reply belongs to its request. The line is dirty from the first byte sent until a whole reply has come and nothing
 else; after a time-out, a bad reply or a cancelled request it drains: nothing is sent before the line has been quiet for
 as long as a reply may take. Devices whose replies carry no number of their request (all but Modbus TCP) can be later
-still than that: for ten time-outs after a missing reply, this device's next replies are taken only when no second one
-follows. Reads may be repeated by the caller; the line itself never sends anything twice.
+still than that. A device owes a reply that was missing, until it is seen or ten time-outs have passed:
+
+* its next request is preceded by a *probe*, a question whose answer looks different from all others. A device answers
+  in order, so behind the answer to the probe no older one can come. Without that answer it is asked nothing more;
+* its replies are taken only when no second one follows within a time-out, because what stands between (a gateway, an
+  adapter) need not keep the order.
+
+Reads may be repeated by the caller; the line itself never sends a request twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from drivers.base import BadReply, NoReply
@@ -19,6 +25,9 @@ from drivers.transport import Face, Opener, Parity, Transport, memory_opener, se
 
 Framer = Callable[[bytes], int | None]
 """Length of the whole reply at the start of these bytes, None while more is needed; raises BadReply on nonsense."""
+
+Probe = tuple[bytes, Framer]
+"""A question and the framer of its answer; the framer raises BadReply on the answer to anything else."""
 
 Tap = Callable[[float, str, str, bytes], None]
 """Called with loop time in seconds, device ("" when nobody asked), "sent" or "heard", and the bytes."""
@@ -51,6 +60,16 @@ class _Ask:
     timeout_s: float
     quiet_s: float
     tagged: bool
+    probe: Probe | None
+    probing: bool = False
+
+
+@dataclass(slots=True)
+class _Debt:
+    """Replies that have not come, in the order of their requests; until when they still may."""
+
+    owed: list[_Ask]
+    until_s: float
 
 
 class Line:
@@ -69,7 +88,7 @@ class Line:
         self._asking: _Ask | None = None
         self._buffer, self._stray = b"", b""
         self._dirty, self._quiet_s, self._quiet_from_s = False, QUIET_S, float("-inf")
-        self._owed: dict[str, tuple[float, Framer | None]] = {}  # device -> until when a late reply counts as possible
+        self._debts: dict[str, _Debt] = {}
 
     async def ask(
         self,
@@ -80,16 +99,20 @@ class Line:
         device: str,
         quiet_s: float = QUIET_S,
         tagged: bool = False,
+        probe: Probe | None = None,
     ) -> bytes:
         """The whole reply to `request`; without a framer, all that comes until the line is quiet for `quiet_s`.
 
         `quiet_s` is the silence in seconds needed after a failure; `tagged` says that replies carry the request's own
-        number, so that a failure ends the connection instead of waiting for silence. Raises NoReply, BadReply.
+        number, so that a failure ends the connection instead of waiting for silence. Without a `probe` the request
+        is sent even if a late reply may still come. Raises NoReply, BadReply.
         """
-        ask = _Ask(device, request, framer, timeout_s, quiet_s, tagged)
+        ask = _Ask(device, request, framer, timeout_s, quiet_s, tagged, probe)
         async with self._lock:
             if self._dirty or self._transport is None or self._gap_s:
                 await self._make_ready(ask)
+            if device in self._debts:
+                await self._probe(ask)
             return await self._exchange(ask)
 
     def distrust(self) -> None:
@@ -111,7 +134,7 @@ class Line:
         try:
             self._send(ask)
             length = await (self._whole(ask) if ask.framer else self._until_quiet(ask))
-            if ask.device in self._owed:
+            if ask.device in self._debts and not ask.probing:
                 await self._linger(ask)
             if length != len(self._buffer):
                 raise self._bad(ask, "more than one reply came, and which is the right one cannot be known")
@@ -131,10 +154,27 @@ class Line:
     async def _whole(self, ask: _Ask) -> int:
         until_s = asyncio.get_running_loop().time() + ask.timeout_s
         while True:
-            if self._buffer and ask.framer and (length := ask.framer(self._buffer)) is not None:
+            if self._buffer and (length := self._length(ask)) is not None:
                 return length
             if not await self._more(ask, until_s):
                 raise NoReply(ask.device, f"no whole reply within {ask.timeout_s:g} s", ask.request, self._buffer)
+
+    def _length(self, ask: _Ask) -> int | None:
+        """By the framer; an owed reply in front of the answer to a probe is recognised and thrown away."""
+        if ask.framer is None:
+            return None
+        try:
+            return ask.framer(self._buffer)
+        except BadReply:
+            owed = self._debts[ask.device].owed if ask.probing else []
+            if not owed or not (framer := owed[0].framer):
+                raise
+            length = framer(self._buffer)
+            if length is None:
+                return None
+            del owed[0]
+            self._buffer = self._buffer[length:]
+            return self._length(ask) if self._buffer else None
 
     async def _until_quiet(self, ask: _Ask) -> int:
         loop = asyncio.get_running_loop()
@@ -144,13 +184,25 @@ class Line:
             raise NoReply(ask.device, f"no reply within {ask.timeout_s:g} s", ask.request)
         return len(self._buffer)
 
+    async def _probe(self, ask: _Ask) -> None:
+        debt, rest_s = self._debts[ask.device], self._debts[ask.device].until_s - asyncio.get_running_loop().time()
+        if rest_s < 0:
+            del self._debts[ask.device]
+        elif ask.probe and debt.owed:
+            if debt.owed[-1].probing:
+                raise NoReply(
+                    ask.device, f"no reply twice; asked again in {rest_s:.1f} s, when none can be late any more"
+                )
+            request, framer = ask.probe
+            await self._exchange(replace(ask, request=request, framer=framer, probing=True))
+            debt.owed.clear()
+            if self._gap_s:
+                await self._make_ready(ask)
+
     async def _linger(self, ask: _Ask) -> None:
         """An earlier reply of this device is missing, so the one that came could be that one: wait for a second."""
-        loop = asyncio.get_running_loop()
-        if loop.time() > self._owed[ask.device][0]:
-            del self._owed[ask.device]
-        elif await self._more(ask, loop.time() + ask.timeout_s):
-            del self._owed[ask.device]
+        if await self._more(ask, asyncio.get_running_loop().time() + ask.timeout_s):
+            del self._debts[ask.device]  # both have come, whichever is which
             raise self._bad(ask, "more came after the reply, and which is the late one cannot be known")
 
     async def _more(self, ask: _Ask, until_s: float) -> bool:
@@ -221,7 +273,9 @@ class Line:
             self._drop("it was ended after a failed request")
             self._dirty = False
         elif owed:
-            self._owed[ask.device] = (now_s + LATE * ask.timeout_s, ask.framer)
+            debt = self._debts.setdefault(ask.device, _Debt([], 0.0))
+            debt.owed.append(ask)
+            debt.until_s = now_s + LATE * ask.timeout_s
 
     async def _make_ready(self, ask: _Ask) -> None:
         while self._dirty or self._transport is None:
@@ -259,17 +313,23 @@ class Line:
                     ask.device, f"line {self.name} never falls quiet: something talks unasked", b"", self._stray
                 )
             await asyncio.sleep(rest_s)
-        for device, (_, framer) in list(self._owed.items()):
-            if framer and _is_whole(framer, self._stray):
-                del self._owed[device]  # this was the missing reply
+        for device, debt in list(self._debts.items()):
+            if debt.owed and _are_whole(debt.owed, self._stray):
+                del self._debts[device]  # these were the missing replies
         self._dirty, self._stray = False, b""
 
 
-def _is_whole(framer: Framer, data: bytes) -> bool:
-    try:
-        return bool(data) and framer(data) == len(data)
-    except BadReply:
-        return False
+def _are_whole(owed: list[_Ask], data: bytes) -> bool:
+    """Whether `data` are the owed replies, all of them and nothing else."""
+    for ask in owed:
+        try:
+            length = ask.framer(data) if ask.framer and data else None
+        except BadReply:
+            return False
+        if length is None:
+            return False
+        data = data[length:]
+    return not data
 
 
 def memory_line(name: str, face: Face) -> Line:

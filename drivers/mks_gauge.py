@@ -54,6 +54,7 @@ class Mks925:
         self.name = name
         self._line = line
         self._address = f"{settings.unit:03d}"
+        self._unit_request = f"@{self._address}U?".encode("ascii") + END
         self._pa_per_unit = 0.0
 
     async def identify(self) -> Identity:
@@ -93,6 +94,7 @@ class Mks925:
             timeout_s=TIMEOUT_S,
             device=self.name,
             quiet_s=QUIET_S,
+            probe=(self._unit_request, self._whole_unit),
         )
         if not all(32 <= byte < 127 for byte in reply):
             raise self._bad("there are bytes in the reply that no transducer sends", request, reply)
@@ -109,6 +111,13 @@ class Mks925:
             raise BadReply(self.name, f"{begins.decode()}ACK or NAK is expected", request, buffer)
         end = buffer.find(END, 7)
         return end + len(END) if end >= 0 else None
+
+    def _whole_unit(self, buffer: bytes) -> int | None:
+        """A unit is a word, all that is asked otherwise while the tool runs is a number."""
+        length = self._whole(self._unit_request, buffer)
+        if length is not None and buffer[7 : length - len(END)].decode("latin-1") not in PA_PER:
+            raise BadReply(self.name, "this is not the answer to the question for the unit", self._unit_request, buffer)
+        return length
 
     def _bad(self, what: str, request: bytes = b"", reply: bytes = b"") -> BadReply:
         self._line.distrust()

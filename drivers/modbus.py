@@ -26,7 +26,7 @@ from pymodbus.pdu.register_message import (
 )
 
 from drivers.base import BadReply, Refused
-from drivers.line import Line
+from drivers.line import Framer, Line, Probe
 
 RTU_TIMEOUT_S, RTU_QUIET_S = 0.3, 0.4  # frames carry no number of their own: only silence ends an old conversation
 TCP_TIMEOUT_S = 0.2
@@ -63,11 +63,17 @@ def signed(register: int) -> int:
 class Registers:
     """Reads and writes of one unit: addresses from 0, registers 0…65535. Raises NoReply, BadReply, Refused."""
 
-    def __init__(self, line: Line, unit: int, kind: Literal["rtu", "tcp"], device: str) -> None:
+    def __init__(
+        self, line: Line, unit: int, kind: Literal["rtu", "tcp"], device: str, probe: tuple[int, int] | None = None
+    ) -> None:
+        """`probe`, for RTU: address and count of holding registers in a count that is never read otherwise."""
         self._line, self._unit, self._kind, self._device = line, unit, kind, device
         self._framer = FramerRTU(_DECODER) if kind == "rtu" else FramerSocket(_DECODER)
         self._transaction = 0
         self._reads: dict[tuple[type[ModbusPDU], int, int], _Request] = {}
+        self._probe: Probe | None = None
+        if probe is not None:
+            self._probe = self._framed(self._read(ReadHoldingRegistersRequest, *probe, 2 * probe[1]))
 
     async def read_holding(self, address: int, count: int) -> tuple[int, ...]:
         return await self._registers(ReadHoldingRegistersRequest, address, count)
@@ -81,10 +87,10 @@ class Registers:
     async def read_discrete(self, address: int, count: int) -> tuple[bool, ...]:
         return await self._bits(ReadDiscreteInputsRequest, address, count)
 
-    async def write_register(self, address: int, value: int) -> None:
-        """Function 6; the reply is the request."""
+    async def write_register(self, address: int, value: int, *, urgent: bool = False) -> None:
+        """Function 6; the reply is the request. `urgent` is sent without a probe, whatever may still be under way."""
         pdu = _pdu(WriteSingleRegisterRequest(address=address, registers=[value]))
-        await self._ask(_Request(pdu, pdu, 5))
+        await self._ask(_Request(pdu, pdu, 5), urgent)
 
     async def write_registers(self, address: int, values: tuple[int, ...]) -> None:
         """Function 16."""
@@ -123,19 +129,24 @@ class Registers:
             raise BadReply(self._device, "the reply cannot be decoded", reply=reply)
         return pdu
 
-    async def _ask(self, request: _Request) -> bytes:
-        """The PDU of the reply, no exception among them."""
-        rtu = self._kind == "rtu"
+    def _framed(self, request: _Request) -> tuple[bytes, Framer]:
         self._transaction = self._transaction % 0xFFFF + 1
         frame = self._framer.encode(request.pdu, self._unit, self._transaction)
-        whole = self._whole_rtu if rtu else self._whole_tcp
+        whole = self._whole_rtu if self._kind == "rtu" else self._whole_tcp
+        return frame, lambda buffer: whole(frame, request, buffer)
+
+    async def _ask(self, request: _Request, urgent: bool = False) -> bytes:
+        """The PDU of the reply, no exception among them."""
+        rtu = self._kind == "rtu"
+        frame, framer = self._framed(request)
         reply = await self._line.ask(
             frame,
-            lambda buffer: whole(frame, request, buffer),
+            framer,
             timeout_s=RTU_TIMEOUT_S if rtu else TCP_TIMEOUT_S,
             device=self._device,
             quiet_s=RTU_QUIET_S,
             tagged=not rtu,
+            probe=None if urgent else self._probe,
         )
         pdu = reply[1:-2] if rtu else reply[7:]
         if pdu[0] & 0x80:

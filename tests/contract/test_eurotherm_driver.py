@@ -25,8 +25,10 @@ class Instrument:
     """Registers behind RTU: enough of an instrument to see what a driver asks and writes."""
 
     def __init__(self, **registers: int) -> None:
-        self.values = {1: 251, 2: 200, 3: 0, 4: 125, 5: 200, 15: 0, SP1: 200, REMOTE: 0, STATUS: 0, 107: 0x0240,
-                       122: 0x3216, REMOTE_ON: 0}  # fmt: skip
+        self.values = {
+            1: 251, 2: 200, 3: 0, 4: 125, 5: 200, 15: 0, SP1: 200, 25: 200, REMOTE: 0, STATUS: 0, 107: 0x0240,
+                       122: 0x3216, REMOTE_ON: 0,
+        }  # fmt: skip
         self.ignores: set[int] = set()
         self.asked: list[tuple[str, int]] = []
 
@@ -161,11 +163,36 @@ def test_safe_is_the_local_set_point() -> None:
         instrument = Instrument()
         device = heater(instrument)
         await device.follow(150.0)
-        await device.safe()
-        assert instrument.values[REMOTE_ON] == 0
         instrument.asked.clear()
         await device.safe()
-        assert instrument.asked == [("read", 276)], "already safe: nothing is written"
+        assert instrument.values[REMOTE_ON] == 0
+        assert instrument.asked == [("write", 276), ("read", 276)], "written before anything is asked"
+
+    run_virtual(main())
+
+
+def test_safe_says_so_when_the_instrument_keeps_following() -> None:
+    async def main() -> None:
+        instrument = Instrument()
+        device = heater(instrument)
+        await device.follow(150.0)
+        instrument.ignores = {REMOTE_ON}
+        with pytest.raises(Refused, match="still follows"):
+            await device.safe()
+
+    run_virtual(main())
+
+
+def test_back_to_local_is_written_only_when_it_is_not_local() -> None:
+    async def main() -> None:
+        instrument = Instrument()
+        device = heater(instrument)
+        await device.follow(150.0)
+        await device.follow(None)
+        assert instrument.values[REMOTE_ON] == 0
+        instrument.asked.clear()
+        await device.follow(None)
+        assert instrument.asked == [("read", 276)]
 
     run_virtual(main())
 
@@ -222,7 +249,7 @@ def test_a_failed_refresh_is_followed_by_a_full_check() -> None:
         instrument.hear = answer  # type: ignore[method-assign]
         instrument.asked.clear()
         await device.follow(151.0)
-        assert instrument.asked == [("write", 26), ("read", 26), ("read", 276)]
+        assert instrument.asked == [("read", 24), ("write", 26), ("read", 26), ("read", 276)], "after a probe"
 
     run_virtual(main())
 

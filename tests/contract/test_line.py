@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from drivers.base import BadReply, DriverError, NoReply
-from drivers.line import Framer, Line, open_line
+from drivers.line import Framer, Line, memory_line, open_line
 from drivers.transport import Heard, Lost, Transport
 from simulators.virtualtime import run_virtual
 from tests.contract.scripted import Peer, Say, now_s, to
@@ -93,6 +93,83 @@ def test_a_reply_ten_time_outs_late_is_not_taken_for_the_answer_to_the_same_ques
         assert b"old;" not in got
         assert got.count(b"refused") <= 1
         assert got[-1] == b"new;"
+
+    run_virtual(main())
+
+
+def to_version(buffer: bytes) -> int | None:
+    length = to_semicolon(buffer)
+    if length and buffer[:1] != b"v":
+        raise BadReply("test", "no version", reply=buffer)
+    return length
+
+
+class Slow:
+    """A device that answers in order and always `late_s` after the question: `p` with the number of the question."""
+
+    def __init__(self, late_s: float) -> None:
+        self.late_s, self.count = late_s, 0
+        self.pending: list[tuple[float, bytes]] = []
+
+    def hear(self, now_s: float, data: bytes) -> bytes:
+        self.count += 1
+        self.pending.append((now_s + self.late_s, b"v1;" if data == b"v" else b"%d;" % self.count))
+        return b""
+
+    def next_at(self) -> float | None:
+        return self.pending[0][0] if self.pending else None
+
+    def speak(self, now_s: float) -> bytes:
+        said = b""
+        while self.pending and self.pending[0][0] <= now_s + 1e-9:
+            said += self.pending.pop(0)[1]
+        return said
+
+
+@pytest.mark.parametrize("late_s", [0.19, 0.21, 0.29, 0.31, 0.45, 0.6, 0.8, 1.1, 1.5, 1.9])
+@pytest.mark.parametrize("every_s", [0.0, 0.05, 0.1, 0.5])
+def test_a_device_that_became_slow_for_good_never_answers_the_question_before(late_s: float, every_s: float) -> None:
+    async def main() -> None:
+        slow = Slow(0.01)
+        line = memory_line("flows", slow)
+        start_s, right = now_s(), 0
+        while (run_s := now_s() - start_s) < 20:
+            slow.late_s = late_s if 1 <= run_s < 10 else 0.01
+            try:
+                reply = await line.ask(
+                    b"p", to_semicolon, timeout_s=0.2, device="a", quiet_s=0.1, probe=(b"v", to_version)
+                )
+                assert reply == b"%d;" % slow.count, "an answer to an older question"
+                right = right + 1
+            except DriverError:
+                right = 0
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(every_s)
+        assert right > 10, "it is itself again, and so is the line"
+
+    run_virtual(main())
+
+
+def test_after_a_missing_reply_a_probe_goes_before_the_next_request_and_only_once() -> None:
+    async def main() -> None:
+        peer = Peer((b"1", ()), always={b"v": Say(0.01, b"v1;"), b"2": Say(0.01, b"two;")})
+        line = to(peer)
+        with pytest.raises(NoReply):
+            await ask(line, b"1")
+        for _ in range(2):
+            await line.ask(b"2", to_semicolon, timeout_s=0.2, device="a", probe=(b"v", to_version))
+        assert peer.requests == [b"1", b"v", b"2", b"2"]
+
+    run_virtual(main())
+
+
+def test_what_is_urgent_is_sent_without_a_probe() -> None:
+    async def main() -> None:
+        peer = Peer((b"1", ()), (b"stop", b"done;"))
+        line = to(peer)
+        with pytest.raises(NoReply):
+            await ask(line, b"1")
+        assert await ask(line, b"stop") == b"done;"
 
     run_virtual(main())
 

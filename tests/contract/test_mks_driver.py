@@ -94,7 +94,8 @@ def test_a_nak_is_a_refusal_in_words(code: bytes, words: str) -> None:
 )
 def test_what_is_no_answer_is_never_a_pressure(wrong: bytes) -> None:
     async def main() -> None:
-        peer = Peer((UNIT, b"@253ACKTORR;FF"), (PRESSURE, Say(0.02, wrong)), (PRESSURE, b"@253ACK1.000E-3;FF"))
+        peer = Peer((UNIT, b"@253ACKTORR;FF"), (PRESSURE, Say(0.02, wrong)), (PRESSURE, b"@253ACK1.000E-3;FF"),
+                    always={UNIT: b"@253ACKTORR;FF"})  # fmt: skip
         device = gauge(peer)
         with pytest.raises(BadReply):
             await device.poll()
