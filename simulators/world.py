@@ -60,12 +60,12 @@ class World:
     ) -> None:
         self._tool, self._realistic_delay = tool, realistic_delay
         self.plant = Plant(wiring(tool, bottles), at_s=at_s, warm_c=warm_c, seed=seed, lag_s=lag_s)
-        self.devices = {name: _device(entry) for name, entry in tool["devices"].items()}
-        self.devices[VALVES] = _device(tool["valves"])
+        entries = {**tool["devices"], VALVES: tool["valves"]}
+        self.devices = {name: _device(name, entry) for name, entry in entries.items()}
         self.faults = {name: Faults(FRAMINGS[device.driver]) for name, device in self.devices.items()}
         self.instruments = {name: self._instrument(name, entry) for name, entry in tool["devices"].items()}
-        bits = {entry["role"]: 1 << entry["coil"] for entry in tool["valves"]["outputs"].values()}
-        self.coupler_a = CouplerA(tool["valves"]["coils"], tell=self.valves_changed, quiet=bits.get("alive", 0))
+        self.quiet_mask = _bits(tool, "alive")  # toggled all the time: nothing in the plant follows it
+        self.coupler_a = CouplerA(tool["valves"]["coils"], tell=self.valves_changed, quiet=self.quiet_mask)
         self._serial: dict[str, Face] = {}
 
     def valves_changed(self, change: Change) -> None:
@@ -122,8 +122,6 @@ class World:
             "eurotherm_3216": self._eurotherm,
             "beckhoff_io": lambda _, entry: self._coupler_b(entry),
         }
-        if entry["driver"] not in make:
-            raise ValueError(f"device '{name}': there is no simulator for '{entry['driver']}', only for {sorted(make)}")
         return make[entry["driver"]](name, entry)
 
     def _alicat(self, name: str, entry: Mapping[str, Any]) -> AlicatFace:
@@ -193,9 +191,6 @@ def wiring(tool: Mapping[str, Any], bottles: Mapping[str, str] | None) -> Wiring
     outputs = tool["valves"]["outputs"]
     bits = {name: 1 << entry["coil"] for name, entry in outputs.items()}
 
-    def of_role(role: str) -> int:
-        return sum(bits[name] for name, entry in outputs.items() if entry["role"] == role)
-
     ports = tuple(
         Port(
             name,
@@ -212,7 +207,12 @@ def wiring(tool: Mapping[str, Any], bottles: Mapping[str, str] | None) -> Wiring
         if entry["driver"] == "alicat"
     }
     zones = {name: str(entry["role"]) for name, entry in tool["zones"].items()}
-    return Wiring(ports, of_role("stop"), of_role("contactor"), flows, zones)
+    return Wiring(ports, _bits(tool, "stop"), _bits(tool, "contactor"), flows, zones)
+
+
+def _bits(tool: Mapping[str, Any], role: str) -> int:
+    """The bits of the valve word with this role."""
+    return sum(1 << entry["coil"] for entry in tool["valves"]["outputs"].values() if entry["role"] == role)
 
 
 def quantity(text: str, unit: str) -> float:
@@ -223,5 +223,8 @@ def quantity(text: str, unit: str) -> float:
     return float(number)
 
 
-def _device(entry: Mapping[str, Any]) -> Device:
-    return Device(str(entry["driver"]), str(entry["line"]), str(entry["unit"]))
+def _device(name: str, entry: Mapping[str, Any]) -> Device:
+    driver = str(entry["driver"])
+    if driver not in FRAMINGS:
+        raise ValueError(f"device '{name}': there is no simulator for '{driver}', only for {', '.join(FRAMINGS)}")
+    return Device(driver, str(entry["line"]), str(entry["unit"]))
