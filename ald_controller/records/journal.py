@@ -26,11 +26,12 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
+from ald_controller.journal import JournalError
 from ald_controller.plan import Dose
 from ald_controller.records import folder as folders
 from ald_controller.records.blocks import QUALITY, Buffer, pack
 from ald_controller.records.folder import Papers, RunHeader
-from ald_controller.records.writer import LIMIT, JournalError, Writer, connect
+from ald_controller.records.writer import LIMIT, Writer, connect
 from ald_controller.states import Ending
 from ald_controller.valves.wire import Edge, SegmentId
 

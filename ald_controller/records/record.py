@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
 from array import array
 from collections.abc import Iterator
 from contextlib import closing
@@ -135,7 +136,10 @@ class RunRecord:
     def _parts(self, channel: str) -> Iterator[Series]:
         sql = "SELECT n, block FROM readings WHERE channel = ? ORDER BY start_s"
         for n, block in self._rows(sql, channel):
-            yield unpack(n, block)
+            try:
+                yield unpack(n, block)
+            except (ValueError, zlib.error) as error:
+                raise RecordError(f"{self.folder}: a block of {channel} is damaged: {error}") from None
         for t, v, q in self._rows("SELECT t, v, q FROM tail WHERE channel = ? ORDER BY rowid", channel):
             yield Series(array("d", t), array("d", v), q)
 
