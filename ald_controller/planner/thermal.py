@@ -120,7 +120,7 @@ def _set(
         zones.hottest_c = max(celsius, zones.hottest_c if zones.hottest_c is not None else celsius)
         if celsius > limit:
             scene.wrong(document, at, f"{celsius:g} °C on '{name}' is above the {limit:g} °C {why}")
-    if zone.role == "source":
+    if zone.role == "source" and celsius <= zone.limit:
         _check_bottle(scene, document, at, name, celsius)
 
 
