@@ -164,6 +164,7 @@ def sign(x: float, y: float, kind: str, title: str) -> str:
         "trip": "M0-6L6 5H-6Z",
         "alarm": "M0-6L6 0L0 6L-6 0Z",
         "missed": "M-5-5L5 5M5-5L-5 5",
+        "abort": "M-5 0L0-5L5 0L0 5ZM-5 0H5",
         "held": "M-3-5V5M3-5V5",
         "command": "M-4-5L5 0L-4 5Z",
     }

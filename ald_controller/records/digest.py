@@ -222,23 +222,27 @@ def ending_sentence(digest: Digest) -> str:
     """Why and where the run ended, in one sentence or two."""
     ending = digest.record.ending
     whole, planned = sum(c.whole for c in digest.cycles), digest.header.cycles
-    first = next((e for e in digest.events if e.kind == "trip"), None)
     if ending is None:
         return "This run is still being written; the report shows what is on record so far."
     if ending == "completed" and whole == planned:
         return f"All {planned} cycles were given whole."
     if ending == "completed":
         return f"The recipe ran to its end; {whole} of {planned} cycles were given whole."
-    if ending == "tripped" and first is not None:
-        return f"{_told(first)}. {_place(digest)}"
     if ending == "interrupted":
         return f"The record stops without an ending: the daemon or the computer went down. {_place(digest)}"
-    why = digest.record.summary.get("why")
-    return f"{str(why)[:1].upper()}{str(why)[1:].rstrip('.')}. {_place(digest)}" if why else _place(digest)
+    why = _reason(digest)
+    return f"{why[:1].upper()}{why[1:].rstrip('.')}. {_place(digest)}" if why else _place(digest)
 
 
-def _told(event: Event) -> str:
-    return f"{event.fields.get('row', 'interlock')}: {event.fields.get('text', 'tripped')}".rstrip(".")
+def _reason(digest: Digest) -> str:
+    """What ended the run: the first trip, else what the run says of itself, else the abort or the last hold."""
+    found = {kind: [e for e in digest.events if e.kind == kind] for kind in ("trip", "abort", "held")}
+    if found["trip"]:
+        fields = found["trip"][0].fields
+        return f"{fields.get('row', 'interlock')}: {fields.get('text', 'tripped')}"
+    said = digest.record.summary.get("why")
+    last = [*found["held"][-1:], *found["abort"][:1]] if digest.record.ending in ("tripped", "aborted") else []
+    return str(said or next((e.fields["why"] for e in reversed(last) if e.fields.get("why")), ""))
 
 
 def _place(digest: Digest) -> str:

@@ -191,9 +191,9 @@ def _flags(d: Digest, x: Scale, top: float, bottom: float) -> str:
     """Signs of what went wrong or was commanded, in a row above the plots; faults get a line through all of them."""
     out = []
     free = 0.0  # signs that would cover each other stand side by side; the line stays where it happened
-    for event in [e for e in d.events if e.kind in ("trip", "alarm", "missed", "held", "command")][:200]:
+    for event in [e for e in d.events if e.kind in ("trip", "alarm", "missed", "held", "abort", "command")][:200]:
         at = x(d.since_start(event.at_s))
-        if event.kind in ("trip", "held", "missed"):
+        if event.kind in ("trip", "held", "missed", "abort"):
             out.append(charts.rule(at, 42, at, bottom, "flag"))
         told = ", ".join(f"{k}: {v}" for k, v in event.fields.items())
         place = max(at, free)

@@ -227,7 +227,7 @@ def _events(d: Digest) -> str:
 
 def _kind(kind: str) -> str:
     signs = {"trip": ("▲", "bad"), "held": ("‖", "bad"), "missed": ("✕", "bad"), "alarm": ("◆", "odd"),
-             "timeout": ("◆", "odd"), "records lost": ("✕", "bad"), "command": ("▸", "")}  # fmt: skip
+             "timeout": ("◆", "odd"), "abort": ("✕", "bad"), "refused": ("◆", "odd"), "records lost": ("✕", "bad"), "command": ("▸", "")}  # fmt: skip
     sign, style = signs.get(kind, ("·", ""))
     return f'<span class="state {style}">{sign} {escape(kind)}</span>'
 

@@ -60,7 +60,7 @@ svg .warn{stroke:var(--amber);stroke-width:1;stroke-dasharray:2 3}
 svg .mark{stroke:var(--ink);stroke-width:1;stroke-dasharray:3 3}
 svg .flag{stroke:var(--red);stroke-width:1;opacity:.4}
 svg .sign{fill:none;stroke-width:2.2;stroke:var(--muted)}svg .sign-trip{fill:var(--red);stroke:none}
-svg .sign-alarm{fill:var(--amber);stroke:none}svg .sign-missed{stroke:var(--red)}svg .sign-held{stroke:var(--red)}
+svg .sign-alarm{fill:var(--amber);stroke:none}svg .sign-missed{stroke:var(--red)}svg .sign-held,svg .sign-abort{stroke:var(--red)}
 svg .sign-command{fill:var(--blue);stroke:none}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:14px;margin:6px 0 4px}

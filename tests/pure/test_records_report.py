@@ -67,6 +67,16 @@ async def test_a_trip_is_the_first_thing_that_the_report_says(tmp_path: Path) ->
     assert "◐ cut" in html
 
 
+async def test_an_aborted_run_gives_the_reason_of_whoever_aborted_it(tmp_path: Path) -> None:
+    run = await begin(tmp_path, 12, 0.5)
+    await run.cycle(1)
+    run.journal.event("held", why="abort", at_ns=1, half=None)
+    run.journal.event("abort", why="mara: smell of solvent")
+    await run.journal.close("aborted", {})
+    html = page(digest(open_run(run.journal.folder)))
+    assert "Mara: smell of solvent. The last segment on record" in html
+
+
 async def test_an_interrupted_run_says_where_its_record_ends(tmp_path: Path) -> None:
     run = await begin(tmp_path, 12, 0.5)
     await run.cycle(1)
