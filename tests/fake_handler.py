@@ -8,7 +8,7 @@ from typing import Any
 
 from ald_controller.commands import Principal, Reply, Request, Status, Value
 from ald_controller.config import People, ToolConfig, load_tool
-from ald_controller.doors.desk import AnswersInMemory, Desk
+from ald_controller.doors.desk import AuditInMemory, Desk
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,9 +46,16 @@ def state(sequence: int, control: Any = "REMOTE", pressure: float = 13.3) -> Sta
     )  # fmt: skip
 
 
-class AuditList(list[tuple[Principal, Request | None, Reply]]):
-    def record(self, who: Principal, request: Request | None, reply: Reply) -> None:
-        self.append((who, request, reply))
+class AuditList(AuditInMemory):
+    """An audit that can be looked at: (person, verb, code), oldest first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[tuple[str, str, str]] = []
+
+    def command(self, who: Principal, id: str | None, request: Request, reply: Reply) -> None:
+        super().command(who, id, request, reply)
+        self.rows.append((who.name, request.verb, reply.code))
 
 
 class Clock:
@@ -67,5 +74,5 @@ def tool_config(**people: People) -> ToolConfig:
     return config.model_copy(update={"people": {**config.people, **people}})
 
 
-def make_desk(handler: FakeHandler, clock: Any, config: ToolConfig | None = None, answers: Any = None) -> Desk:
-    return Desk(handler, config or tool_config(), AuditList(), answers or AnswersInMemory(), clock)
+def make_desk(handler: FakeHandler, clock: Any, config: ToolConfig | None = None, audit: Any = None) -> Desk:
+    return Desk(handler, config or tool_config(), audit or AuditList(), clock)

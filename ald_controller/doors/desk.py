@@ -28,7 +28,6 @@ from ald_controller.config import ToolConfig
 
 MAX_COMMAND_BYTES = 262_144
 FRESH_S = 30.0  # a command lives no longer; the same figure for `expires` and for `seen`
-_KEPT = VERBS_REMOTE - VERBS_VIEWER  # nothing else can change the tool from far away, so nothing else is kept
 
 _log = structlog.get_logger("doors")
 
@@ -45,33 +44,40 @@ class Handler(Protocol):
 
 
 class Audit(Protocol):
-    """Gets every request that could change something, with its reply; `request` is None where none could be read."""
+    """Keeps every request that could change something with its reply, and knows the reply by person and id again.
 
-    def record(self, who: Principal, request: Request | None, reply: Reply) -> None: ...
+    `command` replaces what it kept of this id before and returns at once; `settle` returns when all of it is durable.
+    `answer_to` says None for a new id, and refuses one that comes back with another request.
+    """
+
+    def answer_to(self, who: Principal, id: str, request: Request) -> Reply | None: ...
+
+    def command(self, who: Principal, id: str | None, request: Request, reply: Reply) -> None: ...
+
+    async def settle(self) -> None: ...
 
 
-class Answers(Protocol):
-    """The answers already given, by id; a later `remember` of an id replaces the earlier one."""
-
-    def answer(self, id: str) -> Reply | None: ...
-
-    def remember(self, id: str, reply: Reply) -> None: ...
-
-
-class AnswersInMemory:
-    """The newest `limit` answers, for as long as the process lives."""
+class AuditInMemory:
+    """The newest `limit` answers, for as long as the process lives; keeps no list of what had no id."""
 
     def __init__(self, limit: int = 10_000) -> None:
         self._limit = limit
-        self._replies: OrderedDict[str, Reply] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], tuple[Request, Reply]] = OrderedDict()
 
-    def answer(self, id: str) -> Reply | None:
-        return self._replies.get(id)
+    def answer_to(self, who: Principal, id: str, request: Request) -> Reply | None:
+        asked, reply = self._kept.get((who.name, id), (request, None))
+        if asked != request:
+            return Reply(ok=False, code="id-used", text="this id was used for another command; take a new one")
+        return reply
 
-    def remember(self, id: str, reply: Reply) -> None:
-        self._replies[id] = reply
-        while len(self._replies) > self._limit:
-            self._replies.popitem(last=False)
+    def command(self, who: Principal, id: str | None, request: Request, reply: Reply) -> None:
+        if id is not None:
+            self._kept[who.name, id] = (request, reply)
+        while len(self._kept) > self._limit:
+            self._kept.popitem(last=False)
+
+    async def settle(self) -> None:
+        return None
 
 
 class Refusal(Exception):
@@ -174,14 +180,11 @@ class Desk:
     `now` gives unix seconds on the tool's clock. `refused` counts refusals by code.
     """
 
-    def __init__(
-        self, handler: Handler, config: ToolConfig, audit: Audit, answers: Answers, now: Callable[[], float]
-    ) -> None:
+    def __init__(self, handler: Handler, config: ToolConfig, audit: Audit, now: Callable[[], float]) -> None:
         self.config = config
         self.refused: Counter[str] = Counter()
         self._handler = handler
         self._audit = audit
-        self._answers = answers
         self._now = now
         self._fresh = Freshness()
 
@@ -205,9 +208,16 @@ class Desk:
 
     async def ask(self, request: Request, who: Principal) -> Reply:
         """The reply to one request of a proved person. A fault of the handler is logged and becomes `internal`."""
-        refusal = self.admit(request, who)
-        if refusal is not None:
-            return refusal
+        return self.admit(request, who) or await self._execute(request, who, None)
+
+    def refuse(self, who: Principal | None, request: Request | None, reply: Reply, id: str | None = None) -> Reply:
+        """Counts, logs and audits a refusal; None for nobody with a role, and for what is not a request."""
+        self.refused[reply.code] += 1
+        name, door = (who.name, who.door) if who else ("nobody", "")
+        _log.warning("refused", code=reply.code, why=reply.text, who=name, door=door)
+        return self._audited(who, id, request, reply) if who and request else reply
+
+    async def _execute(self, request: Request, who: Principal, id: str | None) -> Reply:
         before = self._handler.status().sequence
         try:
             reply = await self._handler.handle(request, who)
@@ -216,20 +226,13 @@ class Desk:
             reply = Reply(ok=False, code="internal", text=f"'{request.verb}' failed inside the controller: {error!r}")
         if reply.ok and request.verb not in VERBS_VIEWER:
             self._fresh.acted(before, who.name, request.verb)
-        return self._audited(who, request, reply)
+        return self._audited(who, id, request, reply)
 
-    def refuse(self, who: Principal | None, request: Request | None, reply: Reply) -> Reply:
-        """Counts, logs and audits a refusal; `who` is None where nobody with a role stands behind it."""
-        self.refused[reply.code] += 1
-        name, door = (who.name, who.door) if who else ("nobody", "")
-        _log.warning("refused", code=reply.code, why=reply.text, who=name, door=door)
-        return self._audited(who, request, reply) if who else reply
-
-    def _audited(self, who: Principal, request: Request | None, reply: Reply) -> Reply:
-        if request is not None and request.verb in VERBS_VIEWER:
+    def _audited(self, who: Principal, id: str | None, request: Request, reply: Reply) -> Reply:
+        if request.verb in VERBS_VIEWER:
             return reply
         try:
-            self._audit.record(who, request, reply)
+            self._audit.command(who, id, request, reply)
         except Exception as error:  # what was done is done: the person is told that it is not on record
             _log.exception("the audit could not be written", who=who.name)
             return reply.model_copy(update={"text": f"{reply.text} (not in the audit: {error})"})
@@ -245,49 +248,45 @@ class Desk:
         if who is None:
             text = f"{user} has no role at this tool; the owner gives one in the tool file under people"
             return _answer(self.refuse(None, None, Refusal("unknown-person", text).reply), None, verb)
+        command = None
         try:
             command = _command(payload, retained)
+            request = _request(command, verb)
         except Refusal as refusal:
-            return _answer(self.refuse(who, None, refusal.reply), None, verb)
-        return _answer(await self._once(command, verb, who), command.id, verb)
+            return _answer(self.refuse(who, None, refusal.reply), command.id if command else None, verb)
+        return _answer(await self._once(command, request, who), command.id, verb)
 
-    async def _once(self, command: Command, verb: str, who: Principal) -> Reply:
+    async def _once(self, command: Command, request: Request, who: Principal) -> Reply:
         """The stored reply to this id, or the one that it gets now."""
-        key = f"{who.name}/{verb}/{command.id}"  # nobody can read, or use up, the ids of somebody else
-        stored = self._answers.answer(key)
+        stored = self._audit.answer_to(who, command.id, request)
         if stored is not None:
             self.refused["replayed"] += 1
             return stored
-        request: Request | None = None
         try:
-            if "verb" in command.args:
-                raise Refusal("bad-request", "args.verb: the verb is the last level of the topic, not an argument")
-            request = parse({"verb": verb, **command.args})
-            self._fresh.check(command, verb, who.name, self._now())
-            if verb in _KEPT:
-                self._claim(key, verb)
+            self._fresh.check(command, request.verb, who.name, self._now())
+            authorise(who, request, self._handler.status())
+            if request.verb not in VERBS_VIEWER:
+                await self._claim(command.id, request, who)
         except Refusal as refusal:
-            reply = self.refuse(who, request, refusal.reply)
-        else:
-            reply = await self.ask(request, who)
-        if verb in _KEPT:
-            self._keep(key, reply)
-        return reply
+            return self.refuse(who, request, refusal.reply, command.id)
+        return await self._execute(request, who, command.id)
 
-    def _claim(self, key: str, verb: str) -> None:
-        """On record before it is executed, so that not even a restart in between can execute it twice."""
-        text = f"'{verb}' was taken, but its outcome is not known: under way still, or cut off by a restart"
-        kept = self._keep(key, Reply(ok=False, code="under-way", text=text))
-        if not kept and verb not in VERBS_ALWAYS:
-            raise Refusal("no-record", f"'{verb}' cannot be put on record, so it is not executed: see the log")
+    async def _claim(self, id: str, request: Request, who: Principal) -> None:
+        """On record before it is executed, so that not even a restart in between can execute it twice.
 
-    def _keep(self, key: str, reply: Reply) -> bool:
+        Pause, stop and abort wait for no disk and are executed without one: twice does no harm, never does.
+        """
+        text = f"'{request.verb}' was taken, but its outcome is not known: under way still, or cut off by a restart"
         try:
-            self._answers.remember(key, reply)
-        except Exception:  # a full disk may not stand between a person and `abort`
-            _log.exception("an answer could not be stored", key=key)
-            return False
-        return True
+            self._audit.command(who, id, request, Reply(ok=False, code="under-way", text=text))
+            if request.verb not in VERBS_ALWAYS:
+                await self._audit.settle()
+        except Exception as error:
+            if request.verb in VERBS_ALWAYS:
+                _log.warning("a command could not be put on record", verb=request.verb, error=str(error))
+                return
+            text = f"'{request.verb}' cannot be put on record, so it is not executed: {error}"
+            raise Refusal("no-record", text) from error
 
 
 def _command(payload: bytes, retained: bool) -> Command:
@@ -301,6 +300,13 @@ def _command(payload: bytes, retained: bool) -> Command:
         return Command.model_validate_json(payload)
     except ValidationError as error:
         raise Refusal("bad-request", problems(error)) from None
+
+
+def _request(command: Command, verb: str) -> Request:
+    """The request in the envelope; raises Refusal."""
+    if "verb" in command.args:
+        raise Refusal("bad-request", "args.verb: the verb is the last level of the topic, not an argument")
+    return parse({"verb": verb, **command.args})
 
 
 def _answer(reply: Reply, id: str | None, verb: str) -> Answer:

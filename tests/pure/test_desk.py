@@ -22,7 +22,7 @@ from ald_controller.config import People
 from ald_controller.doors.desk import (
     FRESH_S,
     MAX_COMMAND_BYTES,
-    AnswersInMemory,
+    AuditInMemory,
     Desk,
     Freshness,
     Refusal,
@@ -60,12 +60,6 @@ def handler() -> FakeHandler:
 def desk(handler: FakeHandler, clock: Clock) -> Desk:
     people = People(mqtt=["operator", "bob"])
     return make_desk(handler, clock, tool_config(operator=people))
-
-
-def audit_of(desk: Desk) -> AuditList:
-    audit = desk._audit
-    assert isinstance(audit, AuditList)
-    return audit
 
 
 async def send(desk: Desk, verb: str, user: str = "operator", retained: bool = False, **envelope: Any):
@@ -135,6 +129,13 @@ async def test_nobody_can_use_up_the_ids_of_somebody_else(desk, handler):
     assert [name for name, _ in handler.asked] == ["bob", "operator"]
 
 
+async def test_an_id_that_comes_back_with_another_command_is_refused(desk, handler):
+    await send(desk, "start")
+    assert (await send(desk, "start", args={"name": "other"})).code == "id-used"
+    assert (await send(desk, "abort")).code == "id-used"
+    assert handler.verbs() == ["start"]
+
+
 async def test_answers_to_reading_verbs_are_not_kept(desk, handler):
     await send(desk, "status")
     await send(desk, "status")
@@ -142,15 +143,15 @@ async def test_answers_to_reading_verbs_are_not_kept(desk, handler):
 
 
 async def test_a_command_cut_off_by_a_restart_is_not_executed_again(handler, clock):
-    answers = AnswersInMemory()
+    audit = AuditInMemory()
 
     class Dies(FakeHandler):
         async def handle(self, request: Request, who: Principal) -> Reply:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        await send(make_desk(Dies(), clock, answers=answers), "start")
-    answer = await send(make_desk(handler, clock, answers=answers), "start")
+        await send(make_desk(Dies(), clock, audit=audit), "start")
+    answer = await send(make_desk(handler, clock, audit=audit), "start")
     assert (answer.ok, answer.code) == (False, "under-way")
     assert handler.asked == []
 
@@ -199,16 +200,17 @@ async def test_of_two_operators_the_second_must_look_again(desk, handler):
     answer = await send(desk, "resume", expires=None, seen=status.sequence)
     assert answer.code == "state-changed"
     assert "bob has sent 'start'" in answer.text
-    assert (await send(desk, "abort", expires=None, seen=status.sequence)).ok  # ending a run needs no second look
+    ending = await send(desk, "abort", expires=None, seen=status.sequence, id="command-0002")
+    assert ending.ok  # ending a run needs no second look
     desk.published(later := desk.status())
-    assert (await send(desk, "resume", expires=None, seen=later.sequence, id="command-0002")).ok
+    assert (await send(desk, "resume", expires=None, seen=later.sequence, id="command-0003")).ok
     assert handler.verbs() == ["start", "abort", "resume"]
 
 
 async def test_ones_own_act_is_no_reason_to_look_again(desk):
     desk.published(status := desk.status())
     assert (await send(desk, "start")).ok
-    assert (await send(desk, "resume", expires=None, seen=status.sequence)).ok
+    assert (await send(desk, "resume", expires=None, seen=status.sequence, id="command-0002")).ok
 
 
 @pytest.mark.parametrize(
@@ -259,47 +261,56 @@ async def test_a_broken_handler_gives_an_answer_and_the_door_lives(desk):
     answer = await send(desk, "start", args={"name": "broken"})
     assert (answer.ok, answer.code) == (False, "internal")
     assert "a wire came off" in answer.text
-    assert (await send(desk, "pause")).ok
+    assert (await send(desk, "pause", id="command-0002")).ok
 
 
-async def test_everything_that_could_change_something_is_audited(desk):
+async def test_everything_that_could_change_something_is_audited(handler, clock):
+    desk = make_desk(handler, clock, audit=(audit := AuditList()))
     await send(desk, "start")
-    await send(desk, "status")
+    await send(desk, "status", id="command-0002")
     await send(desk, "abort", user="dashboard")
-    await desk.remote("operator", "start", b"{", retained=False)
-    told = [(who.name, request and request.verb, reply.code) for who, request, reply in audit_of(desk)]
-    assert told == [
+    await desk.ask(Abort(), Principal(name="ann", role="owner", door="local"))
+    assert audit.rows == [
+        ("operator", "start", "under-way"),
         ("operator", "start", "done"),
         ("dashboard", "abort", "forbidden"),
-        ("operator", None, "bad-request"),
+        ("ann", "abort", "done"),
     ]
 
 
-class FullDisk:
-    def answer(self, id: str) -> Reply | None:
-        return None
-
-    def remember(self, id: str, reply: Reply) -> None:
-        raise OSError(28, "No space left on device")
-
-    def record(self, who: Principal, request: Request | None, reply: Reply) -> None:
+class FullDisk(AuditInMemory):
+    async def settle(self) -> None:
         raise OSError(28, "No space left on device")
 
 
-async def test_with_a_full_disk_abort_works_and_start_does_not(handler, clock):
-    desk = Desk(handler, tool_config(), FullDisk(), FullDisk(), clock)
+class NoAudit(FullDisk):
+    def command(self, who: Principal, id: str | None, request: Request, reply: Reply) -> None:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("audit", [FullDisk, NoAudit])
+async def test_with_a_full_disk_abort_works_and_start_does_not(handler, clock, audit):
+    desk = make_desk(handler, clock, audit=audit())
     assert (await send(desk, "start")).code == "no-record"
-    answer = await send(desk, "abort")
+    answer = await send(desk, "abort", id="command-0002")
     assert answer.ok
-    assert "not in the audit" in answer.text
+    assert ("not in the audit" in answer.text) == (audit is NoAudit)
     assert [request for _, request in handler.asked] == [Abort()]
 
 
+async def test_abort_waits_for_no_disk(handler, clock):
+    class SlowDisk(AuditInMemory):
+        async def settle(self) -> None:
+            raise AssertionError("abort waited for the disk")
+
+    assert (await send(make_desk(handler, clock, audit=SlowDisk()), "abort")).ok
+
+
 def test_the_memory_of_answers_is_bounded_and_forgets_the_oldest():
-    answers = AnswersInMemory(limit=2)
+    audit, who = AuditInMemory(limit=2), Principal(name="p", role="operator", door="mqtt")
     for id in "abc":
-        answers.remember(id, Reply(ok=True, code="done", text=id))
-    assert [answers.answer(id) is None for id in "abc"] == [True, False, False]
+        audit.command(who, id, Abort(), Reply(ok=True, code="done", text=id))
+    assert [audit.answer_to(who, id, Abort()) is None for id in "abc"] == [True, False, False]
 
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.integers(0, 3)), max_size=200))
