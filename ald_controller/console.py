@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from ald_controller import commands as c
 from ald_controller import stamp
+from ald_controller.chemistry import Chemistry
+from ald_controller.engineconfig import engine_config
 from ald_controller.guard import Guard
 from ald_controller.interlocks import ResetRefused
 from ald_controller.journal import JournalError
@@ -70,6 +72,12 @@ class Spawn(Protocol):
     def __call__(self, work: Any, name: str) -> asyncio.Task[None]: ...
 
 
+class RegisterAudit(Protocol):
+    """Keeps every change of a register."""
+
+    def register(self, name: str, old: object, new: object, who: str) -> None: ...
+
+
 @dataclass(slots=True)
 class _Job:
     """The run in hand with its task and its journal."""
@@ -90,20 +98,35 @@ def yes(text: str, **data: Any) -> c.Reply:
     return c.Reply(ok=True, code="done", text=text, data=data)
 
 
+@dataclass(frozen=True, slots=True)
+class ConsoleParts:
+    """What a console works with; `simulated` is None when nobody knows whether the devices are real."""
+
+    tool: Tool
+    guard: Guard
+    registers: RegisterFile
+    chemistry: Chemistry
+    audit: RegisterAudit
+    state_dir: Path
+    check: Checker
+    report: Reporter
+    inline: bool
+    simulated: bool | None
+
+
 class Console:
     """Answers requests and owns the run in hand. Roles have been checked by the door's desk before."""
 
-    def __init__(
-        self, tool: Tool, guard: Guard, registers: RegisterFile, state_dir: Path, check: Checker, report: Reporter,
-        spawn: Spawn, *, inline: bool, simulated: bool | None,
-    ) -> None:  # fmt: skip
-        self.tool, self.guard = tool, guard
-        self.registers: Registers = registers.registers
-        self._register_file = registers
-        self.recipes = Recipes(state_dir / "recipes")
-        self.runs_dir = state_dir / "runs"
-        self._check, self._report, self._spawn = check, report, spawn
-        self._inline, self._simulated = inline, simulated
+    def __init__(self, parts: ConsoleParts, spawn: Spawn) -> None:
+        self.tool, self.guard = parts.tool, parts.guard
+        self._chemistry = parts.chemistry
+        self.registers: Registers = parts.registers.registers
+        self._register_file = parts.registers
+        self._audit = parts.audit
+        self.recipes = Recipes(parts.state_dir / "recipes")
+        self.runs_dir = parts.state_dir / "runs"
+        self._check, self._report, self._spawn = parts.check, parts.report, spawn
+        self._inline, self._simulated = parts.inline, parts.simulated
         self._idle: ProcessState = "IDLE"
         self._busy = ""
         self._job: _Job | None = None
@@ -186,11 +209,16 @@ class Console:
     async def _do_register_set(self, request: c.SetRegister, who: c.Principal) -> c.Reply:
         if self._job:
             return no("misplaced", "registers do not change during a run")
+        old = self.registers.dump()["registers"].get(request.name)
         try:
             at = stamp.iso(stamp.utc_now())
             self.registers = self._register_file.set(request.name, request.value, request.by, at)
         except (Problems, OSError) as error:
             return no("register-refused", str(error))
+        new = self.registers.dump()["registers"][request.name]
+        self._audit.register(request.name, old, new, f"{request.by} ({who.name} at the {who.door} door)")
+        if request.name.startswith("bottle."):
+            self.tool.valves.configure(engine_config(self.tool.file, self.registers, self._chemistry))
         return yes(f"{request.name} is set, signed by {request.by}")
 
     async def _do_remote(self, request: c.Remote, who: c.Principal) -> c.Reply:

@@ -14,13 +14,16 @@ from typing import Any
 
 import structlog
 
+from ald_controller import stamp
 from ald_controller.aio import supervise, uncancellable
-from ald_controller.chemistry import load_chemistry
+from ald_controller.chemistry import Chemistry, load_chemistry
 from ald_controller.config import LineConfig
 from ald_controller.config import Tool as ToolFile
-from ald_controller.console import Checker, Console, Reporter
+from ald_controller.console import Checker, Console, ConsoleParts, Reporter
+from ald_controller.doors.desk import Desk
 from ald_controller.engineconfig import engine_config
 from ald_controller.guard import PERIOD_S, Guard
+from ald_controller.records.audit import Audit
 from ald_controller.registers import RegisterFile
 from ald_controller.systemd import Notifier
 from ald_controller.tool import Tool, Valves
@@ -43,7 +46,7 @@ class Parts:
     report: Reporter
     inline: bool = False  # virtual time: no threads, no processes
     simulated: bool | None = None
-    doors: tuple[tuple[str, Callable[[Console], Awaitable[None]]], ...] = ()
+    doors: tuple[tuple[str, Callable[[Desk], Awaitable[None]]], ...] = ()
     notifier: Notifier = field(default_factory=lambda: Notifier({}))
 
 
@@ -54,6 +57,7 @@ class Daemon:
         self.parts = parts
         self.ready = asyncio.Event()
         self.console: Console
+        self._desk: Desk
         self._group: asyncio.TaskGroup
 
     async def run(self) -> None:
@@ -65,10 +69,22 @@ class Daemon:
         registers = RegisterFile(parts.state_dir / "registers.yaml", chemistry)
         tool = Tool(parts.file, parts.open_line, parts.valves)
         guard = Guard(tool, loop.time())
+        audit = await Audit.open(parts.state_dir / "tool.db", inline=parts.inline)
         self.console = Console(
-            tool, guard, registers, parts.state_dir, parts.check, parts.report, self._spawn,
-            inline=parts.inline, simulated=parts.simulated,
+            ConsoleParts(
+                tool, guard, registers, chemistry, audit, parts.state_dir, parts.check, parts.report,
+                inline=parts.inline, simulated=parts.simulated,
+            ),
+            self._spawn,
         )  # fmt: skip
+        self._desk = Desk(self.console, parts.file.config, audit, stamp.utc_now)
+        try:
+            await self._control(tool, guard, chemistry)
+        finally:
+            await uncancellable(audit.close())
+
+    async def _control(self, tool: Tool, guard: Guard, chemistry: Chemistry) -> None:
+        parts = self.parts
         # outputs are verified safe before any other device is spoken to
         status = await tool.valves.start(engine_config(parts.file, self.console.registers, chemistry))
         self.console.degraded = status.degraded
@@ -95,12 +111,12 @@ class Daemon:
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         return self._group.create_task(work, name=name)
 
-    async def _door(self, name: str, door: Callable[[Console], Awaitable[None]]) -> None:
+    async def _door(self, name: str, door: Callable[[Desk], Awaitable[None]]) -> None:
         def alarm(service: str, error: Exception) -> None:
             self.console.guard.note(f"{service}: {error}")
             log.warning("a service task failed and is started again", service=service, error=str(error))
 
-        await supervise(name, lambda: door(self.console), alarm)
+        await supervise(name, lambda: door(self._desk), alarm)
 
     async def _valve_events(self, tool: Tool, guard: Guard) -> None:
         async for message in tool.valves.events():

@@ -38,15 +38,11 @@ class Valves(Protocol):
     def hold(self, why: str) -> None: ...
     def abort(self, why: str) -> None: ...
     def clear(self) -> None: ...
+    def configure(self, config: wire.EngineConfig) -> None: ...
     def state(self, chamber: str) -> None: ...
     def aux(self, mask: int, bits: int) -> None: ...
     def trim(self, id: wire.SegmentId) -> None: ...
     def events(self) -> Any: ...
-    @property
-    def transactions(self) -> int:
-        """Requests on all lines since the start."""
-        return sum(line.counts.asked for line in self._lines.values())
-
     async def close(self) -> None: ...
 
 
@@ -273,7 +269,7 @@ class Tool:
         return await uncancellable(self._safe(why, purge))
 
     async def _safe(self, why: str, purge: bool) -> list[Confirmed]:
-        self.valves.abort(why)
+        valves = self._shut_valves(why)
         self._heat.ramps = {
             zone: Ramp(None, 0.0, 0.0, 0.0) for zone in self.config.zones if zone in self._heat.ramps or not purge
         }
@@ -281,9 +277,17 @@ class Tool:
         try:
             acts = {name: self._safe_act(name, purge) for name in self.devices}
             confirmed = await asyncio.gather(*(self._confirm(name, act) for name, act in acts.items()))
-            return [self._valves_confirmed(), *confirmed]
+            return [valves or self._valves_confirmed(), *confirmed]
         finally:
             self._quiet.set()
+
+    def _shut_valves(self, why: str) -> Confirmed | None:
+        """Ask for it before anything else; a dead valve process is a line of the report, never the end of it."""
+        try:
+            self.valves.abort(why)
+        except wire.ValveError as error:
+            return Confirmed("valves", False, 0.0, f"{error}; the module's watchdog closes alone")
+        return None
 
     def _valves_confirmed(self) -> Confirmed:
         status = self.valves.status

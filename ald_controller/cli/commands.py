@@ -227,10 +227,10 @@ def preview(
     parameters: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Run the whole recipe on the simulated reactor in virtual time, through the real code and wire bytes."""
-    from ald_controller.cli.preview import preview_command
+    from ald_controller.cli.preview import PreviewOptions, preview_command
 
-    options = {"load": load, "rack": rack, "state": state, "warm": warm, "parameters": given(parameters)}
-    sys.exit(preview_command(recipe, tool_path(tool), as_json=as_json, **options))
+    options = PreviewOptions(load, rack, state, warm, given(parameters), as_json)
+    sys.exit(preview_command(recipe, tool_path(tool), options))
 
 
 @ald.command()

@@ -39,36 +39,51 @@ class Previewed:
     trips: list[str] = field(default_factory=list)
 
 
-def preview_command(
-    recipe: Path, tool: Path, *, load: Path | None, rack: Path | None, state: Path | None, warm: bool,
-    parameters: dict[str, str], as_json: bool,
-) -> int:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class PreviewOptions:
+    """What a person may choose: planned load and rack, where the run folder goes, a warm start, parameters."""
+
+    load: Path | None = None
+    rack: Path | None = None
+    state: Path | None = None
+    warm: bool = False
+    parameters: dict[str, str] = field(default_factory=dict)
+    as_json: bool = False
+
+
+def preview_command(recipe: Path, tool: Path, options: PreviewOptions) -> int:
     """Print how the run would go; 0 when it completes, 1 when it is refused or ends in any other way."""
-    configure_log(quiet=True)
+    configure_log(quiet=True, warnings=False)
     try:
-        assumed = assume(recipe, tool, load, rack)
-        warmth = warm_zones(recipe, assumed) if warm else {}
+        assumed = assume(recipe, tool, options.load, options.rack)
+        result = preview(recipe, assumed, options)
     except Problems as error:
-        click.echo(json.dumps({"problems": [str(p) for p in error.problems]}) if as_json else str(error), err=True)
-        return 1
-    folder = state or Path(tempfile.mkdtemp(prefix="ald-preview-"))
+        return _refused([str(p) for p in error.problems], options.as_json)
+    except Refused as refused:
+        return _refused(refused.problems, options.as_json)
+    click.echo(json.dumps(result) if options.as_json else _text(assumed, result))
+    return 0 if result["ending"] == "completed" else 1
+
+
+def _refused(problems: list[str], as_json: bool) -> int:
+    click.echo(json.dumps({"problems": problems}) if as_json else "\n".join(problems), err=not as_json)
+    return 1
+
+
+def preview(recipe: Path, assumed: Assumed, options: PreviewOptions) -> dict[str, Any]:
+    """Run the recipe in virtual time and return what came of it; raises Refused, Problems."""
+    folder = options.state or Path(tempfile.mkdtemp(prefix="ald-preview-"))
     folder.mkdir(parents=True, exist_ok=True)
     assumed.write_registers(folder / "registers.yaml")
-    start = asyncio.new_event_loop()
-    wall_s = start.time()
+    warmth = warm_zones(recipe, assumed) if options.warm else {}
+    upload = c.Upload(name=recipe.stem, text=recipe.read_text("utf-8"))
+    clock = asyncio.new_event_loop()  # the wall clock, while virtual time has a loop of its own
+    start_s = clock.time()
     try:
-        done = run_virtual(
-            run_once(assumed, c.Upload(name=recipe.stem, text=recipe.read_text("utf-8")), folder, warmth, parameters)
-        )
-    except Refused as refused:
-        click.echo(json.dumps({"problems": refused.problems}) if as_json else str(refused), err=not as_json)
-        return 1
+        done = run_virtual(run_once(assumed, upload, folder, warmth, options.parameters))
+        return _result(done, clock.time() - start_s)
     finally:
-        wall_s = start.time() - wall_s
-        start.close()
-    result = _result(done, wall_s)
-    click.echo(json.dumps(result) if as_json else _text(assumed, result))
-    return 0 if done.status.ending == "completed" else 1
+        clock.close()
 
 
 class Refused(Exception):
@@ -101,7 +116,9 @@ async def run_once(
         await asyncio.wait({task})
     if not task.cancelled() and (error := task.exception()):
         raise error
-    return Previewed(status, world.plant.thickness_nm(asyncio.get_running_loop().time()), daemon.console.tool.transactions, trips)
+    return Previewed(
+        status, world.plant.thickness_nm(asyncio.get_running_loop().time()), daemon.console.tool.transactions, trips
+    )
 
 
 def parts_over(world: World, tool: Tool, folder: Path) -> Parts:

@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +16,27 @@ import structlog
 
 from ald_controller.cli import children
 from ald_controller.config import LineConfig, Mqtt, Tool, load_tool
-from ald_controller.console import Console
 from ald_controller.daemon import Daemon, Parts
 from ald_controller.doorbell import default_socket
+from ald_controller.doors.desk import Desk
+from ald_controller.doors.local import LocalDoor
+from ald_controller.doors.mqtt import MqttDoor, broker_of
 from ald_controller.systemd import Notifier
 from ald_controller.valves.client import ValveClient
 from ald_controller.yamlfile import Problems
 from drivers.line import open_line
 
-Door = tuple[str, Callable[[Console], Awaitable[None]]]
+Door = tuple[str, Callable[[Desk], Awaitable[None]]]
 
 
-def configure_log(quiet: bool) -> None:
-    """Lines on stderr: JSON where nobody looks, coloured text on a terminal."""
+def configure_log(quiet: bool, warnings: bool = True) -> None:
+    """Lines on stderr: JSON where nobody looks, coloured text on a terminal; `quiet` keeps warnings and errors."""
     renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(30 if quiet else 20),
+        wrapper_class=structlog.make_filtering_bound_logger((30 if warnings else 40) if quiet else 20),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )  # fmt: skip
 
@@ -78,7 +81,7 @@ def daemon_command(
     configure_log(quiet)
     file = load_or_exit(tool, addresses)
     mqtt = _broker(file.config.mqtt, broker, password_file)
-    doors = _doors(file, door or default_socket(file.config.tool), mqtt, state)
+    doors = _doors(door or default_socket(file.config.tool), mqtt)
     parts = Parts(
         file=file, open_line=tool_line, valves=_valves(file, state), state_dir=state,
         check=children.checker(tool), report=children.report, doors=doors, notifier=Notifier(),
@@ -113,7 +116,7 @@ def _valves(file: Tool, state: Path) -> ValveClient:
     host, _, port = file.config.lines[valves.line].address.removeprefix("tcp://").rpartition(":")
     return ValveClient(
         host, int(port), unit=valves.unit, coils=valves.coils, watchdog_ms=round(valves.watchdog * 1000),
-        runtime_dir=state,
+        lock_dir=state,
     )  # fmt: skip
 
 
@@ -127,12 +130,11 @@ def _broker(own: Mqtt | None, broker: str | None, password_file: Path | None) ->
     return Mqtt(host=host, port=int(port), user=user, password_file=str(password_file) if password_file else None)
 
 
-def _doors(file: Tool, socket: Path, mqtt: Mqtt | None, state: Path) -> tuple[Door, ...]:
-    from ald_controller.cli.doors import local_door, mqtt_door
-
-    doors: list[Door] = [("local door", local_door(file, socket, state))]
+def _doors(socket: Path, mqtt: Mqtt | None) -> tuple[Door, ...]:
+    doors: list[Door] = [("local door", lambda desk: LocalDoor(desk, socket).run())]
     if mqtt is not None:
-        doors.append(("remote door", mqtt_door(file, mqtt, state)))
+        version = metadata.version("ald-controller")
+        doors.append(("remote door", lambda desk: MqttDoor(desk, broker_of(mqtt), version).run()))
     return tuple(doors)
 
 

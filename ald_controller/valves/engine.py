@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ald_controller.valves.rules import Rules, mask_of, opposite
 from ald_controller.valves.wire import (
@@ -87,7 +87,7 @@ class Engine:
     """
 
     def __init__(self, config: EngineConfig, *, degraded: bool = False) -> None:
-        self._config, self._rules = config, Rules(config, degraded)
+        self._config, self._rules, self._degraded = config, Rules(config, degraded), degraded
         self._late_ns = config.late_degraded_ns if degraded else config.late_ns
         self.word = 0
         self.held = "boot"
@@ -145,7 +145,7 @@ class Engine:
             case Clear():
                 self._clear()
             case EngineConfig():
-                self._refuse(None, "the engine has its configuration: another one needs a new valve process")
+                self._reconfigure(message)
 
     def step(self, now_ns: int) -> Write | None:
         """The next word to write now, or None: call it until then."""
@@ -297,6 +297,21 @@ class Engine:
             self._refuse(None, "not cleared: there is no live heartbeat")
         else:
             self.held, self._grave, self._missed = "", False, 0
+
+    def _reconfigure(self, config: EngineConfig) -> None:
+        """Other bottles: new facts of the same sources on the same bits, and only while nothing runs."""
+        kept = [(s.name, s.mask) for s in self._config.sources] == [(s.name, s.mask) for s in config.sources]
+        if self._runs:
+            self._refuse(None, "what hangs at the ports does not change while a segment runs")
+        elif not kept or replace(config, sources=self._config.sources) != self._config:
+            self._refuse(None, "only kinds and longest openings change; other wiring needs a new valve process")
+        else:
+            try:
+                self._rules = Rules(config, self._degraded)
+            except ValueError as error:
+                self._refuse(None, str(error))
+            else:
+                self._config = config
 
     # --- edges -----------------------------------------------------------------------------------------------------
 

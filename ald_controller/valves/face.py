@@ -12,6 +12,7 @@ from ald_controller.valves.wire import (
     Aux,
     Beat,
     Clear,
+    EngineConfig,
     FromEngine,
     Hold,
     Load,
@@ -59,6 +60,10 @@ class ValveFace(ABC):
         """The guard's heartbeat after a completed evaluation, with the bits that may be opened now."""
         self._sequence += 1
         self._tell(Beat(self._sequence, permit))
+
+    def configure(self, config: EngineConfig) -> None:
+        """Other bottles hang at the ports; refused, as an event, while a segment runs."""
+        self._tell(config)
 
     def hold(self, why: str) -> None:
         """Rest at once and drop what is loaded; auxiliary outputs stay."""

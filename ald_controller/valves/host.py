@@ -56,7 +56,8 @@ class Host:
         self._reads_coils = True
         self._safe_sent_ns = now_ns
         self._failure = ""
-        self._sequence, self._status_at, self._held_told = 0, now_ns, ""
+        self._sequence, self._status_at = 0, now_ns
+        self._told = ("", False)
 
     # --- the link --------------------------------------------------------------------------------------------------
 
@@ -196,8 +197,8 @@ class Host:
         return self.engine.reports()
 
     def status_due(self, now_ns: int) -> bool:
-        """Whether a status is due: ten times a second, and at once when the engine became held or free."""
-        return now_ns >= self._status_at or self.engine.held != self._held_told
+        """Whether a status is due: ten times a second, and at once when the engine or the link changed its state."""
+        return now_ns >= self._status_at or self._told != (self.engine.held, self.connected)
 
     @property
     def status_at(self) -> int:
@@ -207,7 +208,8 @@ class Host:
     def status(self, now_ns: int) -> Status:
         """What the host says of itself now."""
         engine = self.engine
-        self._sequence, self._status_at, self._held_told = self._sequence + 1, now_ns + STATUS_NS, engine.held
+        self._sequence, self._status_at = self._sequence + 1, now_ns + STATUS_NS
+        self._told = (engine.held, self.connected)
         return Status(
             sequence=self._sequence,
             at_ns=now_ns,

@@ -12,6 +12,7 @@ from itertools import combinations
 
 from ald_controller.valves.wire import EngineConfig, Segment, Source
 
+MOST_EDGES = 256
 # Reactants that a recipe may let follow each other: both are there to react with a metal precursor, not each other.
 _REACTANTS = {"protic", "oxidising"}
 
@@ -45,6 +46,7 @@ class Rules:
     def __init__(self, config: EngineConfig, degraded: bool) -> None:
         self._config, self._degraded = config, degraded
         self.source_mask = mask_of(config.sources)
+        self._open: dict[int, tuple[Source, ...]] = {}
         if (fault := next(self._config_faults(), None)) is not None:
             raise ValueError(fault)
         self._together = {frozenset(pair) for pair in config.compatible}
@@ -79,7 +81,12 @@ class Rules:
 
     def open(self, word: int) -> tuple[Source, ...]:
         """The sources that this word opens."""
-        return tuple(source for source in self._config.sources if word & source.mask == source.mask)
+        bits = word & self.source_mask
+        found = self._open.get(bits)
+        if found is None:
+            found = tuple(source for source in self._config.sources if bits & source.mask == source.mask)
+            self._open[bits] = found
+        return found
 
     def opened(self, before: int, word: int) -> tuple[Source, ...]:
         """The sources that are open in `word` and not `before`."""
@@ -104,13 +111,13 @@ class Rules:
         """Every opening of a segment that is in order, by the time it opens."""
         found: list[Opening] = []
         since: dict[str, tuple[int, int]] = {}
+        before = 0
         for i, (offset, word) in enumerate(segment.edges):
-            for source in self._config.sources:
-                stands_open = word & source.mask == source.mask
-                if stands_open:
-                    since.setdefault(source.name, (i, offset))
-                elif source.name in since:
-                    found.append(Opening(source, *since.pop(source.name), offset))
+            for source in self.opened(before, word):
+                since[source.name] = (i, offset)
+            for source in self.opened(word, before):
+                found.append(Opening(source, *since.pop(source.name), offset))
+            before = word
         return sorted(found, key=lambda opening: opening.edge)
 
     def closes(self, segment: Segment, at_ns: int) -> dict[str, int]:
@@ -129,6 +136,8 @@ class Rules:
         return next(self._gap_faults(segment, at_ns, closed), None)
 
     def _shape_faults(self, segment: Segment, rest: int) -> Iterator[str]:
+        if len(segment.edges) > MOST_EDGES:
+            yield f"it has {len(segment.edges)} edges: {MOST_EDGES} at most, so that judging one never delays another"
         before = 0
         for i, (offset, word) in enumerate(segment.edges):
             if offset < before:
@@ -136,11 +145,11 @@ class Rules:
             if (fault := self.word_fault(word)) is not None:
                 yield f"{_edge(i, offset)} {fault}"
             before = offset
-        for i in (0, -1) if segment.edges else ():
-            offset, word = segment.edges[i]
-            if word != rest:
-                number = i % len(segment.edges)
-                yield f"{_edge(number, offset)} is {word:#06x}: a segment begins and ends in the rest word {rest:#06x}"
+        if segment.edges and segment.edges[-1][1] != rest:
+            offset, word = segment.edges[-1]
+            yield (
+                f"{_edge(len(segment.edges) - 1, offset)} is {word:#06x}: a segment ends in the rest word {rest:#06x}"
+            )
         if segment.length_ns < before:
             yield f"{_edge(len(segment.edges) - 1, before)} lies after the segment's end at {_s(segment.length_ns)}"
 
@@ -156,18 +165,17 @@ class Rules:
                 yield f"{what} for {_s(width)}: without real-time priority a dose lasts at least {shortest}"
 
     def _gap_faults(self, segment: Segment, at_ns: int, closed: Mapping[str, int]) -> Iterator[str]:
-        openings, floor = self.openings(segment), self._config.min_closed_ns
-        for each in openings:
+        floor, closes = self._config.min_closed_ns, dict(closed)
+        for each in self.openings(segment):
             kind = each.source.kind
-            past = [(at_ns + o.close_ns, o.source.kind) for o in openings if o.close_ns <= each.open_ns]
-            past += [(when, other) for other, when in closed.items()]
-            for when, other in past:
+            for other, when in closes.items():
                 gap = at_ns + each.open_ns - when
-                if opposite(kind, other) and gap < floor:
+                if gap < floor and opposite(kind, other):
                     yield (
                         f"{_edge(each.edge, each.open_ns)} opens {each.source.name} {_s(gap)} after a {other} source "
                         f"closed: {kind} and {other} need {_s(floor)} between them"
                     )
+            closes[kind] = max(at_ns + each.close_ns, closes.get(kind, 0))
 
 
 def _s(ns: int) -> str:

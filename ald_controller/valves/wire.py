@@ -35,7 +35,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """Everything that the engine must know of the tool, sent once before anything else."""
+    """Everything that the engine must know of the tool, sent before anything else.
+
+    Sent again, while nothing runs, when other bottles hang at the ports: only kinds and longest openings may differ.
+    """
 
     sources: tuple[Source, ...]
     segment_mask: int  # bits that a segment may set: sources and the stop valve
@@ -62,9 +65,10 @@ class SegmentId:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A list of (offset_ns, word) that begins in a rest word and ends in one, lasting `length_ns` in all.
+    """A list of (offset_ns, word) that is entered from the rest word and ends in it, lasting `length_ns` in all.
 
-    An empty list is a pure rest (a purge). The last word must be the first edge's rest word; length ≥ last offset.
+    An empty list is a pure rest (a purge). The engine rests between segments, so the first word is the first change;
+    the last word must be the rest word again; length ≥ last offset.
     """
 
     id: SegmentId
