@@ -51,7 +51,7 @@ class BottleCard(Strict):
 _KINDS: dict[str, TypeAdapter[Any]] = {
     "load": TypeAdapter(Load),
     "leak": TypeAdapter(units.PascalsPerSecond),
-    "seasoned": TypeAdapter(bool),
+    "seasoned": TypeAdapter(Annotated[bool, Field(strict=True)]),
     "constants": TypeAdapter(dict[str, Text]),
 }
 _BOTTLE = TypeAdapter(BottleCard)
