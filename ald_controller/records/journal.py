@@ -86,11 +86,14 @@ class RunJournal:
         """A new run folder below `root`, on the disk with its papers; `clock` is the running loop's unless given.
 
         `inline` writes in the caller, without a thread and without waiting for the disk: for virtual time.
-        Raises OSError or sqlite3.Error when the folder cannot be made.
+        Raises OSError or JournalError when the folder cannot be made.
         """
         birth = _Birth(root, header, papers, inline)
         writer = Writer(f"runs/{header.recipe}", birth.open, birth.close, inline=inline, limit=limit)
-        await writer.start()
+        try:
+            await writer.start()
+        except sqlite3.Error as error:
+            raise JournalError(f"{birth.folder}: {error}") from error
         return cls(birth.folder, birth.header, writer, clock or asyncio.get_running_loop().time)
 
     @property
@@ -211,6 +214,13 @@ class _Birth:
     def open(self) -> sqlite3.Connection:
         self.folder, self.header = folders.make_folder(self._root, self.header, self._papers)
         self._mark = folders.claim(self.folder)
+        try:
+            return self._connect()
+        except sqlite3.Error:
+            folders.release(self.folder, self._mark)
+            raise
+
+    def _connect(self) -> sqlite3.Connection:
         return connect(self.folder / folders.JOURNAL, SCHEMA, simulated=self._simulated_time)
 
     def close(self, con: sqlite3.Connection) -> None:

@@ -225,10 +225,15 @@ def _events(d: Digest) -> str:
     )
 
 
+_SIGNS = {
+    "trip": ("▲", "bad"), "held": ("‖", "bad"), "missed": ("✕", "bad"), "abort": ("✕", "bad"),
+    "records lost": ("✕", "bad"), "alarm": ("◆", "odd"), "timeout": ("◆", "odd"), "refused": ("◆", "odd"),
+    "command": ("▸", ""),
+}  # fmt: skip
+
+
 def _kind(kind: str) -> str:
-    signs = {"trip": ("▲", "bad"), "held": ("‖", "bad"), "missed": ("✕", "bad"), "alarm": ("◆", "odd"),
-             "timeout": ("◆", "odd"), "abort": ("✕", "bad"), "refused": ("◆", "odd"), "records lost": ("✕", "bad"), "command": ("▸", "")}  # fmt: skip
-    sign, style = signs.get(kind, ("·", ""))
+    sign, style = _SIGNS.get(kind, ("·", ""))
     return f'<span class="state {style}">{sign} {escape(kind)}</span>'
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ald_controller.records import journal
 from ald_controller.records.folder import list_runs
 from ald_controller.records.journal import JournalError, RunJournal
 from ald_controller.records.record import open_run
@@ -76,6 +78,18 @@ async def test_a_folder_that_cannot_be_made_is_an_error_of_create(tmp_path: Path
         await RunJournal.create(tmp_path / "runs", header=header(), papers=papers(), inline=False, clock=Clock())
 
 
+@pytest.mark.parametrize("inline", [True, False])
+async def test_a_database_that_cannot_be_made_is_a_journal_error(
+    tmp_path: Path, inline: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, schema: str, *, simulated: bool) -> None:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr(journal, "connect", refuse)
+    with pytest.raises(JournalError, match="unable to open"):
+        await begin(tmp_path, inline=inline)
+
+
 async def test_the_loop_does_not_wait_for_a_disk_that_hangs(tmp_path: Path) -> None:
     run = await begin(tmp_path, inline=False)
     free = threading.Event()
@@ -91,20 +105,20 @@ async def test_the_loop_does_not_wait_for_a_disk_that_hangs(tmp_path: Path) -> N
 
 
 async def test_a_queue_that_overflows_says_how_much_it_lost(tmp_path: Path) -> None:
-    journal = await RunJournal.create(tmp_path, header=header(), papers=papers(), inline=False, clock=Clock(), limit=5)
+    made = await RunJournal.create(tmp_path, header=header(), papers=papers(), inline=False, clock=Clock(), limit=5)
     free = threading.Event()
-    journal._writer.put(lambda _: free.wait(10))
-    journal._writer.hurry()
+    made._writer.put(lambda _: free.wait(10))
+    made._writer.hurry()
     await asyncio.sleep(0.05)
     for i in range(9):
-        journal.event("note", i=i)
-    assert journal.lost == 4
-    assert journal.failed and "wait for the disk" in journal.failed
+        made.event("note", i=i)
+    assert made.lost == 4
+    assert made.failed and "wait for the disk" in made.failed
     free.set()
-    await journal._writer.settle()
-    journal.event("note", i=9)
-    await journal.close("stopped", {})
-    record = open_run(journal.folder)
+    await made._writer.settle()
+    made.event("note", i=9)
+    await made.close("stopped", {})
+    record = open_run(made.folder)
     assert record.events("records lost")[0].fields == {"number": 4}
     assert record.lost_records() == 4
     assert record.summary["records_lost"] == 4
