@@ -6,7 +6,8 @@ as long as a reply may take. Devices whose replies carry no number of their requ
 still than that. A device owes a reply that was missing, until it is seen or ten time-outs have passed:
 
 * its next request is preceded by a *probe*, a question whose answer looks different from all others. A device answers
-  in order, so behind the answer to the probe no older one can come. Without that answer it is asked nothing more;
+  in order, so behind the answer to the probe no older one can come. Without that answer it is asked nothing until ten
+  time-outs have passed;
 * its replies are taken only when no second one follows within a time-out, because what stands between (a gateway, an
   adapter) need not keep the order.
 
@@ -108,12 +109,14 @@ class Line:
         is sent even if a late reply may still come. Raises NoReply, BadReply.
         """
         ask = _Ask(device, request, framer, timeout_s, quiet_s, tagged, probe)
-        async with self._lock:
-            if self._dirty or self._transport is None or self._gap_s:
-                await self._make_ready(ask)
-            if device in self._debts:
-                await self._probe(ask)
-            return await self._exchange(ask)
+        while True:
+            async with self._lock:
+                if self._dirty or self._transport is None or self._gap_s:
+                    await self._make_ready(ask)
+                wait_s = await self._probe(ask) if device in self._debts else 0.0
+                if not wait_s:
+                    return await self._exchange(ask)
+            await asyncio.sleep(wait_s)  # others may have the line meanwhile
 
     def distrust(self) -> None:
         """For a device that cannot read what looked like a whole reply: drain before the next request."""
@@ -184,20 +187,20 @@ class Line:
             raise NoReply(ask.device, f"no reply within {ask.timeout_s:g} s", ask.request)
         return len(self._buffer)
 
-    async def _probe(self, ask: _Ask) -> None:
+    async def _probe(self, ask: _Ask) -> float:
+        """Seconds to wait before this device is asked anything: 0 once its probe is answered, or when it has none."""
         debt, rest_s = self._debts[ask.device], self._debts[ask.device].until_s - asyncio.get_running_loop().time()
-        if rest_s < 0:
+        if rest_s <= SOON_S:
             del self._debts[ask.device]
         elif ask.probe and debt.owed:
             if debt.owed[-1].probing:
-                raise NoReply(
-                    ask.device, f"no reply twice; asked again in {rest_s:.1f} s, when none can be late any more"
-                )
+                return rest_s
             request, framer = ask.probe
             await self._exchange(replace(ask, request=request, framer=framer, probing=True))
             debt.owed.clear()
             if self._gap_s:
                 await self._make_ready(ask)
+        return 0.0
 
     async def _linger(self, ask: _Ask) -> None:
         """An earlier reply of this device is missing, so the one that came could be that one: wait for a second."""
