@@ -73,7 +73,8 @@ class Writer:
         ready = self._loop.create_future()
         self._gone: asyncio.Future[None] = self._loop.create_future()
         # a hung disk must not keep the process from ending: the kernel has what was committed
-        threading.Thread(target=self._work, args=(ready,), name=f"writer {self._name}", daemon=True).start()
+        self._thread = threading.Thread(target=self._work, args=(ready,), name=f"writer {self._name}", daemon=True)
+        self._thread.start()
         await ready
 
     def put(self, job: Job) -> None:
@@ -110,6 +111,7 @@ class Writer:
         else:
             self._wake.set()
             await self._gone
+            self._thread.join()  # it has said its last word
         if self._failed:
             raise JournalError(f"{self._failed}; {len(self._taken)} entries were not written")
 
