@@ -146,7 +146,7 @@ class Console:
             reply: c.Reply = await act(request, who)
         except Misplaced as error:
             return no("misplaced", str(error))
-        if self._job:
+        if self._job and request.verb not in c.VERBS_VIEWER:
             self._job.journal.event("command", verb=request.verb, who=who.name, door=who.door, ok=reply.ok)
         return reply
 

@@ -66,6 +66,11 @@ def assume(recipe: Path, tool: Path, load: Path | None, rack: Path | None, regis
     return Assumed(file, known, chemistry, tuple(notes))
 
 
+def simulated_rack() -> dict[str, str]:
+    """port -> precursor, as the bottles hang on the simulated reactor; raises Problems."""
+    return Registers.load(SIMULATED, load_chemistry(LIBRARY / "chemistry")).rack()
+
+
 def _known(registers: Path | None, chemistry: Chemistry) -> tuple[Registers | None, list[str]]:
     """The registers of a file or of the controller that runs here; None when there is neither."""
     if registers:

@@ -15,35 +15,36 @@ from ald_controller.doorbell import LocalClient, NoDoor
 GOOD_ENDINGS = ("completed", "stopped")
 
 
-def follow(client: LocalClient, run: str, watch: Any = None) -> int:
-    """Show run `run` until it ends; 0 when it ended well. `watch` replaces the local door's stream of states."""
-    console = Console()
-    view = _View(console)
-    last: dict[str, Any] | None = None
+def follow(client: LocalClient, run: str) -> int:
+    """Show run `run` until it ends; 0 when it ended well, 3 when the controller fell silent."""
+    view = View()
     try:
         with view:
-            for status in watch if watch is not None else client.watch(hz=5.0):
+            for status in client.watch(hz=5.0):
                 view.show(status)
-                last = _ended(status, run)
-                if last is not None and last["report"] is not None:
+                last = status["last_run"]
+                if last is not None and last["run"] == run and last["report"] is not None:
                     break
+            else:
+                last = None
     except NoDoor as error:
-        console.print(f"[bold red]the controller is gone[/]: {error}")
+        view.note(f"[bold red]the controller is gone[/]: {error}")
         return 3
-    return _say_ending(console, last)
-
-
-def _ended(status: dict[str, Any], run: str) -> dict[str, Any] | None:
-    last: dict[str, Any] | None = status.get("last_run")
-    return last if last is not None and last["run"] == run else None
-
-
-def _say_ending(console: Console, last: dict[str, Any] | None) -> int:
     if last is None:
-        console.print("the controller stopped speaking before the run had ended")
+        view.note("the controller stopped speaking before the run had ended")
         return 3
-    good = last["ending"] in GOOD_ENDINGS
-    colour = "green" if good else "red"
+    say_ending(view.console, last)
+    return exit_code(last)
+
+
+def exit_code(last: dict[str, Any]) -> int:
+    """0 for an ending that the recipe or an operator chose, else 1."""
+    return 0 if last["ending"] in GOOD_ENDINGS else 1
+
+
+def say_ending(console: Console, last: dict[str, Any]) -> None:
+    """How a run ended and where its record lies."""
+    colour = "red" if exit_code(last) else "green"
     missed = f", {last['doses_missed']} missed" if last["doses_missed"] else ""
     console.print(f"ending [bold {colour}]{last['ending']}[/] after {clock(last['elapsed_s'])}")
     console.print(
@@ -52,8 +53,7 @@ def _say_ending(console: Console, last: dict[str, Any] | None) -> int:
         highlight=False,
     )
     console.print(f"run folder  {last['folder']}", highlight=False, soft_wrap=True)
-    console.print(f"report      {last['report']}", highlight=False, soft_wrap=True)
-    return 0 if good else 1
+    console.print(f"report      {last['report'] or 'could not be made'}", highlight=False, soft_wrap=True)
 
 
 def clock(seconds: float) -> str:
@@ -63,26 +63,31 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-class _View:
+class View:
     """A live display on a terminal; elsewhere one line per new step."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self) -> None:
+        self.console = Console()
         self._bar = Progress(
             TextColumn("[bold]{task.description}"), BarColumn(bar_width=None), TextColumn("{task.percentage:>3.0f} %"),
-            TimeRemainingColumn(), console=console, expand=True,
+            TimeRemainingColumn(), console=self.console, expand=True,
         )  # fmt: skip
         self._task: TaskID = self._bar.add_task("starting", total=1.0)
-        self._live = Live(console=console, refresh_per_second=5, transient=False)
+        self._live = Live(console=self.console, refresh_per_second=5, transient=False)
         self._step = ""
 
-    def __enter__(self) -> _View:
-        if self._console.is_terminal:
+    def note(self, text: str) -> None:
+        """A line that stays, above the live display."""
+        self.console.print(text, highlight=False, soft_wrap=True)
+
+    def __enter__(self) -> View:
+        if self.console.is_terminal:
             self._live.__enter__()
+            self._live.update(self._bar)
         return self
 
     def __exit__(self, *error: Any) -> None:
-        if self._console.is_terminal:
+        if self.console.is_terminal:
             self._live.__exit__(*error)
 
     def show(self, status: dict[str, Any]) -> None:
@@ -91,11 +96,11 @@ class _View:
             done = min(run["elapsed_s"], run["duration_s"])
             title = f"{run['recipe']}  cycle {run['cycle']}/{run['cycles']}"
             self._bar.update(self._task, description=title, completed=done, total=run["duration_s"])
-        if self._console.is_terminal:
+        if self.console.is_terminal:
             self._live.update(Group(self._bar, state_table(status)))
         elif run is not None and (line := f"{run['part']} {run['cycle']}/{run['cycles']} {run['step']}") != self._step:
             self._step = line
-            self._console.print(f"{clock(run['elapsed_s']):>8}  {line}", highlight=False, soft_wrap=True)
+            self.console.print(f"{clock(run['elapsed_s']):>8}  {line}", highlight=False, soft_wrap=True)
 
 
 def state_table(status: dict[str, Any]) -> Table:

@@ -31,10 +31,15 @@ Door = tuple[str, Callable[[Desk], Awaitable[None]]]
 
 def configure_log(quiet: bool, warnings: bool = True) -> None:
     """Lines on stderr: JSON where nobody looks, coloured text on a terminal; `quiet` keeps warnings and errors."""
-    renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    plain = structlog.dev.plain_traceback  # the coloured one takes a second, and the guard waits for it
+    people = sys.stderr.isatty()
+    renderer: list[Any] = (
+        [structlog.dev.ConsoleRenderer(exception_formatter=plain)] if people
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )  # fmt: skip
     structlog.configure(
         processors=[
-            structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), renderer,
+            structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), *renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger((30 if warnings else 40) if quiet else 20),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -80,7 +85,7 @@ def daemon_command(
     """Control one tool; 0 after a signal, 1 when something essential failed."""
     configure_log(quiet)
     file = load_or_exit(tool, addresses)
-    mqtt = _broker(file.config.mqtt, broker, password_file)
+    mqtt = _broker(file.config.tool, file.config.mqtt, broker, password_file)
     doors = _doors(door or default_socket(file.config.tool), mqtt)
     parts = Parts(
         file=file, open_line=tool_line, valves=_valves(file, state), state_dir=state,
@@ -120,13 +125,13 @@ def _valves(file: Tool, state: Path) -> ValveClient:
     )  # fmt: skip
 
 
-def _broker(own: Mqtt | None, broker: str | None, password_file: Path | None) -> Mqtt | None:
+def _broker(tool: str, own: Mqtt | None, broker: str | None, password_file: Path | None) -> Mqtt | None:
     if broker is None:
         return own
     host, _, port = broker.rpartition(":")
     if not host or not port.isdigit():
         raise click.UsageError(f"--broker {broker}: write HOST:PORT")
-    user = own.user if own else "controller"
+    user = own.user if own else f"ald-{tool}"
     return Mqtt(host=host, port=int(port), user=user, password_file=str(password_file) if password_file else None)
 
 
@@ -146,17 +151,18 @@ def simulate_command(tool: Path, warm_for: Path | None, trace: Path | None, as_j
 
 
 async def _simulate(tool: Path, warm_for: Path | None, trace: Path | None, as_json: bool) -> None:
-    from ald_controller.cli.checking import assume
+    from ald_controller.cli.checking import assume, simulated_rack
     from ald_controller.cli.warmth import warm_zones
     from simulators.serve import simulate
 
+    bottles = simulated_rack()
     warm = warm_zones(warm_for, assume(warm_for, tool, None, None)) if warm_for else None
 
-    def ready(devices: dict[str, Any]) -> None:
+    def ready(served: dict[str, Any]) -> None:
         if as_json:
-            click.echo(json.dumps({"devices": devices}))
+            click.echo(json.dumps(served))
         else:
-            for name, device in devices.items():
+            for name, device in served["devices"].items():
                 click.echo(f"{name:<12} {device['driver']:<16} {device['address']}  unit {device['unit']}")
         sys.stdout.flush()
 
@@ -164,4 +170,4 @@ async def _simulate(tool: Path, warm_for: Path | None, trace: Path | None, as_js
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await simulate(tool, warm, ready, trace, stop)
+    await simulate(tool, warm, ready, trace, stop, bottles=bottles)
