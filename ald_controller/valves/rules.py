@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 
 from ald_controller.valves.wire import EngineConfig, Segment, Source
 
@@ -130,10 +130,11 @@ class Rules:
 
         `closed` says when a source of each kind closes, or closed, last before this segment.
         """
-        for faults in (self._shape_faults(segment, rest), self._width_faults(segment)):
-            if (fault := next(faults, None)) is not None:
-                return fault
-        return next(self._gap_faults(segment, at_ns, closed), None)
+        if (fault := next(self._shape_faults(segment, rest), None)) is not None:
+            return fault
+        openings = self.openings(segment)  # which only a segment in shape has
+        faults = chain(self._width_faults(openings), self._gap_faults(openings, at_ns, closed))
+        return next(faults, None)
 
     def _shape_faults(self, segment: Segment, rest: int) -> Iterator[str]:
         if len(segment.edges) > MOST_EDGES:
@@ -153,8 +154,8 @@ class Rules:
         if segment.length_ns < before:
             yield f"{_edge(len(segment.edges) - 1, before)} lies after the segment's end at {_s(segment.length_ns)}"
 
-    def _width_faults(self, segment: Segment) -> Iterator[str]:
-        for each in self.openings(segment):
+    def _width_faults(self, openings: list[Opening]) -> Iterator[str]:
+        for each in openings:
             width, what = each.close_ns - each.open_ns, f"{_edge(each.edge, each.open_ns)} opens {each.source.name}"
             if width <= 0:
                 yield f"{what} for no time at all"
@@ -164,9 +165,9 @@ class Rules:
                 shortest = _s(self._config.shortest_degraded_ns)
                 yield f"{what} for {_s(width)}: without real-time priority a dose lasts at least {shortest}"
 
-    def _gap_faults(self, segment: Segment, at_ns: int, closed: Mapping[str, int]) -> Iterator[str]:
+    def _gap_faults(self, openings: list[Opening], at_ns: int, closed: Mapping[str, int]) -> Iterator[str]:
         floor, closes = self._config.min_closed_ns, dict(closed)
-        for each in self.openings(segment):
+        for each in openings:
             kind = each.source.kind
             for other, when in closes.items():
                 gap = at_ns + each.open_ns - when
