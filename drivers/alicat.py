@@ -257,7 +257,7 @@ class Alicat:
     def _whole_version(self, buffer: bytes) -> int | None:
         """The answer to the probe has the look of a version, or is the question mark of very old firmware."""
         length = self._whole(self._probe, buffer)
-        if length is not None and not re.search(rb"\d+v\d|GP|\?", buffer):
+        if length is not None and not re.search(rb"\d+v\d|GP|\?", buffer[:length]):
             raise BadReply(self.name, "this is not the answer to the question for the version", self._probe, buffer)
         return length
 

@@ -1,0 +1,453 @@
+"""Every driver against its simulated device over faulty wires: errors may be many, silently wrong values are none.
+
+The simulated quantities rise with time, so that an old value shows: a reading is right if it was true at some moment
+between the question and its answer. Bytes do not overtake each other, on these wires as on real ones, but for one
+test. What no driver can notice is listed at the end, as tests, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from drivers.alicat import TIMEOUT_S as ALICAT_S
+from drivers.alicat import Alicat, AlicatConfig
+from drivers.base import BadReply, DeviceFault, DriverError, NoReply, Refused
+from drivers.beckhoff_io import AnalogueInput, BeckhoffIo, BeckhoffIoConfig, DigitalInput, DigitalOutput
+from drivers.eurotherm import Eurotherm3216, EurothermConfig
+from drivers.line import Line, memory_line, open_line
+from drivers.mks_gauge import TIMEOUT_S as MKS_S
+from drivers.mks_gauge import Mks925, MksConfig
+from drivers.modbus import RTU_TIMEOUT_S, TCP_TIMEOUT_S
+from drivers.transport import Heard, Lost, MemoryTransport, Transport
+from simulators.alicat import AlicatFace
+from simulators.beckhoff_io import Channel, CouplerB, CouplerBFace
+from simulators.eurotherm import Eurotherm
+from simulators.face import Bus, Face
+from simulators.faults import Fault, Faults, Faulty, Framing
+from simulators.mks import MksFace
+from simulators.serve import on_pty, on_tcp
+from simulators.virtualtime import run_virtual
+from tests.contract.scripted import now_s
+
+
+class Rising:
+    """A plant in which everything rises with time: enough for each face, and the truth for the tests."""
+
+    def __init__(self) -> None:
+        self.from_s = now_s()
+        self.switched: dict[str, bool] = {}
+
+    def truth(self, channel: str, at_s: float) -> float:
+        t = at_s - self.from_s
+        return {"flow_sccm": 10 + t, "pressure_pa": (1 + 0.05 * t) * 101_325 / 760, "temperature_c": 100 + 2 * t,
+                "o2_ppm": 1 + t / 2}[channel]  # fmt: skip
+
+    def set_flow(self, name: str, sccm: float, at_s: float) -> None:
+        self.switched[name] = sccm > 0
+
+    def flow_sccm(self, name: str, at_s: float) -> float:
+        return self.truth("flow_sccm", at_s)
+
+    def supply_pa(self, at_s: float) -> float:
+        return 2e5
+
+    def pirani_pa(self, at_s: float) -> float:
+        return self.truth("pressure_pa", at_s)
+
+    def advance(self, at_s: float) -> None:
+        pass
+
+    def control(self, zone: str, law: object) -> None:
+        pass
+
+    def temperature_c(self, zone: str, at_s: float) -> float:
+        return self.truth("temperature_c", at_s)
+
+    def output(self, name: str, on: bool, at_s: float) -> None:
+        self.switched[name] = on
+
+    def contact(self, name: str, at_s: float) -> bool:
+        return True
+
+
+class InOrder(Faulty):
+    """A faulty wire that stays a wire: what was said first arrives first."""
+
+    def hear(self, now_s: float, data: bytes) -> bytes:
+        before, self._pending = self._pending, []
+        said = super().hear(now_s, data)
+        if not before:
+            return said
+        last_s = before[-1][0]
+        later = [(max(at_s, last_s), part) for at_s, part in [(now_s, said), *self._pending] if part]
+        self._pending = before + later
+        return self._due(now_s)
+
+
+@dataclass
+class Bench:
+    """One driver and its device with a switch for faults between them."""
+
+    device: Any
+    channel: str
+    resolution: float
+    timeout_s: float
+    plant: Rising
+    faults: Faults
+    inner: Any
+    set: Callable[[], Coroutine[Any, Any, None]] | None
+
+
+DRIVERS = "alicat", "mks", "eurotherm", "beckhoff"
+FRAMING: dict[str, Framing] = {"alicat": "ascii", "mks": "ascii", "eurotherm": "rtu", "beckhoff": "tcp"}
+O2 = AnalogueInput("o2_ppm", 0, "4-20 mA", 0, 100, 0.4)
+
+
+Wire = Callable[[Callable[[], Face]], Line]
+
+
+def in_memory(new_face: Callable[[], Face]) -> Line:
+    """Every opening is a new connection."""
+
+    async def opener(heard: Heard, lost: Lost) -> Transport:
+        return MemoryTransport(new_face(), heard)
+
+    return Line("test", opener)
+
+
+def bench(name: str, wire: Wire = in_memory, wrap: Callable[[Face, Faults], Face] = InOrder) -> Bench:
+    plant, faults = Rising(), Faults(FRAMING[name])
+
+    def line_to(face: Face) -> Line:
+        if FRAMING[name] == "tcp":
+            return wire(lambda: wrap(face, faults))
+        same = wrap(face, faults)
+        return wire(lambda: same)
+
+    if name == "alicat":
+        mfc = AlicatFace(plant, "carrier", unit="A", full_scale_sccm=500, gas="Ar")
+        flow = Alicat("carrier", line_to(mfc), AlicatConfig("A", 500, "Ar"))
+        return Bench(flow, "flow_sccm", 0.01, ALICAT_S, plant, faults, mfc, lambda: flow.set_flow(20))
+    if name == "mks":
+        pirani = MksFace(plant, unit=253)
+        gauge = Mks925("pirani", line_to(pirani), MksConfig(253))
+        return Bench(gauge, "pressure_pa", 0.14, MKS_S, plant, faults, pirani, None)
+    if name == "eurotherm":
+        loop = Eurotherm(plant, "substrate", unit=1, local_c=20)  # type: ignore[arg-type]
+        oven = Eurotherm3216("substrate", line_to(loop.face()), EurothermConfig(1, 20))
+        return Bench(oven, "temperature_c", 0.1, RTU_TIMEOUT_S, plant, faults, loop, lambda: oven.follow(150))
+    channel = Channel(0, "4-20 mA", 0, 100, lambda at_s: plant.truth("o2_ppm", at_s))
+    coupler = CouplerB(plant, {"o2_ppm": channel}, {0: "gate_shut"}, {0: "vent"})
+    settings = BeckhoffIoConfig(1, 60.0, (O2,), (DigitalInput("gate_shut", 0),), (DigitalOutput("vent", 0),))
+    box = BeckhoffIo("coupler-b", line_to(CouplerBFace(coupler, unit=1)), settings)
+    return Bench(box, "o2_ppm", 0.05, TCP_TIMEOUT_S, plant, faults, coupler, lambda: box.set_output("vent", True))
+
+
+@dataclass
+class Tally:
+    right: int = 0
+    wrong: int = 0
+    errors: int = 0
+
+
+async def polls(bench: Bench, for_s: float, tally: Tally, every_s: float = 0.1) -> None:
+    """Polls for a while; every value is compared with the truth between question and answer."""
+    end_s = now_s() + for_s
+    while now_s() < end_s:
+        asked_s = now_s()
+        try:
+            value = (await bench.device.poll())[bench.channel].value
+        except DriverError:
+            tally.errors += 1
+        else:
+            low, high = (bench.plant.truth(bench.channel, at_s) for at_s in (asked_s, now_s()))
+            right = low - bench.resolution <= value <= high + bench.resolution
+            tally.right, tally.wrong = tally.right + right, tally.wrong + (not right)
+        await asyncio.sleep(every_s)
+
+
+async def survive(name: str, fault: Callable[[Bench], Fault], wrap: Callable[[Face, Faults], Face] = InOrder) -> Tally:
+    """Healthy, faulty for ten seconds, healthy again: the tally of the faulty part; asserts recovery."""
+    one = bench(name, wrap=wrap)
+    await one.device.identify()
+    before, during, leaving, after = Tally(), Tally(), Tally(), Tally()
+    await polls(one, 1.0, before)
+    assert (before.wrong, before.errors) == (0, 0)
+    one.faults.put(fault(one))
+    await polls(one, 10.0, during)
+    one.faults.clear()
+    await polls(one, 12 * one.timeout_s, leaving)
+    await polls(one, 2.0, after)
+    assert leaving.wrong == after.wrong == after.errors == 0
+    assert after.right
+    during.wrong += leaving.wrong
+    return during
+
+
+WIRE: dict[str, Callable[[Bench], Fault]] = {
+    "deaf": lambda b: Fault(deaf=True),
+    "silent": lambda b: Fault(silent=True),
+    **{f"late by {n} time-outs": lambda b, n=n: Fault(late_s=n * b.timeout_s) for n in (0.5, 1.01, 1.5, 2.5, 4, 9.5)},  # type: ignore[misc]
+    "twice": lambda b: Fault(duplicate=True),
+    "truncated": lambda b: Fault(keep=6),
+    "truncated, the rest soon": lambda b: Fault(keep=6, rest_after_s=0.05),
+    "truncated, the rest later than the time-out": lambda b: Fault(keep=6, rest_after_s=1.2 * b.timeout_s),
+    "truncated, the rest much later": lambda b: Fault(keep=6, rest_after_s=5 * b.timeout_s),
+    "byte by byte": lambda b: Fault(split_s=0.001),
+    "byte by byte, slower than the time-out": lambda b: Fault(split_s=0.06),
+    "garbage before": lambda b: Fault(before=b"\x00\xff"),
+    "garbage after": lambda b: Fault(after=b"\x00\xff"),
+    "printable garbage before": lambda b: Fault(before=b"7"),
+    "printable garbage after": lambda b: Fault(after=b"7"),
+    "echo": lambda b: Fault(echo=True),
+    "echo alone": lambda b: Fault(echo=True, silent=True),
+    "another unit": lambda b: Fault(wrong_unit={"flow_sccm": "B", "pressure_pa": "252"}.get(b.channel, 2)),
+}  # fmt: skip
+MODBUS: dict[str, Callable[[Bench], Fault]] = {
+    **{f"function {n}": lambda b, n=n: Fault(wrong_function=n) for n in (1, 3, 4, 6, 16, 0x83)},  # type: ignore[misc]
+    **{f"{n:+d} bytes": lambda b, n=n: Fault(wrong_length=n) for n in (-2, -1, 1, 2, 8)},  # type: ignore[misc]
+    **{f"exception {n}": lambda b, n=n: Fault(exception=n) for n in (1, 2, 3, 4, 5, 6, 11)},  # type: ignore[misc]
+}
+HARMLESS = {"late by 0.5 time-outs", "byte by byte", "truncated, the rest soon"}
+CASES = [(name, case) for name in DRIVERS for case in (WIRE if FRAMING[name] == "ascii" else WIRE | MODBUS)]
+
+
+def some(fault: Fault, every: int) -> Fault:
+    return Fault(**{field: getattr(fault, field) for field in fault.__slots__} | {"every": every})  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 7])
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_a_faulty_wire_costs_readings_and_never_their_truth(name: str, case: str, every: int) -> None:
+    tally = run_virtual(survive(name, lambda b: some((WIRE | MODBUS)[case](b), every)))
+    assert tally.wrong == 0, tally
+    if case in HARMLESS:
+        assert tally.errors == 0
+    elif case != "function 3":  # which for some requests is the right one
+        assert tally.errors > 0, "the fault was put on and nobody noticed"
+
+
+@pytest.mark.parametrize("bit", range(15 * 8))
+def test_no_single_wrong_bit_on_an_rtu_line_becomes_a_temperature(bit: int) -> None:
+    tally = run_virtual(survive("eurotherm", lambda b: Fault(flip_bit=bit, every=2)))
+    assert tally.wrong == 0
+    assert tally.errors > 0
+
+
+@pytest.mark.parametrize("name", ["alicat", "mks"])
+def test_an_eighth_bit_on_an_ascii_line_is_noticed(name: str) -> None:
+    for byte in range(13):
+        tally = run_virtual(survive(name, lambda b, byte=byte: Fault(flip_bit=8 * byte + 7, every=2)))  # type: ignore[misc]
+        assert tally.wrong == 0
+        assert tally.errors > 0
+
+
+@pytest.mark.parametrize("late", [1.01, 1.5, 2.5, 4, 9.5])
+@pytest.mark.parametrize("name", DRIVERS)
+def test_one_late_reply_that_others_overtake_is_never_taken_for_theirs(name: str, late: float) -> None:
+    """As behind a gateway that does not keep the order."""
+    tally = run_virtual(survive(name, lambda b: Fault(late_s=late * b.timeout_s, times=1, every=5), wrap=Faulty))
+    assert tally.wrong == 0
+    assert tally.errors in (1, 2)
+
+
+@pytest.mark.parametrize("name", ["eurotherm", "beckhoff"])
+def test_a_write_that_is_acknowledged_and_not_done_is_refused(name: str) -> None:
+    async def main() -> None:
+        one = bench(name)
+        await one.device.identify()
+        assert one.set
+        one.faults.put(Fault(acknowledge_only=True))
+        with pytest.raises(Refused, match="reads back"):
+            await one.set()
+
+    run_virtual(main())
+
+
+def test_a_flow_controller_on_its_analogue_input_does_not_take_set_points_silently() -> None:
+    async def main() -> None:
+        one = bench("alicat")
+        await one.device.identify()
+        one.inner.source = "A"
+        with pytest.raises(Refused, match="look at its source"):
+            await one.device.set_flow(20)
+        with pytest.raises(Refused, match="analogue input"):
+            await one.device.identify()
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("case", ["deaf", "silent", "late by 1.5 time-outs", "truncated", "another unit", "twice"])
+@pytest.mark.parametrize("name", ["alicat", "eurotherm", "beckhoff"])
+def test_a_write_over_a_faulty_wire_never_counts_as_done(name: str, case: str) -> None:
+    async def main() -> None:
+        one = bench(name)
+        await one.device.identify()
+        assert one.set
+        one.faults.put(WIRE[case](one))
+        with pytest.raises((NoReply, BadReply)):
+            await one.set()
+        one.faults.clear()
+        await one.set()
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("name", ["alicat", "eurotherm", "beckhoff"])
+def test_the_safe_state_is_reached_right_after_an_abandoned_poll(name: str) -> None:
+    async def main() -> None:
+        one = bench(name)
+        await one.device.identify()
+        assert one.set
+        await one.set()
+        one.faults.put(Fault(late_s=0.8 * one.timeout_s, times=1))
+        poll = asyncio.create_task(one.device.poll())
+        await asyncio.sleep(0.3 * one.timeout_s)
+        poll.cancel()
+        began_s = now_s()
+        await one.device.safe()
+        assert now_s() - began_s < 1.0
+        assert not any(one.plant.switched.values())
+
+    run_virtual(main())
+
+
+def test_a_device_that_died_costs_its_neighbours_on_the_line_one_time_out_and_the_silence_after_it() -> None:
+    async def main() -> None:
+        plant, dead = Rising(), Faults("rtu")
+        ovens = [Eurotherm(plant, f"zone {n}", unit=n, local_c=20).face() for n in range(1, 7)]  # type: ignore[arg-type]
+        line = memory_line("heaters", Bus([dead.wrap(ovens[0]), *ovens[1:]]))
+        first, *others = (Eurotherm3216(f"zone {n}", line, EurothermConfig(n, 20)) for n in range(1, 7))
+        for one in (first, *others):
+            await one.identify()
+        dead.put(Fault(deaf=True))
+        began_s = now_s()
+        results = await asyncio.gather(*(one.poll() for one in (first, *others)), return_exceptions=True)
+        assert [type(result) for result in results] == [NoReply, *[dict] * 5]
+        assert now_s() - began_s == pytest.approx(RTU_TIMEOUT_S + 0.4, abs=0.01)
+
+    run_virtual(main())
+
+
+# --- what the device says about itself ---
+
+
+def test_a_broken_thermocouple_at_a_coupler_is_no_value() -> None:
+    async def main() -> None:
+        one = bench("beckhoff")
+        await one.device.identify()
+        one.inner.channels["o2_ppm"].broken = True
+        readings = await one.device.poll()
+        assert math.isnan(readings["o2_ppm"].value)
+        assert "error" in readings["o2_ppm"].flags
+        assert readings["gate_shut"].value == 1.0
+
+    run_virtual(main())
+
+
+def test_a_tripped_watchdog_shows_and_is_cleared_only_by_identifying_again() -> None:
+    async def main() -> None:
+        one = bench("beckhoff")
+        await one.device.identify()
+        await one.device.set_output("vent", True)
+        await asyncio.sleep(61)
+        assert one.plant.switched["vent"] is False
+        assert (await one.device.poll())["watchdog_trips"].value == 1.0
+        with pytest.raises(DeviceFault):
+            await one.device.set_output("vent", True)
+        await one.device.safe()
+        await one.device.identify()
+        await one.device.set_output("vent", True)
+        assert one.plant.switched["vent"] is True
+
+    run_virtual(main())
+
+
+def test_polls_feed_the_watchdog() -> None:
+    async def main() -> None:
+        one = bench("beckhoff")
+        await one.device.identify()
+        await one.device.set_output("vent", True)
+        for _ in range(100):
+            await asyncio.sleep(1)
+            await one.device.poll()
+        assert one.plant.switched["vent"] is True
+
+    run_virtual(main())
+
+
+def test_the_local_set_point_costs_one_write_of_memory_in_a_life() -> None:
+    async def main() -> None:
+        oven = Eurotherm(Rising(), "substrate", unit=1, local_c=50)  # type: ignore[arg-type]
+        device = Eurotherm3216("substrate", memory_line("heaters", oven.face()), EurothermConfig(1, 20))
+        for _ in range(5):
+            await device.identify()
+            for setpoint_c in (100, 120, 150):
+                await device.follow(setpoint_c)
+                await device.poll()
+            await device.follow(None)
+        assert oven.eeprom_writes == {24: 1}
+
+    run_virtual(main())
+
+
+# --- what no driver can see, so that nobody believes otherwise ---
+
+
+def test_a_digit_that_noise_makes_another_digit_is_not_seen_on_a_line_without_checksum() -> None:
+    """Both ASCII protocols. Range and rate limits of the interlocks are what is left."""
+    tally = run_virtual(survive("mks", lambda b: Fault(flip_bit=9 * 8, every=2)))
+    assert tally.wrong > 0
+
+
+def test_a_device_that_repeats_itself_in_valid_frames_is_not_seen() -> None:
+    """Stuck values are the interlocks' to find."""
+    tally = run_virtual(survive("eurotherm", lambda b: Fault(stuck=True)))
+    assert tally.wrong > 0
+
+
+# --- on real wires ---
+
+
+@asynccontextmanager
+async def served(name: str, how: str) -> AsyncIterator[Bench]:
+    made: list[Callable[[], Face]] = []
+
+    def later(new_face: Callable[[], Face]) -> Line:
+        made.append(new_face)
+        return in_memory(new_face)
+
+    one = bench(name, wire=later)
+    async with on_tcp(made[0]) if how == "tcp" else on_pty(made[0]()) as address:
+        line = open_line("wire", address, 115200)
+        getattr(one.device, "_registers", one.device)._line = line
+        yield one
+        await line.close()
+
+
+@pytest.mark.parametrize("how", ["tcp", "pty"])
+@pytest.mark.parametrize("name", DRIVERS)
+async def test_on_a_real_wire_it_works_the_same(name: str, how: str) -> None:
+    async with served(name, how) as one:
+        await one.device.identify()
+        tally = Tally()
+        await polls(one, 0.5, tally, every_s=0.02)
+        assert (tally.wrong, tally.errors) == (0, 0)
+        assert tally.right
+        if one.set:
+            await one.set()
+        await one.device.safe()
+        one.faults.put(Fault(silent=True, times=1))
+        with pytest.raises(NoReply):
+            await one.device.poll()
+        one.faults.clear()
+        tally = Tally()
+        await polls(one, 1.0, tally, every_s=0.02)
+        assert (tally.wrong, tally.errors) == (0, 0)
