@@ -78,6 +78,8 @@ class ValveModule(Model):
         twice = sorted({c for c in coils if coils.count(c) > 1})
         if twice:
             raise ValueError(f"outputs: coil {twice[0]} is wired twice")
+        if max(coils, default=0) >= self.coils:
+            raise ValueError(f"outputs: there is no coil {max(coils)}, the module has {self.coils} from 0")
         for state, names in self.rest.items():
             for name in names:
                 if name not in self.outputs or self.outputs[name].role != "stop":
@@ -391,6 +393,7 @@ def _collect(problems: list[Problem], document: Document, model: type[M]) -> M |
 def _cross_check(document: Document, config: ToolConfig, devices: dict[str, DeviceConfig]) -> list[Problem]:
     """Names that point at nothing, and a tool whose parts contradict each other."""
     out: list[Problem] = []
+    named = document.data["devices"]  # also those that could not be read: their own problems say why
 
     def need(ok: bool, message: str, *loc: int | str) -> None:
         if not ok:
@@ -401,10 +404,10 @@ def _cross_check(document: Document, config: ToolConfig, devices: dict[str, Devi
     need(config.valves.line in config.lines, f"there is no line '{config.valves.line}'", "valves", "line")
     shared = [n for n, d in devices.items() if d.line == config.valves.line]
     need(not shared, f"{shared} may not share the valve module's line: it has one client", "valves", "line")
-    need(config.carrier in devices, f"there is no device '{config.carrier}'", "carrier")
+    need(config.carrier in named, f"there is no device '{config.carrier}'", "carrier")
     need(config.pump.stop in config.valves.outputs, f"there is no output '{config.pump.stop}'", "pump", "stop")
     for name, zone in config.zones.items():
-        need(zone.device in devices, f"there is no device '{zone.device}'", "zones", name, "device")
+        need(zone.device in named, f"there is no device '{zone.device}'", "zones", name, "device")
     for name, port in config.ports.items():
         for i, output in enumerate(port.outputs):
             ok = output in config.valves.outputs and config.valves.outputs[output].role == "source"
@@ -414,10 +417,10 @@ def _cross_check(document: Document, config: ToolConfig, devices: dict[str, Devi
         push_ok = (port.delivery == "pushed") == (port.push is not None)
         need(push_ok, "'delivery: pushed' goes with 'push: {device, flow}', and only with it", "ports", name)
         if port.push:
-            need(port.push.device in devices, f"no device '{port.push.device}'", "ports", name, "push", "device")
+            need(port.push.device in named, f"no device '{port.push.device}'", "ports", name, "push", "device")
     for field, signal in config.signals.model_dump().items():
         device = str(signal).split(".", maxsplit=1)[0]
-        need(signal is None or device in devices, f"there is no device '{device}'", "signals", field)
+        need(signal is None or device in named, f"there is no device '{device}'", "signals", field)
     return out
 
 

@@ -55,6 +55,7 @@ _KINDS: dict[str, TypeAdapter[Any]] = {
     "constants": TypeAdapter(dict[str, Text]),
 }
 _BOTTLE = TypeAdapter(BottleCard)
+PLANNED = "plan"  # the signature of a load or rack that is only assumed for a check
 _BOTTLE_PREFIX = "bottle."
 EXAMPLES = {
     "load": "{material: lithium, pieces: 3, samples: [A1, A2, A3]}",
@@ -163,7 +164,7 @@ class Registers:
     def with_load(self, document: Document, chemistry: Chemistry) -> Registers:
         """The same tool with a planned load: a file that holds what `register set load` takes. Raises Problems."""
         value = _value(document, (), "load", document.data, chemistry)
-        return Registers({**self.entries, "load": Entry(document.data, value, "plan", "planned")}, self.simulated)
+        return Registers({**self.entries, "load": Entry(document.data, value, PLANNED, "planned")}, self.simulated)
 
     def with_rack(self, document: Document, chemistry: Chemistry) -> Registers:
         """The same tool with a planned rack, a file of `PORT: precursor` or `PORT: card`. Raises Problems."""
@@ -172,7 +173,7 @@ class Registers:
         for port, raw in table.items():
             card = {"label": "planned", "precursor": raw} if isinstance(raw, str) else raw
             value = _value(document, (port,), _BOTTLE_PREFIX + port, card, chemistry)
-            kept[_BOTTLE_PREFIX + port] = Entry(card, value, "plan", "planned")
+            kept[_BOTTLE_PREFIX + port] = Entry(card, value, PLANNED, "planned")
         return Registers(kept, self.simulated)
 
     def dump(self) -> dict[str, Any]:

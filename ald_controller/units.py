@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 
 _NUMBER = re.compile(r"\s*([+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z°%µÅ]\S*)?\s*\Z")
+_SAME = str.maketrans({"\u03bc": "\u00b5", "\u212b": "\u00c5"})  # micro and ångström each have two characters
 TORR_PA = 101_325.0 / 760.0  # definition of the torr
 
 
@@ -34,7 +35,7 @@ class Dimension:
             raise UnitError(f"a {self.name} with its unit is expected, for example {self.example}")
         if isinstance(text, int | float):
             raise UnitError(f"'{text}' has no unit: write one of {self._names()}, for example {self.example}")
-        match = _NUMBER.match(text)
+        match = _NUMBER.match(text.translate(_SAME))
         if not match:
             raise UnitError(
                 f"'{text[:40]}' is not a {self.name}: write a number and a unit, for example {self.example}"
@@ -42,7 +43,8 @@ class Dimension:
         if match[2] is None:
             raise UnitError(f"'{text}' has no unit: write one of {self._names()}, for example {self.example}")
         if match[2] not in self.units:
-            raise UnitError(f"'{match[2][:20]}' is not a unit of {self.name}: write one of {self._names()}")
+            wrong = f"'{match[2][:20]}' is not a unit of {self.name}"
+            raise UnitError(f"{wrong}: write one of {self._names()}, as in {self.example}")
         factor, offset = self.units[match[2]]
         return float(match[1]) * factor + offset
 

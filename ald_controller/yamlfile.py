@@ -98,10 +98,11 @@ def read(path: Path) -> Document:
 def parse(raw: bytes | str, name: str) -> Document:
     """Parse one document; `name` is what messages call it. Raises Problems."""
     start = Mark(name, 1, 1)
-    if len(raw) > MAX_BYTES:
-        raise Problems([Problem(start, f"is larger than {MAX_BYTES // 1024} KiB")])
     try:
-        text = raw.decode("utf-8") if isinstance(raw, bytes) else raw
+        data = raw if isinstance(raw, bytes) else raw.encode()
+        if len(data) > MAX_BYTES:
+            raise Problems([Problem(start, f"is larger than {MAX_BYTES // 1024} KiB")])
+        text = data.decode()
         _refuse_references(text, name)
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
     except UnicodeDecodeError as error:
@@ -115,11 +116,10 @@ def parse(raw: bytes | str, name: str) -> Document:
     if node is None:
         raise Problems([Problem(start, "is empty")])
     builder = _Builder(name)
-    data = builder.build(node, ())
+    built = builder.build(node, ())
     if builder.problems:
         raise Problems(builder.problems)
-    sha256 = hashlib.sha256(raw if isinstance(raw, bytes) else raw.encode()).hexdigest()
-    return Document(name, data, builder.marks, builder.key_marks, sha256)
+    return Document(name, built, builder.marks, builder.key_marks, hashlib.sha256(data).hexdigest())
 
 
 def _refuse_references(text: str, name: str) -> None:

@@ -8,6 +8,7 @@ from ald_controller.plan import Layer
 from ald_controller.planner.layers import TOLERANCE, nearest, summed
 from ald_controller.planner.scene import Scene
 from ald_controller.planner.thermal import Zones
+from ald_controller.registers import PLANNED
 from ald_controller.yamlfile import Problem
 
 _SIGN = "--by YOU"
@@ -91,7 +92,8 @@ def _check_bottle(scene: Scene, written: str, grams: float) -> None:
     wanted = units.MASS.show(grams)
     if left is None:
         message = f"how much {name} is left at {port} is not recorded: weigh it and set bottle.{port} with its grams"
-        scene.wrong(scene.recipe.document, at, message)
+        planned = scene.registers.entries[f"bottle.{port}"].by == PLANNED
+        (scene.doubt if planned else scene.wrong)(scene.recipe.document, at, message)
     elif left < grams:
         message = f"{units.MASS.show(left)} of {name} are left at {port}, the recipe needs {wanted}"
         scene.wrong(scene.recipe.document, at, message)
