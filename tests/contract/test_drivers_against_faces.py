@@ -438,7 +438,7 @@ async def test_on_a_real_wire_it_works_the_same(name: str, how: str) -> None:
     async with served(name, how) as one:
         await one.device.identify()
         tally = Tally()
-        await polls(one, 0.5, tally, every_s=0.02)
+        await polls(one, 0.2, tally, every_s=0.02)
         assert (tally.wrong, tally.errors) == (0, 0)
         assert tally.right
         if one.set:
@@ -449,5 +449,5 @@ async def test_on_a_real_wire_it_works_the_same(name: str, how: str) -> None:
             await one.device.poll()
         one.faults.clear()
         tally = Tally()
-        await polls(one, 1.0, tally, every_s=0.02)
+        await polls(one, 0.4, tally, every_s=0.02)
         assert (tally.wrong, tally.errors) == (0, 0)
