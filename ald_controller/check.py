@@ -3,43 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from ald_controller.chemistry import load_chemistry
-from ald_controller.config import load_tool
 from ald_controller.plan import PLAN, HeatStep, Layer, Plan, RepeatStep, Step
-from ald_controller.planner import make_plan
-from ald_controller.recipe import load_blocks
-from ald_controller.registers import Registers
-from ald_controller.yamlfile import Problems, read
-
-
-def check_files(
-    recipe: Path,
-    tool: Path,
-    library: Path,
-    parameters: Mapping[str, str],
-    *,
-    registers: Path | None = None,
-    load: Path | None = None,
-    rack: Path | None = None,
-) -> Plan | Problems:
-    """Check the recipe in a file; `library` is the folder with `chemistry` and `blocks`.
-
-    `registers` are those of the tool, none = nothing is known of it; `load` and `rack` replace what they say.
-    """
-    try:
-        chemistry = load_chemistry(library / "chemistry")
-        known = Registers.load(registers, chemistry) if registers else Registers()
-        known = known.with_load(read(load), chemistry) if load else known
-        known = known.with_rack(read(rack), chemistry) if rack else known
-        assumed = tuple(f"{what} from {path}" for what, path in (("load", load), ("rack", rack)) if path)
-        blocks = load_blocks(library / "blocks")
-        return make_plan(read(recipe), load_tool(tool), known, parameters, chemistry, blocks, assumptions=assumed)
-    except Problems as problems:
-        return problems
+from ald_controller.planner.dosing import spoken
+from ald_controller.yamlfile import Problems
 
 
 def check_json(result: Plan | Problems) -> str:
@@ -86,7 +54,7 @@ def clock(seconds: float) -> str:
 
 
 def _shortest(plan: Plan) -> str:
-    return f", the shortest {plan.shortest_dose_ns / 1e6:g} ms" if plan.doses else ""
+    return f", the shortest {spoken(plan.shortest_dose_ns / 1e9)}" if plan.doses else ""
 
 
 def _layer(layer: Layer) -> str:

@@ -5,23 +5,28 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ald_controller.check import check_files, check_json, check_text, clock
+from ald_controller.check import check_json, check_text, clock
 from ald_controller.plan import PLAN, Plan
-from ald_controller.yamlfile import Problems
-from tests.recipe_bench import HEAD, RECIPES, ROOT, WARM
-
-TOOL = ROOT / "deploy" / "tool.yaml"
-REGISTERS = ROOT / "deploy" / "registers-simulated.yaml"
+from ald_controller.planner import make_plan
+from ald_controller.yamlfile import Problems, read
+from tests.recipe_bench import HEAD, RECIPES, WARM, blocks, chemistry, simulated, tool
 
 
-def check(recipe: Path, **options: Path) -> Plan | Problems:
-    return check_files(recipe, TOOL, RECIPES, {}, **{"registers": REGISTERS, **options})
+def check(recipe: Path, load: Path | None = None, rack: Path | None = None) -> Plan | Problems:
+    try:
+        known = simulated()
+        known = known.with_load(read(load), chemistry()) if load else known
+        known = known.with_rack(read(rack), chemistry()) if rack else known
+        notes = tuple(f"{what} from {path}" for what, path in (("load", load), ("rack", rack)) if path)
+        return make_plan(read(recipe), tool(), known, {}, chemistry(), blocks(), assumptions=notes)
+    except Problems as problems:
+        return problems
 
 
 def test_the_first_line_says_what_was_assumed_and_the_last_that_nothing_is_wrong() -> None:
     lines = check_text(check(RECIPES / "ligl-on-lithium.yaml")).splitlines()
     assert lines[0].startswith("assumed: load: not recorded, so lithium limits apply; rack: TMA at TMA, water at H2O")
-    assert "cycles     60, 120 doses, the shortest 1000 ms" in lines
+    assert "cycles     60, 120 doses, the shortest 1 s" in lines
     assert "film       LiGL, 60 cycles at 150 °C: 162 nm (medium confidence)" in lines
     assert any(line.startswith("takes      about 2 h ") for line in lines)
     assert lines[-1] == "no problems"
