@@ -80,7 +80,7 @@ class Remote(Message):
 
 class SetRegister(Message):
     verb: Literal["register-set"] = "register-set"
-    name: str = Field(pattern=r"^[a-z][a-z0-9 ._-]{0,63}$", examples=["load", "bottle.LTB", "leak"])
+    name: str = Field(pattern=r"^[a-z][A-Za-z0-9 ._-]{0,63}$", examples=["load", "bottle.LTB", "leak"])
     value: Any
     by: str = Field(min_length=1, max_length=64)
 

@@ -37,6 +37,7 @@ class CheckRequest:
     text: str
     parameters: dict[str, str]
     registers: dict[str, Any]
+    temperatures_c: dict[str, float]  # zone -> now, for the estimate of time
 
 
 Checker = Callable[[CheckRequest], Awaitable[dict[str, Any]]]  # `ald check --json`, in whatever process
@@ -204,7 +205,8 @@ class Console:
         return yes("\n".join(result["text"]), **result)
 
     def _check_request(self, name: str, text: str, parameters: dict[str, str]) -> CheckRequest:
-        return CheckRequest(name, text, parameters, self.registers.dump())
+        now_c = {zone: t for zone in self.tool.config.zones if (t := self.tool.temperature_c(zone)) is not None}
+        return CheckRequest(name, text, parameters, self.registers.dump(), now_c)
 
     async def _do_register_set(self, request: c.SetRegister, who: c.Principal) -> c.Reply:
         if self._job:

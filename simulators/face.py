@@ -11,6 +11,9 @@ from typing import Protocol
 SOON_S = 1e-9  # clocks round: what is due within this is due
 
 
+PACKET_BYTES = 62  # what a full-speed FTDI adapter carries in one USB packet
+
+
 class Face(Protocol):
     """A device as its line sees it. Times are seconds of any monotonic clock."""
 
@@ -73,5 +76,9 @@ class Paced:
         return due
 
     def _queue(self, from_s: float, reply: bytes) -> None:
-        self._free_s = max(self._free_s, from_s) + len(reply) * self._character_s
-        self._pending.append((self._free_s, reply))
+        """A long reply comes in the packets of a USB serial adapter, not as a whole at its end."""
+        self._free_s = max(self._free_s, from_s)
+        for start in range(0, len(reply), PACKET_BYTES):
+            packet = reply[start : start + PACKET_BYTES]
+            self._free_s += len(packet) * self._character_s
+            self._pending.append((self._free_s, packet))

@@ -119,12 +119,15 @@ def _loaded(material: str) -> Document:
     return Document(start.file, {"material": material}, {(): start}, {})
 
 
-def plan_for(recipe: Path, assumed: Assumed, parameters: dict[str, str]) -> Plan:
+def plan_for(
+    recipe: Path, assumed: Assumed, parameters: dict[str, str], temperatures_c: dict[str, float] | None = None
+) -> Plan:
     """The plan of a recipe file under these assumptions; raises Problems."""
     blocks = load_blocks(LIBRARY / "blocks")
     return make_plan(
-        read(recipe), assumed.tool, assumed.registers, parameters, assumed.chemistry, blocks, assumptions=assumed.notes
-    )
+        read(recipe), assumed.tool, assumed.registers, parameters, assumed.chemistry, blocks,
+        assumptions=assumed.notes, temperatures_c=temperatures_c,
+    )  # fmt: skip
 
 
 def check_inline(request: CheckRequest, tool: Tool) -> dict[str, Any]:
@@ -134,7 +137,9 @@ def check_inline(request: CheckRequest, tool: Tool) -> dict[str, Any]:
         registers = Registers.of(parse(json.dumps(request.registers), "registers"), chemistry)
         blocks = load_blocks(LIBRARY / "blocks")
         document = parse(request.text, request.name)
-        plan = make_plan(document, tool, registers, request.parameters, chemistry, blocks)
+        plan = make_plan(
+            document, tool, registers, request.parameters, chemistry, blocks, temperatures_c=request.temperatures_c
+        )
     except Problems as error:
         return {"problems": [str(p) for p in error.problems], "plan": None}
     return {"problems": [], "plan": PLAN.dump_python(plan, mode="json")}

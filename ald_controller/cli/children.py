@@ -40,6 +40,7 @@ def checker(tool: Path) -> Any:
         with tempfile.TemporaryDirectory(prefix="ald-check-") as folder:
             recipe, registers = _written(Path(folder), request)
             sets = [f"--set={name}={value}" for name, value in request.parameters.items()]
+            sets += [f"--zone={zone}={celsius:g}" for zone, celsius in request.temperatures_c.items()]
             _, out, errors = await _ald(
                 "check", str(recipe), "--json", "--tool", str(tool), "--registers", str(registers), *sets,
                 within_s=CHECK_S,

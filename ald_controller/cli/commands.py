@@ -34,7 +34,7 @@ def given(parameters: tuple[str, ...]) -> dict[str, str]:
     pairs = [p.partition("=") for p in parameters]
     for name, equals, _ in pairs:
         if not equals:
-            raise click.UsageError(f"--set {name}: write NAME=VALUE")
+            raise click.UsageError(f"'{name}': write NAME=VALUE")
     return {name: value for name, _, value in pairs}
 
 
@@ -201,16 +201,19 @@ def register_list(socket: str | None, as_json: bool) -> None:
 @click.option("--load", type=click.Path(path_type=Path), default=None, help="a file with the load register")
 @click.option("--rack", type=click.Path(path_type=Path), default=None, help="a file with the bottles per port")
 @click.option("--registers", type=click.Path(path_type=Path), default=None, help="a file with all registers")
+@click.option("--zone", "zones", multiple=True, metavar="NAME=CELSIUS", help="how warm a zone is at the start")
 @PARAMETERS
 @JSON
 def check(
     recipe: Path, tool: Path | None, load: Path | None, rack: Path | None, registers: Path | None,
-    parameters: tuple[str, ...], as_json: bool,
+    zones: tuple[str, ...], parameters: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Check a recipe against a tool: all problems at once, else the plan with its duration."""
-    from ald_controller.cli.offline import check_command
+    from ald_controller.cli.offline import CheckOptions, check_command
 
-    sys.exit(check_command(recipe, tool_path(tool), load, rack, registers, given(parameters), as_json))
+    warm_c = {zone: float(celsius) for zone, celsius in given(zones).items()}
+    options = CheckOptions(load, rack, registers, warm_c, given(parameters), as_json)
+    sys.exit(check_command(recipe, tool_path(tool), options))
 
 
 @ald.command()

@@ -200,7 +200,7 @@ async def _prepare_tool(view: View, client: LocalClient) -> None:
     registers = read(REGISTERS).data["registers"]
     load = {"material": "lithium foil", "pieces": 2, "samples": ["demo-1", "demo-2"]}
     for name, value in [(n, r["value"]) for n, r in registers.items()] + [("load", load)]:
-        shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value).lower()
+        shown = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
         await _act(view, client, f"register set {name} {shlex.quote(shown)} --by {PERSON}",
                    {"verb": "register-set", "name": name, "value": value, "by": PERSON})  # fmt: skip
     await _reset(view, client)

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 
-def check_command(
-    recipe: Path, tool: Path, load: Path | None, rack: Path | None, registers: Path | None,
-    parameters: dict[str, str], as_json: bool,
-) -> int:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """What a recipe is checked against, where a person says so; temperatures by zone in °C."""
+
+    load: Path | None
+    rack: Path | None
+    registers: Path | None
+    temperatures_c: dict[str, float]
+    parameters: dict[str, str]
+    as_json: bool
+
+
+def check_command(recipe: Path, tool: Path, options: CheckOptions) -> int:
     """Print all problems, exit 1; or the plan, exit 0."""
     from ald_controller.check import check_json, check_text
     from ald_controller.cli.checking import assume, plan_for
@@ -20,11 +30,12 @@ def check_command(
 
     result: Plan | Problems
     try:
-        result = plan_for(recipe, assume(recipe, tool, load, rack, registers), parameters)
+        assumed = assume(recipe, tool, options.load, options.rack, options.registers)
+        result = plan_for(recipe, assumed, options.parameters, options.temperatures_c)
     except Problems as problems:
         result = problems
     good = isinstance(result, Plan)
-    click.echo(check_json(result) if as_json else check_text(result), err=not good and not as_json)
+    click.echo(check_json(result) if options.as_json else check_text(result), err=not (good or options.as_json))
     return 0 if good else 1
 
 
