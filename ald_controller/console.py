@@ -361,6 +361,11 @@ class Console:
             if self._job is job:
                 await self._close(job, "interrupted")
 
+    def tell(self, kind: str, **fields: object) -> None:
+        """Write something into the record of the run in hand."""
+        if self._job:
+            self._job.journal.event(kind, **fields)
+
     # --- abort -----------------------------------------------------------------------------------------------------
 
     async def _do_abort(self, request: c.Abort, who: c.Principal) -> c.Reply:

@@ -24,6 +24,7 @@ class Reacts(Protocol):
     """Who carries out what the guard decides: the console, which owns the run."""
 
     def hold(self, why: str) -> None: ...
+    def tell(self, kind: str, **fields: object) -> None: ...
     def abort(self, why: str, ending: Ending) -> None: ...
 
 
@@ -41,14 +42,16 @@ class Guard:
         self.safe_report: list[Confirmed] = []
         self.scans = 0
         self._lease_lost = self._faults = 0
+        self._aborted = self._isolating = False
 
     # --- one scan --------------------------------------------------------------------------------------------------
 
     def scan(self, reacts: Reacts, now_s: float) -> None:
         """Judge everything once, react to what is new, and beat the lease."""
-        self.tool.follow_chamber(now_s)
+        gate = il.gate_proven_shut(self.rules, self.tool.samples, now_s)
+        self.tool.follow_chamber(now_s, gate)
         self._hear_valves()
-        self.facts = il.Facts(self.process, self.tool.chamber.state, self.lithium, self.tool.gate_proven_shut)
+        self.facts = il.Facts(self.process, self.tool.chamber.state, self.lithium, gate)
         before = self.state
         self.state = il.step(before, self.tool.samples, self.facts, now_s)
         self._keep_heaters()
@@ -65,17 +68,24 @@ class Guard:
 
     def _react(self, news: tuple[il.Cause, ...], reacts: Reacts) -> None:
         """HOLD and above act once, when they come up or grow more severe; the latch keeps the rest shut."""
+        for cause in news:
+            reacts.tell("trip", row=cause.row, text=cause.detail, reaction=cause.reaction.name)
+        isolate = il.response(self.state, self.facts) is il.Reaction.ABORT_ISOLATE
+        if isolate and not self._isolating and self._aborted:  # what was purged into is no longer behind a shut gate
+            reacts.abort("the chamber is no longer under proven vacuum behind a shut gate", "tripped")
+        self._isolating = isolate
         if not news or news[0].reaction < il.Reaction.HOLD:
             return
         why = f"{news[0].row} {news[0].detail}"
         if news[0].reaction is il.Reaction.HOLD:
             reacts.hold(why)
         else:
+            self._aborted = True
             reacts.abort(why, "tripped")
 
     def _keep_heaters(self) -> None:
         """Zones that an interlock switched off stay off for as long as it stands, whatever was asked of them."""
-        self.tool.forbid_heat(il.heaters_off(self.state))
+        self.tool.forbid_heat(il.heaters_off(self.state), il.contactor_off(self.state))
 
     @property
     def may_open(self) -> bool:
@@ -147,6 +157,7 @@ class Guard:
         """Clear the latch; raises interlocks.ResetRefused and changes nothing while a cause lives."""
         now_s = asyncio.get_running_loop().time()
         self.state = il.reset(self.state, self.tool.samples, self.facts, now_s, role)
+        self._aborted = False
 
 
 class _AfterScan(Protocol):

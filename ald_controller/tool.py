@@ -97,6 +97,7 @@ class Tool:
         self._health = {name: _Health() for name in file.devices}
         self._heat = _Heat()
         self._forbidden: frozenset[str] = frozenset()
+        self._contactor_open = False
         self._quiet = asyncio.Event()
         self._quiet.set()
 
@@ -177,17 +178,11 @@ class Tool:
         value = self.good(signal)
         return None if value is None else value * signal_factor_pa(signal)
 
-    @property
-    def gate_proven_shut(self) -> bool:
-        """Shut and locked contacts both good and closed; a contact that is not wired proves nothing."""
-        contacts = (self.config.signals.gate_shut, self.config.signals.gate_locked)
-        return all(self.good(c) == 1.0 for c in contacts)
-
-    def follow_chamber(self, now_s: float) -> None:
+    def follow_chamber(self, now_s: float, gate_proven_shut: bool) -> None:
         """Bring the chamber state up to date and tell the valve engine where to rest."""
         was = self.chamber.state
         self.chamber = chamber_step(
-            self.chamber, gate_proven_shut=self.gate_proven_shut, pressure_pa=self.pressure_pa(),
+            self.chamber, gate_proven_shut=gate_proven_shut, pressure_pa=self.pressure_pa(),
             vacuum_pa=self.config.limits.vacuum, pumping=self.pumping, now_s=now_s,
         )  # fmt: skip
         if self.chamber.state != was:
@@ -222,15 +217,15 @@ class Tool:
         zones = self.config.zones_of("substrate", "chamber")
         return any(self.goal_c(z) is not None and z not in self._forbidden for z in zones)
 
-    def forbid_heat(self, zones: frozenset[str]) -> None:
-        """These zones stay off, and the lithium contactor open when none of its zones is left, until told otherwise."""
-        if zones != self._forbidden:
-            self._forbidden = zones
+    def forbid_heat(self, zones: frozenset[str], contactor_open: bool) -> None:
+        """These zones stay off until told otherwise; the lithium contactor opens with its last zone, or alone."""
+        if (zones, contactor_open) != (self._forbidden, self._contactor_open):
+            self._forbidden, self._contactor_open = zones, contactor_open
             self._lithium_contactor()
 
     def _lithium_contactor(self) -> None:
         mask = self.config.valves.mask("contactor")
-        self.valves.aux(mask, mask if self.lithium_heated else 0)
+        self.valves.aux(mask, mask if self.lithium_heated and not self._contactor_open else 0)
 
     async def _source_contactor(self) -> None:
         hot = any(self.goal_c(z) is not None for z in self.config.zones_of("source", "line"))

@@ -16,7 +16,7 @@ from ald_controller.doorbell import LocalClient, NoDoor
 from ald_controller.plan import PLAN, Plan
 from ald_controller.planner import make_plan
 from ald_controller.recipe import load_blocks
-from ald_controller.registers import RegisterFile, Registers
+from ald_controller.registers import PLANNED, RegisterFile, Registers
 from ald_controller.yamlfile import Document, Mark, Problems, parse, read
 
 LIBRARY = Path(__file__).parents[2] / "recipes"
@@ -80,7 +80,7 @@ def _known(registers: Path | None, chemistry: Chemistry) -> tuple[Registers | No
         reply = LocalClient(socket).ask({"verb": "registers"}, timeout_s=2.0)
     except NoDoor:
         return None, [f"registers from {SIMULATED.name}, as no controller runs here"]
-    return Registers.of(parse(json.dumps(reply["data"]["registers"]), str(socket)), chemistry), [
+    return Registers.of(parse(json.dumps(reply["data"]["registers"], ensure_ascii=False), str(socket)), chemistry), [
         f"registers of {socket}"
     ]
 
@@ -92,7 +92,7 @@ def _hang(recipe: Document, known: Registers, tool: Tool, chemistry: Chemistry) 
     named = dict.fromkeys(n for n in map(chemistry.name, _precursors(recipe.data)) if n and n not in rack.values())
     hung = dict(zip(free, named, strict=False))
     for port, precursor in hung.items():
-        known = known.set(f"bottle.{port}", {"label": "assumed", "precursor": precursor}, "check", "assumed", chemistry)
+        known = known.set(f"bottle.{port}", {"label": "assumed", "precursor": precursor}, PLANNED, "assumed", chemistry)
     return known, [f"{precursor} hangs at {port}" for port, precursor in hung.items()]
 
 
@@ -134,7 +134,7 @@ def check_inline(request: CheckRequest, tool: Tool) -> dict[str, Any]:
     """What `ald check --json` answers, without a process."""
     try:
         chemistry = load_chemistry(LIBRARY / "chemistry")
-        registers = Registers.of(parse(json.dumps(request.registers), "registers"), chemistry)
+        registers = Registers.of(parse(json.dumps(request.registers, ensure_ascii=False), "registers"), chemistry)
         blocks = load_blocks(LIBRARY / "blocks")
         document = parse(request.text, request.name)
         plan = make_plan(

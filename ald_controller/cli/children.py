@@ -58,7 +58,7 @@ def _written(folder: Path, request: CheckRequest) -> tuple[Path, Path]:
     """The recipe and the registers as files; both are small, and JSON is YAML."""
     recipe, registers = folder / f"{request.name}.yaml", folder / "registers.yaml"
     recipe.write_text(request.text, "utf-8")
-    registers.write_text(json.dumps(request.registers), "utf-8")
+    registers.write_text(json.dumps(request.registers, ensure_ascii=False), "utf-8")
     return recipe, registers
 
 
