@@ -1,0 +1,25 @@
+"""The tool: which device hangs on which line, which valve on which coil, who may do what. Read from a tool file."""
+
+from ald_controller.config.loading import DeviceConfig, Tool, load_tool
+from ald_controller.config.model import (
+    CHAMBER_STATES,
+    LITHIUM_CEILING_C,
+    LITHIUM_CLAMP_C,
+    ChamberState,
+    Limits,
+    LineConfig,
+    Mqtt,
+    Output,
+    People,
+    Port,
+    Role,
+    Signals,
+    ToolConfig,
+    ValveModule,
+    Zone,
+)
+
+__all__ = [
+    "CHAMBER_STATES", "LITHIUM_CEILING_C", "LITHIUM_CLAMP_C", "ChamberState", "DeviceConfig", "Limits", "LineConfig",
+    "Mqtt", "Output", "People", "Port", "Role", "Signals", "Tool", "ToolConfig", "ValveModule", "Zone", "load_tool",
+]  # fmt: skip

@@ -1,0 +1,158 @@
+"""Reading a tool file: every device with its driver's settings, every name that points at nothing, all at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ald_controller import units
+from ald_controller.config.model import LineConfig, ToolConfig
+from ald_controller.config.settings import file_model, settings_of
+from ald_controller.yamlfile import Document, Problem, Problems, read, validate
+from drivers.catalogue import CATALOGUE
+
+M = typing.TypeVar("M", bound=BaseModel)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeviceConfig:
+    """One device of the tool: its line, its poll period and its driver's own settings (a dataclass of the driver)."""
+
+    name: str
+    driver: str
+    line: str
+    poll_s: float
+    settings: Any
+
+
+class _DeviceHead(BaseModel):
+    """The keys that every device has; the rest belongs to its driver."""
+
+    model_config = ConfigDict(extra="allow")
+
+    driver: str
+    line: str
+    poll: units.Seconds = Field(gt=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tool:
+    """A checked tool configuration with its devices, and the file that it came from."""
+
+    config: ToolConfig
+    devices: dict[str, DeviceConfig]
+    path: str
+    text: str = dataclasses.field(repr=False, default="")
+
+    def port_of_output(self, output: str) -> str | None:
+        return next((name for name, port in self.config.ports.items() if output in port.outputs), None)
+
+
+def load_tool(path: Path, addresses: dict[str, str] | None = None) -> Tool:
+    """Read and check a tool file; `addresses` (device -> address) replaces those of the lines. Raises Problems."""
+    document = read(path)
+    problems: list[Problem] = []
+    devices: dict[str, DeviceConfig] = {}
+    config: ToolConfig | None = None
+    try:
+        config = validate(document, ToolConfig)
+    except Problems as error:
+        problems += error.problems
+    raw = document.data.get("devices") if isinstance(document.data, dict) else None
+    for name, body in (raw if isinstance(raw, dict) else {}).items():
+        try:
+            devices[name] = _device(document, name, body)
+        except Problems as error:
+            problems += error.problems
+    if config is not None:
+        problems += _cross_check(document, config, devices)
+    if problems or config is None:
+        raise Problems(problems)
+    if addresses is not None:
+        config = _with_addresses(config, devices, addresses, document)
+    return Tool(config, devices, str(path), path.read_text("utf-8"))
+
+
+def _device(document: Document, name: str, body: object) -> DeviceConfig:
+    loc = ("devices", name)
+    marks, key_marks = ({k[2:]: v for k, v in t.items() if k[:2] == loc} for t in (document.marks, document.keys))
+    part = Document(document.name, body, marks, key_marks)
+    keys = body if isinstance(body, dict) else {}
+    driver = keys.get("driver")
+    if driver not in CATALOGUE:
+        known = ", ".join(sorted(CATALOGUE))
+        raise Problems([Problem(part.mark(("driver",)), f"'driver' must name one of: {known}")])
+    settings: Any = CATALOGUE[driver].config
+    head_keys = _DeviceHead.model_fields.keys()
+    rest = {k: v for k, v in keys.items() if k not in head_keys}
+    problems: list[Problem] = []
+    head = _collect(problems, Document(part.name, keys, part.marks, part.keys), _DeviceHead)
+    values = _collect(problems, Document(part.name, rest, part.marks, part.keys), file_model(settings))
+    if head is None or values is None:
+        raise Problems(problems)
+    try:
+        made = settings_of(settings, values)
+    except ValueError as error:  # a driver's dataclass may check itself
+        raise Problems([Problem(part.mark(()), str(error))]) from None
+    return DeviceConfig(name, head.driver, head.line, head.poll, made)
+
+
+def _collect(problems: list[Problem], document: Document, model: type[M]) -> M | None:
+    """The document as `model`, or None with what is wrong added to `problems`."""
+    try:
+        return validate(document, model)
+    except Problems as error:
+        problems += error.problems
+        return None
+
+
+def _cross_check(document: Document, config: ToolConfig, devices: dict[str, DeviceConfig]) -> list[Problem]:
+    """Names that point at nothing, and a tool whose parts contradict each other."""
+    out: list[Problem] = []
+    named = document.data["devices"]  # also those that could not be read: their own problems say why
+
+    def need(ok: bool, message: str, *loc: int | str) -> None:
+        if not ok:
+            out.append(Problem(document.mark(loc), message))
+
+    for name, wired in devices.items():
+        need(wired.line in config.lines, f"there is no line '{wired.line}'", "devices", name, "line")
+    need(config.valves.line in config.lines, f"there is no line '{config.valves.line}'", "valves", "line")
+    shared = [n for n, d in devices.items() if d.line == config.valves.line]
+    need(not shared, f"{shared} may not share the valve module's line: it has one client", "valves", "line")
+    need(config.carrier in named, f"there is no device '{config.carrier}'", "carrier")
+    need(config.pump.stop in config.valves.outputs, f"there is no output '{config.pump.stop}'", "pump", "stop")
+    for name, zone in config.zones.items():
+        need(zone.device in named, f"there is no device '{zone.device}'", "zones", name, "device")
+    for name, port in config.ports.items():
+        for i, output in enumerate(port.outputs):
+            ok = output in config.valves.outputs and config.valves.outputs[output].role == "source"
+            need(ok, f"'{output}' is not a source output of the valve module", "ports", name, "outputs", i)
+        zone_ok = port.zone is None or port.zone in config.zones
+        need(zone_ok, f"there is no zone '{port.zone}'", "ports", name, "zone")
+        push_ok = (port.delivery == "pushed") == (port.push is not None)
+        need(push_ok, "'delivery: pushed' goes with 'push: {device, flow}', and only with it", "ports", name)
+        if port.push:
+            need(port.push.device in named, f"no device '{port.push.device}'", "ports", name, "push", "device")
+    for field, signal in config.signals.model_dump().items():
+        device = str(signal).split(".", maxsplit=1)[0]
+        need(signal is None or device in named, f"there is no device '{device}'", "signals", field)
+    return out
+
+
+def _with_addresses(
+    config: ToolConfig, devices: dict[str, DeviceConfig], addresses: dict[str, str], document: Document
+) -> ToolConfig:
+    """The same tool at other addresses, one per device (`valves`: coupler A), as `ald simulate --json` prints them."""
+    lines = dict(config.lines)
+    owners = {d.name: d.line for d in devices.values()} | {"valves": config.valves.line}
+    for device, address in addresses.items():
+        if device not in owners:
+            raise Problems([Problem(document.mark(("devices",)), f"addresses: this tool has no device '{device}'")])
+        line = owners[device]
+        lines[line] = LineConfig.model_validate(lines[line].model_dump() | {"address": address})
+    return config.model_copy(update={"lines": lines})

@@ -1,0 +1,235 @@
+"""The shape of a tool file: lines, devices, valves, ports, zones, people, limits. Frozen, and refused when unsafe."""
+
+from __future__ import annotations
+
+import typing
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from ald_controller import units
+
+ChamberState = Literal["VACUUM", "PUMPING_DOWN", "VENTING", "AT_BOX", "AT_AIR", "UNKNOWN"]
+CHAMBER_STATES: tuple[ChamberState, ...] = typing.get_args(ChamberState)
+Role = Literal["viewer", "operator", "owner"]
+
+LITHIUM_CEILING_C = 170.0  # no file may raise the trip above it: lithium melts at 180.5 °C
+LITHIUM_CLAMP_C = 150.0  # no set-point above it on a zone that touches lithium
+
+
+class Model(BaseModel):
+    """Frozen, strict, and no unknown keys: the base of everything that is read from a file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+
+class LineConfig(Model):
+    """One transport: `tcp://host:port` or `serial:/dev/…`; devices that name the same line share it."""
+
+    address: str = Field(pattern=r"^(tcp://[^:/]+:[0-9]{1,5}|serial:/\S+|mem:\S+)$")
+    baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 9600
+    parity: Literal["none", "even", "odd"] = "none"
+
+
+class Output(Model):
+    """One coil of coupler A: what energised does, and where it goes on output 0 and on loss of 24 V."""
+
+    coil: int = Field(ge=0, le=63)
+    role: Literal["source", "stop", "contactor", "alive", "unused"]
+    energised: Literal["opens", "closes", "enables"]
+    through: Literal["direct", "inverting relay"] = "direct"
+    at_zero: Literal["open", "closed", "off"]
+    at_power_loss: Literal["open", "closed", "off"]
+
+    @property
+    def mask(self) -> int:
+        return 1 << self.coil
+
+
+class ValveModule(Model):
+    """Coupler A: written by the valve process alone; its watchdog is armed over the wire and read back."""
+
+    driver: Literal["beckhoff_bk9050"]
+    line: str
+    unit: int = Field(ge=0, le=255)
+    watchdog: units.Seconds = Field(ge=0.1, le=1.0)
+    coils: int = Field(ge=8, le=64, multiple_of=8)
+    outputs: dict[str, Output]
+    rest: dict[ChamberState, list[str]]
+    min_closed: units.Seconds = Field(default=1.0, ge=0.1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        missing = [s for s in CHAMBER_STATES if s not in self.rest]
+        if missing:
+            raise ValueError(f"rest: a rest word is needed for every chamber state; missing: {', '.join(missing)}")
+        coils = [o.coil for o in self.outputs.values()]
+        twice = sorted({c for c in coils if coils.count(c) > 1})
+        if twice:
+            raise ValueError(f"outputs: coil {twice[0]} is wired twice")
+        if max(coils, default=0) >= self.coils:
+            raise ValueError(f"outputs: there is no coil {max(coils)}, the module has {self.coils} from 0")
+        for state, names in self.rest.items():
+            for name in names:
+                if name not in self.outputs or self.outputs[name].role != "stop":
+                    raise ValueError(f"rest: {state} names '{name}', which is not a stop valve of this module")
+        return self
+
+    @field_validator("outputs")
+    @classmethod
+    def _zero_is_safe_twice(cls, outputs: dict[str, Output]) -> dict[str, Output]:
+        for name, output in outputs.items():
+            _refuse_unsafe_zero(name, output)
+        return outputs
+
+    def word(self, names: list[str]) -> int:
+        """The valve word with exactly these outputs energised."""
+        return sum(self.outputs[n].mask for n in names)
+
+    def mask(self, role: str) -> int:
+        """All bits of one role."""
+        return sum(o.mask for o in self.outputs.values() if o.role == role)
+
+
+_SAFE = {
+    "source": ("closed", "closed"),
+    "stop": ("open", "open"),
+    "contactor": ("open", "open"),
+    "alive": ("off", "off"),
+}
+
+
+def _refuse_unsafe_zero(name: str, output: Output) -> None:
+    """Output 0 and loss of 24 V must both be safe, and agree with what `energised` and `through` say."""
+    if output.role == "unused":
+        return
+    want = _SAFE[output.role]
+    if (output.at_zero, output.at_power_loss) != want:
+        raise ValueError(
+            f"{name}: a {output.role} must be {want[0]} at output 0 and {want[1]} without 24 V; "
+            f"this one is {output.at_zero} and {output.at_power_loss}"
+        )
+    # through an inverting relay output 0 energises the valve
+    opens = (output.energised == "opens") == (output.through == "direct")
+    at_zero = {"opens": "closed" if opens else "open", "closes": "open" if not opens else "closed"}
+    if output.energised != "enables" and at_zero[output.energised] != output.at_zero:
+        raise ValueError(
+            f"{name}: 'energised: {output.energised}' through '{output.through}' is "
+            f"{at_zero[output.energised]} at output 0, not {output.at_zero}"
+        )
+
+
+class Push(Model):
+    """Carrier through the bottle while it doses, from its own flow controller; it by-passes the bottle otherwise."""
+
+    device: str
+    flow: units.Sccm = Field(gt=0, le=1000)
+
+
+class Port(Model):
+    """One position for a bottle: the outputs that dose from it and how its vapour is moved."""
+
+    outputs: list[str] = Field(min_length=1)
+    delivery: Literal["draw", "pushed"] = "draw"
+    push: Push | None = None
+    zone: str | None = None  # the heated zone of its bottle; none = the bottle is at ambient
+
+
+class Zone(Model):
+    """One heated zone; `role` decides which limits bind."""
+
+    device: str
+    role: Literal["substrate", "chamber", "source", "line"]
+    limit: units.Celsius = Field(le=400)
+    standby: units.Celsius
+    second: str | None = None  # signal of an independent second sensor
+    max_ramp: units.KelvinsPerSecond = Field(default=0.1, gt=0, le=1)
+
+
+class Pump(Model):
+    """How the chamber is pumped: the stop valve opens towards a running pump."""
+
+    stop: str
+    closing_time: units.Seconds = Field(default=1.0, gt=0, le=10)
+
+
+class Signals(Model):
+    """Which signal (`device.channel`) plays which part in the interlocks; None = not guarded here, and listed so."""
+
+    pressure: str
+    glovebox_o2: str | None = None
+    glovebox_h2o: str | None = None
+    box_pressure: str | None = None
+    delta_p: str | None = None
+    gate_shut: str | None = None
+    gate_locked: str | None = None
+    pump_running: str | None = None
+    estop: str | None = None
+    stop_valve_open: str | None = None
+
+
+class People(Model):
+    """Who has a role: Unix users at the local door, broker users at the remote one.
+
+    `@daemon` is the account that the daemon itself runs under.
+    """
+
+    unix: list[str] = []
+    mqtt: list[str] = []
+
+
+class Mqtt(Model):
+    """The broker; leave out for a tool with the local door alone. The password lies in a file, never here."""
+
+    host: str
+    port: int = Field(default=1883, ge=1, le=65535)
+    user: str
+    password_file: str | None = None
+
+
+class Limits(Model):
+    """The owner's limits; none may leave the bounds that are in the code."""
+
+    lithium_warn: units.Celsius = Field(default=160.0, le=165)
+    lithium_trip: units.Celsius = Field(default=170.0, le=LITHIUM_CEILING_C)
+    lithium_clear: units.Celsius = Field(default=150.0, le=160)
+    glovebox_warn: units.Ppm = Field(default=1.0, gt=0, le=5)
+    glovebox_block: units.Ppm = Field(default=5.0, gt=0, le=10)
+    glovebox_trip: units.Ppm = Field(default=10.0, gt=0, le=50)
+    margin: units.Kelvins = Field(default=15.0, ge=5, le=50)  # a line stays this much above its source
+    vacuum: units.Pascals = Field(default=10 * units.TORR_PA, gt=0)
+
+
+class ToolConfig(Model):
+    """One reactor, whole."""
+
+    tool: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    title: str
+    inert: Literal["argon", "nitrogen"]
+    purge_flow: units.Sccm = Field(gt=0, le=1000)
+    people: dict[Role, People]
+    lines: dict[str, LineConfig]
+    devices: dict[str, Any]
+    valves: ValveModule
+    ports: dict[str, Port]
+    zones: dict[str, Zone]
+    carrier: str
+    pump: Pump
+    signals: Signals
+    limits: Limits = Limits()
+    mqtt: Mqtt | None = None
+
+    def role_of(self, person: str, door: Literal["unix", "mqtt"]) -> Role | None:
+        """The highest role of this person at this door; None = may do nothing."""
+        for role in ("owner", "operator", "viewer"):
+            people = self.people.get(role)
+            if people and person in getattr(people, door):
+                return role
+        return None
+
+    def zones_of(self, *roles: str) -> dict[str, Zone]:
+        return {name: zone for name, zone in self.zones.items() if zone.role in roles}
+
+    @property
+    def source_mask(self) -> int:
+        return self.valves.mask("source")
