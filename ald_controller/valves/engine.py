@@ -244,8 +244,7 @@ class Engine:
             return f"the engine is held ({self.held}): reset it first"
         if (why := self._number_fault(segment.id)) is not None:
             return why
-        kinds = self._closes.keys() | self._closed.keys()
-        closed = {kind: max(self._closes.get(kind, 0), self._closed.get(kind, 0)) for kind in kinds}
+        closed = self._closed | {kind: max(ns, self._closed.get(kind, ns)) for kind, ns in self._closes.items()}
         return self._rules.segment_fault(segment, self._rest_word, at_ns, closed)
 
     def _number_fault(self, id: SegmentId) -> str | None:

@@ -169,13 +169,13 @@ class Rules:
         floor, closes = self._config.min_closed_ns, dict(closed)
         for each in openings:
             kind = each.source.kind
-            for other, when in closes.items():
-                gap = at_ns + each.open_ns - when
-                if gap < floor and opposite(kind, other):
-                    yield (
-                        f"{_edge(each.edge, each.open_ns)} opens {each.source.name} {_s(gap)} after a {other} source "
-                        f"closed: {kind} and {other} need {_s(floor)} between them"
-                    )
+            past = [(when, other) for other, when in closes.items() if opposite(kind, other)]
+            when, other = max(past, default=(None, ""))
+            if when is not None and (gap := at_ns + each.open_ns - when) < floor:
+                yield (
+                    f"{_edge(each.edge, each.open_ns)} opens {each.source.name} {_s(gap)} after another kind of "
+                    f"source closed: {kind} and {other} need {_s(floor)} between them"
+                )
             closes[kind] = max(at_ns + each.close_ns, closes.get(kind, 0))
 
 

@@ -1,0 +1,637 @@
+"""The valve engine, sentence by sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from ald_controller.valves.engine import Engine, Write
+from ald_controller.valves.wire import (
+    Abort,
+    Anchored,
+    Aux,
+    Beat,
+    Clear,
+    Edge,
+    Ended,
+    EngineConfig,
+    Fault,
+    FromEngine,
+    Held,
+    Hold,
+    Load,
+    Missed,
+    Refused,
+    Segment,
+    SegmentId,
+    Source,
+    State,
+    ToEngine,
+    Trim,
+)
+from tests.valve_rig import CONFIG, CONTACTOR, H2O, LTB, MS, SOURCES, STOP, TMA, S, dose
+
+LEAD = CONFIG.lead_ns
+LEASE = CONFIG.lease_ns
+
+
+class Rig:
+    """An engine, and a host that writes at once and remembers (time, word) and every report."""
+
+    def __init__(self, config: EngineConfig = CONFIG, *, degraded: bool = False, ready: bool = True) -> None:
+        self.engine = Engine(config, degraded=degraded)
+        self.now = 0
+        self.words: list[tuple[int, int]] = []
+        self.told: list[FromEngine] = []
+        self.beats = 0
+        if ready:
+            self.hear(State("VACUUM"))
+            self.beat()
+            self.hear(Clear())
+
+    def turn(self) -> None:
+        while (write := self.engine.step(self.now)) is not None:
+            self.words.append((self.now, write.word))
+            write.sent_ns = write.confirmed_ns = self.now
+            write.settled = True
+        self.told += self.engine.reports()
+
+    def hear(self, message: ToEngine) -> list[FromEngine]:
+        """Say one thing to the engine; returns what it tells of it."""
+        before = len(self.told)
+        self.engine.hear(self.now, message)
+        self.turn()
+        return self.told[before:]
+
+    def beat(self, permit: int = SOURCES) -> None:
+        self.beats += 1
+        self.hear(Beat(self.beats, permit))
+
+    def run(self, until_ns: int, *, beating: bool = True) -> None:
+        """Let time pass, as a host on time does."""
+        while self.now < until_ns:
+            if beating:
+                self.beat()
+            end = min(until_ns, self.now + LEASE // 10)
+            while (at := self.engine.next_at()) is not None and at <= end:
+                self.now = max(self.now, at)
+                self.turn()
+            self.now = end
+            self.turn()
+
+    def jump(self, until_ns: int) -> None:
+        """Let time pass without the host being able to act, then let it act."""
+        self.now = until_ns
+        self.turn()
+
+    def of(self, kind: type[FromEngine]) -> list[FromEngine]:
+        return [message for message in self.told if isinstance(message, kind)]
+
+    def load(self, segment: Segment) -> str:
+        """Load a segment; returns why it was refused, or ''."""
+        answers = [each for each in self.hear(Load(segment)) if isinstance(each, Anchored | Refused)]
+        assert len(answers) == 1 and answers[0].id == segment.id
+        return answers[0].why if isinstance(answers[0], Refused) else ""
+
+
+def segment(*edges: tuple[int, int], length_ns: int = 10 * S, half: int = 0) -> Segment:
+    return Segment(SegmentId("r", 1, half), edges, length_ns)
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    yield Rig()
+
+
+# --- boot, reset, rest -----------------------------------------------------------------------------------------------
+
+
+def test_an_engine_comes_up_held_in_the_rest_word_of_an_unknown_chamber() -> None:
+    rig = Rig(ready=False)
+    rig.turn()
+    assert rig.words == [(0, STOP)] and rig.engine.held == "boot"
+    assert rig.load(dose(0, TMA, 15 * MS, S)) == "the engine is held (boot): reset it first"
+
+
+def test_a_tool_without_a_rest_word_for_unknown_rests_in_zeros() -> None:
+    rig = Rig(replace(CONFIG, rest_words={"VACUUM": 0}), ready=False)
+    rig.turn()
+    assert rig.words == []
+
+
+def test_a_reset_needs_a_live_heartbeat() -> None:
+    rig = Rig(ready=False)
+    assert rig.hear(Clear()) == [Refused(None, "not cleared: there is no live heartbeat")]
+    rig.beat()
+    assert rig.hear(Clear()) == [] and rig.engine.held == ""
+
+
+BOTTLES = tuple(replace(source, kind="protic", longest_open_ns=2 * S) for source in CONFIG.sources)
+
+
+def test_other_bottles_change_the_facts_of_sources_while_nothing_runs(rig: Rig) -> None:
+    assert rig.hear(replace(CONFIG, sources=BOTTLES)) == []
+    edges = ((0, 0), (S, TMA), (3 * S, H2O), (4 * S, 0))
+    assert rig.load(segment(*edges)) == "", "protic after protic, for 2 s"
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        (replace(CONFIG, sources=BOTTLES[:2]), "other wiring needs a new valve process"),
+        (replace(CONFIG, min_closed_ns=0), "other wiring needs a new valve process"),
+        (replace(CONFIG, sources=(replace(BOTTLES[0], longest_open_ns=0), *BOTTLES[1:])), "needs a longest opening"),
+    ],
+)
+def test_nothing_but_the_facts_of_sources_changes(rig: Rig, config: EngineConfig, why: str) -> None:
+    (refused,) = rig.hear(config)
+    assert isinstance(refused, Refused) and refused.id is None and why in refused.why
+    assert "for 1.500 s: no longer than 1.000 s" in rig.load(dose(0, TMA, 1500 * MS, 2 * S))
+
+
+def test_bottles_do_not_change_while_a_segment_runs(rig: Rig) -> None:
+    rig.load(dose(0, TMA, 15 * MS, S))
+    assert rig.hear(replace(CONFIG, sources=BOTTLES)) == [
+        Refused(None, "what hangs at the ports does not change while a segment runs")
+    ]
+
+
+def test_a_chamber_state_selects_the_rest_word_at_once(rig: Rig) -> None:
+    rig.hear(State("AT_BOX"))
+    assert rig.words[-1] == (0, STOP)
+    assert rig.hear(State("AT_BOX")) == []
+    (refused,) = rig.hear(State("ON_FIRE"))
+    assert refused == Refused(None, "there is no rest word for chamber state ON_FIRE")
+
+
+def test_a_segment_planned_for_another_state_of_the_chamber_is_cut(rig: Rig) -> None:
+    rig.load(dose(0, LTB, 5 * S, 6 * S))
+    rig.run(S)
+    told = rig.hear(State("AT_BOX"))
+    assert told[0] == Held("state: the chamber became AT_BOX", dose(0, LTB, 1, 1).id, S)
+    assert rig.words[-1] == (S, STOP)
+
+
+# --- running ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_segment_starts_after_the_lead_and_every_edge_is_accounted_for(rig: Rig) -> None:
+    rig.load(dose(0, TMA, 15 * MS, S))
+    rig.run(2 * S)
+    id = SegmentId("r", 1, 0)
+    assert [message for message in rig.told if not isinstance(message, Held)] == [
+        Anchored(id, LEAD, 0),
+        Edge(id, 0, 0, LEAD, LEAD, LEAD),
+        Edge(id, 1, TMA, LEAD, LEAD, LEAD),
+        Edge(id, 2, 0, LEAD + 15 * MS, LEAD + 15 * MS, LEAD + 15 * MS),
+        Ended(id, LEAD + S),
+    ]
+    assert rig.engine.actuations == {"TMA": 1, "H2O": 0, "LTB": 0}
+    assert rig.engine.late_edges == 0 and rig.engine.running is None
+
+
+def test_a_segment_queued_in_time_starts_where_the_last_one_ends(rig: Rig) -> None:
+    rig.load(dose(0, TMA, 15 * MS, 2 * S))
+    rig.run(S)
+    rig.load(dose(1, H2O, 15 * MS, 2 * S))
+    assert rig.engine.queued == 1 and rig.engine.running == SegmentId("r", 1, 0)
+    rig.run(5 * S)
+    assert rig.of(Anchored)[1] == Anchored(SegmentId("r", 2, 1), LEAD + 2 * S, 0)
+    assert (LEAD + 2 * S, H2O) in rig.words
+
+
+def test_a_segment_that_comes_late_adds_rest_and_says_how_much(rig: Rig) -> None:
+    rig.load(dose(0, TMA, 15 * MS, S))
+    rig.run(3 * S)
+    rig.load(dose(1, H2O, 15 * MS, S))
+    assert rig.of(Anchored)[1] == Anchored(SegmentId("r", 2, 1), 3 * S + LEAD, 2 * S)
+    rig.run(5 * S)
+    rig.load(dose(0, TMA, 15 * MS, S, run="another"))
+    assert rig.of(Anchored)[2] == Anchored(SegmentId("another", 1, 0), 5 * S + LEAD, 0)
+
+
+def test_a_segment_without_edges_is_a_purge(rig: Rig) -> None:
+    rig.load(Segment(SegmentId("r", 1, 0), (), 10 * S))
+    rig.run(11 * S)
+    assert rig.words == [] and rig.of(Ended) == [Ended(SegmentId("r", 1, 0), LEAD + 10 * S)]
+
+
+def test_a_purge_that_is_cut_leaves_no_edge(rig: Rig) -> None:
+    rig.load(Segment(SegmentId("r", 1, 0), (), 10 * S))
+    rig.run(S)
+    rig.hear(State("AT_BOX"))
+    assert rig.words == [(S, STOP)] and rig.of(Edge) == []
+
+
+def test_an_exposure_shuts_the_stop_valve_and_opens_it_again(rig: Rig) -> None:
+    edges = ((0, 0), (S, TMA | STOP), (S + 15 * MS, STOP), (5 * S, 0))
+    assert rig.load(Segment(SegmentId("r", 1, 0), edges, 6 * S)) == ""
+    rig.run(7 * S)
+    assert [word for _, word in rig.words] == [0, TMA | STOP, STOP, 0]
+
+
+def test_nothing_is_due_when_nothing_runs_and_nobody_beats() -> None:
+    rig = Rig(ready=False)
+    rig.turn()
+    assert rig.engine.next_at() is None and rig.engine.next_edge_at() is None
+    assert not rig.engine.alive
+
+
+def test_an_unconfirmed_edge_holds_back_what_was_told_after_it(rig: Rig) -> None:
+    rig.load(dose(0, TMA, 15 * MS, S))
+    rig.engine.hear(LEAD, Beat(99, SOURCES))
+    first = rig.engine.step(LEAD)
+    assert isinstance(first, Write) and first.word == 0
+    rig.engine.hear(LEAD, Hold("a test"))
+    assert list(rig.engine.reports()) == []
+    first.settled = True
+    assert [type(message) for message in rig.engine.reports()] == [Edge, Held]
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("refused", "why"),
+    [
+        (segment((0, 0), (S, 1 << 9), (2 * S, 0)), "edge 1 at 1.000 s sets bits 0x0200, which belong to no source"),
+        (segment((0, 0), (S, CONTACTOR), (2 * S, 0)), "edge 1 at 1.000 s sets bits 0x0080, which belong to no source"),
+        (segment((0, 0), (S, TMA | H2O), (2 * S, 0)), "edge 1 at 1.000 s opens TMA and H2O together: one source"),
+        (segment((0, 0), (S, TMA | LTB), (2 * S, 0)), "edge 1 at 1.000 s opens TMA and LTB together: one source"),
+        (segment((0, 0), (S, TMA)), "edge 1 at 1.000 s is 0x0001: a segment ends in the rest word 0x0000"),
+        (segment((0, STOP), (S, STOP)), "edge 1 at 1.000 s is 0x0040: a segment ends in the rest word 0x0000"),
+        (segment((-1, 0), (S, 0)), "edge 0 at -0.000 s lies before 0.000 s: offsets start at 0 and never decrease"),
+        (segment((0, 0), (2 * S, TMA), (S, 0)), "edge 2 at 1.000 s lies before 2.000 s: offsets start at 0 and never"),
+        (segment((0, 0), (S, TMA), (3 * S, 0)), "edge 1 at 1.000 s opens TMA for 2.000 s: no longer than 1.000 s"),
+        (segment((0, 0), (S, TMA), (S, 0)), "edge 1 at 1.000 s opens TMA for no time at all"),
+        (segment((0, 0), (11 * S, 0)), "edge 1 at 11.000 s lies after the segment's end at 10.000 s"),
+        (segment(length_ns=-1), "edge -1 at 0.000 s lies after the segment's end at -0.000 s"),
+        (
+            segment((0, 0), (S, TMA), (2 * S, 0), (2 * S + 999 * MS, H2O), (3 * S, 0)),
+            "edge 3 at 2.999 s opens H2O 0.999 s after another kind of source closed: protic and metal-organic need",
+        ),
+        (segment(*((0, 0) for _ in range(257))), "it has 257 edges: 256 at most"),
+        (segment(half=1), "it is number 1 of run r, where number 0 is next"),
+    ],
+)
+def test_a_refusal_names_the_edge_and_changes_nothing(rig: Rig, refused: Segment, why: str) -> None:
+    assert rig.load(dose(0, LTB, 15 * MS, S, run="before")) == ""
+    before = (rig.engine.word, rig.engine.next_at(), rig.engine.queued, list(rig.words))
+    assert rig.load(refused).startswith(why)
+    assert (rig.engine.word, rig.engine.next_at(), rig.engine.queued, rig.words) == before
+    assert rig.load(dose(0, LTB, 15 * MS, S)) == "", "the refused number may be used again"
+
+
+def test_opposite_kinds_keep_their_distance_across_segments(rig: Rig) -> None:
+    assert rig.load(dose(0, TMA, 15 * MS, 500 * MS)) == ""
+    assert rig.load(dose(1, H2O, 15 * MS, 500 * MS)).startswith(
+        "edge 1 at 0.000 s opens H2O 0.485 s after another kind of source closed"
+    )
+    assert rig.load(Segment(SegmentId("r", 1, 1), (), 515 * MS)) == "", "a purge between them"
+    assert rig.load(dose(2, H2O, 15 * MS, 500 * MS)) == ""
+
+
+def test_what_was_open_before_a_hold_counts_for_the_distance(rig: Rig) -> None:
+    rig.load(dose(0, LTB, 5 * S, 10 * S))
+    rig.run(S)
+    rig.hear(Hold("a test"))
+    rig.hear(Clear())
+    assert "opens H2O 0.020 s after another kind of source closed" in rig.load(dose(1, H2O, 15 * MS, S))
+    assert rig.load(dose(1, TMA, 15 * MS, S)) == "", "the same kind needs no distance"
+
+
+def test_reactants_may_follow_each_other_and_strangers_may_not() -> None:
+    config = replace(CONFIG, sources=(Source("H2O", 1, "protic", S), Source("O3", 2, "oxidising", S),
+                                      Source("X", 4, "unknown", S)))  # fmt: skip
+    rig = Rig(config)
+    assert rig.load(dose(0, 1, 15 * MS, 30 * MS)) == ""
+    assert rig.load(dose(1, 2, 15 * MS, 30 * MS)) == ""
+    assert "unknown and oxidising need 1.000 s" in rig.load(dose(2, 4, 15 * MS, 30 * MS))
+
+
+def test_numbers_of_a_run_are_neither_repeated_nor_left_out(rig: Rig) -> None:
+    assert rig.load(dose(0, TMA, 15 * MS, S)) == ""
+    assert rig.load(dose(0, TMA, 15 * MS, S)) == "it is number 0 of run r, where number 1 is next"
+    assert rig.load(dose(2, TMA, 15 * MS, S)) == "it is number 2 of run r, where number 1 is next"
+    assert rig.load(dose(1, TMA | H2O, 15 * MS, S)) != "", "refused, which uses its number up or not"
+    assert rig.load(dose(2, TMA, 15 * MS, S)) == ""
+    rig.hear(Hold("a test"))
+    rig.hear(Clear())
+    assert rig.load(dose(1, TMA, 15 * MS, S)) == "it is number 1 of run r, where number 3 is next"
+    assert rig.load(dose(5, TMA, 15 * MS, S)) == "", "a cut may leave a gap"
+
+
+def test_without_real_time_priority_short_doses_are_refused() -> None:
+    rig = Rig(degraded=True)
+    assert rig.load(dose(0, TMA, 199 * MS, S)) == (
+        "edge 1 at 0.000 s opens TMA for 0.199 s: without real-time priority a dose lasts at least 0.200 s"
+    )
+    assert rig.load(dose(0, TMA, 200 * MS, S)) == ""
+
+
+def test_a_compatible_pair_opens_together() -> None:
+    rig = Rig(replace(CONFIG, compatible=(("LTB", "TMA"),)))
+    edges = ((0, 0), (S, TMA), (S + 10 * MS, TMA | LTB), (S + 20 * MS, LTB), (S + 30 * MS, 0))
+    assert rig.load(segment(*edges)) == ""
+    rig.run(3 * S)
+    assert [word for _, word in rig.words] == [0, TMA, TMA | LTB, LTB, 0]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"compatible": (("TMA", "H2O"),)}, "TMA and H2O react with each other: no configuration may open them"),
+        ({"compatible": (("TMA", "H2"),)}, "the compatible pair TMA and H2 names no such source"),
+        ({"aux_mask": STOP}, "segment, aux and alive masks share a bit: every output has one owner"),
+        ({"alive_mask": CONTACTOR}, "segment, aux and alive masks share a bit: every output has one owner"),
+        ({"rest_words": {"VACUUM": TMA}}, "the rest word 0x0001 of VACUUM opens a source"),
+        ({"rest_words": {"VACUUM": CONTACTOR}}, "the rest word 0x0080 of VACUUM opens a source or sets a bit"),
+        ({"sources": (Source("A", 0, "protic", S),)}, "source A has mask 0x0000, which must lie in 0x0047"),
+        ({"sources": (Source("A", 1 << 9, "protic", S),)}, "source A has mask 0x0200, which must lie in 0x0047"),
+        ({"sources": (Source("A", 1, "protic", 0),)}, "source A needs a longest opening above 0"),
+        ({"sources": (Source("A", 1, "protic", S), Source("A", 2, "protic", S))}, "two sources of the name A"),
+        ({"sources": (Source("A", 1, "protic", S), Source("B", 3, "protic", S))}, "one mask contains the other"),
+    ],
+)
+def test_a_contradictory_configuration_is_no_engine(change: dict[str, object], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Engine(replace(CONFIG, **change))  # type: ignore[arg-type]
+
+
+# --- sources of several bits -----------------------------------------------------------------------------------------
+
+MANIFOLD = replace(
+    CONFIG, sources=(Source("A", 0b011, "metal-organic", 5 * S), Source("B", 0b101, "metal-organic", 5 * S))
+)
+
+
+def test_half_a_source_is_refused() -> None:
+    rig = Rig(MANIFOLD)
+    assert "sets bits 0x0001, which open no source as a whole" in rig.load(dose(0, 0b001, 15 * MS, S))
+    assert rig.load(dose(0, 0b011, 15 * MS, S)) == ""
+
+
+def test_a_missed_handover_leaves_no_half_source_open() -> None:
+    rig = Rig(MANIFOLD)
+    rig.load(segment((0, 0), (S, 0b011), (2 * S, 0b101), (3 * S, 0)))
+    rig.run(LEAD + 1500 * MS)
+    rig.jump(LEAD + 2 * S + 6 * MS)
+    assert [word for _, word in rig.words] == [0, 0b011, 0]
+    rig.run(LEAD + 4 * S)
+    assert len(rig.of(Missed)) == 1 and [edge.index for edge in rig.of(Edge)] == [0, 1, 2]  # type: ignore[union-attr]
+
+
+# --- permit and lease ------------------------------------------------------------------------------------------------
+
+
+def test_an_opening_without_permit_is_not_written(rig: Rig) -> None:
+    rig.load(dose(0, TMA, 15 * MS, S, start_ns=500 * MS))
+    rig.beat(SOURCES & ~TMA)
+    rig.engine.hear(rig.now, Beat(99, SOURCES & ~TMA))
+    rig.jump(LEAD + 500 * MS)
+    assert rig.told[-1] == Held("permit: TMA may not open now", SegmentId("r", 1, 0), LEAD + 500 * MS)
+    assert all(not word & SOURCES for _, word in rig.words)
+
+
+def test_a_withdrawn_permit_lets_the_running_dose_end(rig: Rig) -> None:
+    rig.load(segment((0, 0), (100 * MS, LTB), (500 * MS, 0), (600 * MS, LTB), (700 * MS, 0)))
+    rig.run(LEAD + 200 * MS)
+    rig.beat(0)
+    rig.now = LEAD + 500 * MS
+    rig.turn()
+    assert rig.words[-1] == (LEAD + 500 * MS, 0) and rig.engine.held == ""
+    rig.jump(LEAD + 600 * MS)
+    assert rig.engine.held == "permit: LTB may not open now"
+    assert sum(word == LTB for _, word in rig.words) == 1
+
+
+def test_a_handover_without_permit_closes_the_source_that_is_open() -> None:
+    rig = Rig()
+    rig.load(segment((0, 0), (100 * MS, LTB), (200 * MS, TMA), (300 * MS, 0)))
+    rig.run(LEAD + 150 * MS)
+    rig.beat(LTB)
+    rig.jump(LEAD + 200 * MS)
+    assert rig.words[-1] == (LEAD + 200 * MS, 0)
+    assert rig.of(Edge)[-1] == Edge(SegmentId("r", 1, 0), 2, 0, *[LEAD + 200 * MS] * 3)
+
+
+def test_a_silent_guard_loses_the_lease_and_the_heaters(rig: Rig) -> None:
+    rig.hear(Aux(CONTACTOR, CONTACTOR))
+    rig.load(dose(0, LTB, 10 * S, 11 * S))
+    rig.run(2 * S)
+    last_beat = 2 * S - LEASE // 10
+    rig.run(10 * S, beating=False)
+    assert rig.words[-1] == (last_beat + LEASE, 0)
+    assert rig.told[-2:] == [
+        Held("lease", SegmentId("r", 1, 0), last_beat + LEASE),
+        Edge(SegmentId("r", 1, 0), 2, 0, *[last_beat + LEASE] * 3),
+    ]
+    assert rig.engine.held == "lease"
+    assert rig.hear(Clear()) == [Refused(None, "not cleared: there is no live heartbeat")]
+
+
+def test_the_same_heartbeat_again_proves_no_life(rig: Rig) -> None:
+    for rig.now in range(0, 2 * S, LEASE // 10):
+        rig.hear(Beat(rig.beats, SOURCES))
+    assert rig.engine.held == "lease"
+
+
+# --- hold, abort, fault, trim ----------------------------------------------------------------------------------------
+
+
+def test_a_hold_closes_at_once_and_names_the_closing_edge(rig: Rig) -> None:
+    rig.load(dose(0, LTB, 5 * S, 10 * S))
+    rig.load(dose(1, LTB, 5 * S, 10 * S))
+    rig.run(S)
+    told = rig.hear(Hold("a test"))
+    assert told == [Held("hold: a test", SegmentId("r", 1, 0), S), Edge(SegmentId("r", 1, 0), 2, 0, S, S, S)]
+    assert rig.engine.queued == 0 and rig.engine.running is None
+    assert rig.load(dose(2, TMA, 15 * MS, S)) == "the engine is held (hold: a test): reset it first"
+
+
+def test_a_hold_between_doses_writes_nothing(rig: Rig) -> None:
+    rig.load(dose(0, LTB, 15 * MS, 10 * S))
+    rig.run(S)
+    words = list(rig.words)
+    assert rig.hear(Hold("a test")) == [Held("hold: a test", SegmentId("r", 1, 0), S)]
+    assert rig.words == words
+
+
+def test_the_contactor_survives_a_hold_and_not_an_abort(rig: Rig) -> None:
+    rig.hear(Aux(CONTACTOR, CONTACTOR))
+    rig.hear(Hold("a test"))
+    assert rig.words[-1] == (0, CONTACTOR)
+    rig.hear(Abort("worse"))
+    assert rig.words[-1] == (0, 0) and rig.engine.held == "abort: worse"
+    rig.hear(Abort("once more"))
+    rig.hear(Hold("a lesser one"))
+    assert rig.engine.held == "abort: worse", "the first grave reason stays"
+    (refused,) = rig.hear(Aux(CONTACTOR, CONTACTOR))
+    assert refused == Refused(None, "no auxiliary output is switched on: the engine is held (abort: worse)")
+    assert rig.hear(Aux(CONTACTOR, 0)) == []
+    rig.hear(Clear())
+    rig.hear(Aux(CONTACTOR, CONTACTOR))
+    assert rig.words[-1] == (0, CONTACTOR)
+
+
+def test_an_aux_message_never_touches_a_source(rig: Rig) -> None:
+    for message in (Aux(TMA, TMA), Aux(CONTACTOR, TMA)):
+        (refused,) = rig.hear(message)
+        assert isinstance(refused, Refused) and "are not all within 0x0080" in refused.why
+    assert rig.words == []
+
+
+def test_nothing_is_switched_on_without_a_heartbeat() -> None:
+    rig = Rig()
+    rig.hear(Hold("a test"))
+    rig.engine._beat_ns = None
+    assert rig.hear(Aux(CONTACTOR, CONTACTOR)) == [
+        Refused(None, "no auxiliary output is switched on: the engine is held (hold: a test)")
+    ]
+
+
+def test_a_running_word_keeps_the_contactor(rig: Rig) -> None:
+    rig.hear(Aux(CONTACTOR, CONTACTOR))
+    rig.load(dose(0, TMA, 15 * MS, S))
+    rig.run(2 * S)
+    assert [word for _, word in rig.words] == [CONTACTOR, CONTACTOR, CONTACTOR | TMA, CONTACTOR]
+
+
+def test_a_trim_ends_the_running_dose_and_nothing_else(rig: Rig) -> None:
+    wanted = segment((0, 0), (S, LTB | STOP), (5 * S, STOP), (6 * S, 0))
+    rig.load(wanted)
+    rig.run(LEAD + 2 * S)
+    assert rig.hear(Trim(wanted.id)) == [Edge(wanted.id, 2, STOP, *[LEAD + 2 * S] * 3)]
+    rig.run(LEAD + 11 * S)
+    assert [word for _, word in rig.words] == [0, LTB | STOP, STOP, 0]
+    assert [edge.index for edge in rig.of(Edge)] == [0, 1, 2, 3]  # type: ignore[union-attr]
+    assert rig.words[-1][0] == LEAD + 6 * S, "the rest keeps its offsets"
+
+
+def test_a_trim_of_nothing_is_refused(rig: Rig) -> None:
+    wanted = dose(0, LTB, S, 3 * S, start_ns=S)
+    why = "there is no dose of it to end: none is open"
+    assert rig.hear(Trim(wanted.id)) == [Refused(wanted.id, why)]
+    rig.load(wanted)
+    assert rig.hear(Trim(wanted.id)) == [Refused(wanted.id, why)]
+    rig.run(LEAD + 1500 * MS)
+    other = replace(wanted.id, half=7)
+    assert rig.hear(Trim(other)) == [Refused(other, why)]
+
+
+def test_a_dose_trimmed_as_its_close_falls_due_is_closed_once(rig: Rig) -> None:
+    wanted = dose(0, LTB, S, 3 * S)
+    rig.load(wanted)
+    rig.run(LEAD + 900 * MS)
+    rig.now = LEAD + S
+    rig.hear(Trim(wanted.id))
+    rig.run(4 * S)
+    assert [edge.index for edge in rig.of(Edge)] == [0, 1, 2]  # type: ignore[union-attr]
+
+
+def test_a_fault_reports_what_nobody_will_confirm_and_bars_the_reset(rig: Rig) -> None:
+    rig.load(dose(0, LTB, 5 * S, 10 * S))
+    rig.engine.hear(LEAD, Beat(99, SOURCES))
+    for _ in range(2):
+        write = rig.engine.step(LEAD)
+        assert write is not None
+        write.sent_ns = LEAD
+    rig.engine.fault(LEAD + MS, "the module is on fire")
+    assert list(rig.engine.reports()) == [
+        Edge(SegmentId("r", 1, 0), 0, 0, LEAD, LEAD, 0),
+        Edge(SegmentId("r", 1, 0), 1, LTB, LEAD, LEAD, 0),
+        Fault("the module is on fire", LEAD + MS),
+        Held("fault: the module is on fire", SegmentId("r", 1, 0), LEAD + MS),
+    ]
+    rig.now = LEAD + 2 * MS
+    rig.engine.hear(rig.now, Clear())
+    assert list(rig.engine.reports()) == [Refused(None, "not cleared: the module is on fire")]
+    rig.engine.assume(0, LEAD + 30 * MS, LEAD + 31 * MS)
+    rig.engine.repaired()
+    assert list(rig.engine.reports()) == [Edge(SegmentId("r", 1, 0), 2, 0, LEAD + MS, LEAD + 30 * MS, LEAD + 31 * MS)]
+    rig.hear(Clear())
+    assert "0.009 s after" in rig.load(dose(1, H2O, 15 * MS, S)), "closed is when the module confirmed it"
+
+
+def test_a_safe_word_that_changes_nothing_is_no_edge(rig: Rig) -> None:
+    rig.load(dose(0, LTB, 5 * S, 10 * S, start_ns=S))
+    rig.engine.fault(MS, "x")
+    rig.engine.assume(0, MS, MS)
+    assert [type(message) for message in rig.engine.reports()] == [Fault, Held]
+
+
+# --- late ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_opening_that_is_too_late_is_missed_and_only_that_dose(rig: Rig) -> None:
+    rig.load(segment((0, 0), (100 * MS, LTB), (200 * MS, 0), (300 * MS, LTB), (400 * MS, 0)))
+    rig.run(LEAD + 50 * MS)
+    rig.jump(LEAD + 105 * MS + 1)
+    assert rig.of(Missed) == [Missed(SegmentId("r", 1, 0), 1, 5 * MS + 1)]
+    rig.run(LEAD + 500 * MS)
+    assert [edge.index for edge in rig.of(Edge)] == [0, 3, 4]  # type: ignore[union-attr]
+    assert rig.engine.late_edges == 1 and rig.engine.held == ""
+
+
+def test_an_opening_within_its_tolerance_is_written_and_the_close_keeps_its_time(rig: Rig) -> None:
+    rig.load(segment((0, 0), (100 * MS, LTB), (200 * MS, 0)))
+    rig.run(LEAD + 50 * MS)
+    rig.jump(LEAD + 105 * MS)
+    rig.run(S)
+    assert rig.words[-2:] == [(LEAD + 105 * MS, LTB), (LEAD + 200 * MS, 0)]
+
+
+def test_a_dose_that_would_be_over_already_is_missed(rig: Rig) -> None:
+    rig.load(segment((0, 0), (100 * MS, LTB), (103 * MS, 0)))
+    rig.run(LEAD + 50 * MS)
+    rig.jump(LEAD + 104 * MS)
+    assert rig.of(Missed) == [Missed(SegmentId("r", 1, 0), 1, 4 * MS)]
+    assert all(not word & SOURCES for _, word in rig.words)
+
+
+def test_a_closing_is_written_however_late_it_is(rig: Rig) -> None:
+    rig.load(dose(0, LTB, 100 * MS, S))
+    rig.run(LEAD + 50 * MS)
+    rig.jump(LEAD + 900 * MS)
+    assert rig.words[-1] == (LEAD + 900 * MS, 0) and rig.engine.late_edges == 1
+
+
+def test_degraded_timing_has_its_own_tolerance() -> None:
+    rig = Rig(degraded=True)
+    rig.load(dose(0, LTB, 500 * MS, S, start_ns=100 * MS))
+    rig.run(LEAD + 50 * MS)
+    rig.jump(LEAD + 150 * MS)
+    assert rig.words[-1] == (LEAD + 150 * MS, LTB)
+
+
+def test_three_missed_in_a_row_hold(rig: Rig) -> None:
+    edges = [(0, 0)]
+    for k in range(5):
+        edges += [(100 * MS * (2 * k + 1), LTB), (100 * MS * (2 * k + 2), 0)]
+    rig.load(segment(*edges))
+    for k in (0, 2, 3, 4):  # the second one is in time and begins the count anew
+        rig.run(LEAD + 100 * MS * (2 * k + 1) - MS)
+        rig.jump(LEAD + 100 * MS * (2 * k + 1) + 6 * MS)
+        assert bool(rig.engine.held) == (k == 4)
+    assert rig.engine.held == "late: 3 doses in a row were missed"
+    assert sum(word == LTB for _, word in rig.words) == 1
+
+
+def test_an_opposite_source_that_closed_late_makes_the_next_opening_wait_for_the_next_turn(rig: Rig) -> None:
+    rig.load(segment((0, 0), (100 * MS, LTB), (200 * MS, 0), (1200 * MS, H2O), (1300 * MS, 0)))
+    rig.run(LEAD + 150 * MS)
+    rig.jump(LEAD + 300 * MS)
+    rig.run(LEAD + 2 * S)
+    assert rig.of(Missed) == [Missed(SegmentId("r", 1, 0), 3, 100 * MS)]
+    assert all(word != H2O for _, word in rig.words)
+
+
+def test_a_missed_dose_of_an_exposure_still_moves_the_stop_valve(rig: Rig) -> None:
+    rig.load(segment((0, 0), (100 * MS, LTB | STOP), (200 * MS, STOP), (300 * MS, 0)))
+    rig.run(LEAD + 50 * MS)
+    rig.jump(LEAD + 110 * MS)
+    assert rig.words[-1] == (LEAD + 110 * MS, STOP)
+    rig.run(S)
+    assert [edge.index for edge in rig.of(Edge)] == [0, 1, 3]  # type: ignore[union-attr]

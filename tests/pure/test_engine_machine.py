@@ -1,0 +1,238 @@
+"""The valve engine under everything that may be said to it in any order, at any time, by a host that is not on time."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from ald_controller.valves.engine import Engine
+from ald_controller.valves.wire import (
+    Abort,
+    Anchored,
+    Aux,
+    Beat,
+    Clear,
+    Edge,
+    Ended,
+    Held,
+    Hold,
+    Load,
+    Missed,
+    Refused,
+    Segment,
+    SegmentId,
+    State,
+    Trim,
+)
+from tests.valve_rig import CONFIG, CONTACTOR, H2O, LTB, MS, SOURCES, STOP, TMA, S
+
+CHAMBERS = ("VACUUM", "AT_BOX", "UNKNOWN")
+WORDS = st.sampled_from((0, 0, 0, TMA, H2O, LTB, STOP, TMA | STOP, TMA | H2O, TMA | LTB, 1 << 9, CONTACTOR))
+STEPS = st.sampled_from((0, MS, 15 * MS, 300 * MS, 999 * MS, S, 1500 * MS, 13 * S, -MS))
+LATE_NS = 20 * MS  # by as much as this the host may come too late in one of its turns
+
+
+class EngineMachine(RuleBasedStateMachine):
+    """Judges nothing by the engine's own account: only by the words that come out, and when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.engine = Engine(CONFIG)
+        self.now = 0
+        self.beats = self.half = 0
+        self.beat_ns: int | None = None
+        self.permit = 0
+        self.word = 0
+        self.opened: dict[str, int] = {}
+        self.closed: dict[str, int] = {}
+        self.accepted: dict[SegmentId, Segment] = {}
+        self.finished: set[SegmentId] = set()
+        self.told: list[object] = []
+
+    # --- the host ----------------------------------------------------------------------------------------------
+
+    def turn(self) -> None:
+        was_leased = self.beat_ns is not None and self.now - self.beat_ns < CONFIG.lease_ns
+        while (write := self.engine.step(self.now)) is not None:
+            self.judge(write.word, was_leased)
+            write.sent_ns = write.confirmed_ns = self.now
+            write.settled = True
+        self.told += self.engine.reports()
+
+    def judge(self, word: int, leased: bool) -> None:
+        """Every word on its own: what may be open, with whose leave, how long after what, and for how long."""
+        opening, closing = word & ~self.word & SOURCES, self.word & ~word & SOURCES
+        for source in CONFIG.sources:
+            if closing & source.mask:
+                width = self.now - self.opened.pop(source.name)
+                assert width <= source.longest_open_ns + LATE_NS + CONFIG.late_ns, "an opening lasted too long"
+                self.closed[source.name] = self.now
+            if opening & source.mask:
+                assert leased and self.permit & source.mask, "opened without permit or lease"
+                for other in CONFIG.sources:
+                    past = self.closed.get(other.name)
+                    if other.kind != source.kind and past is not None:
+                        distance = self.now - past
+                        assert distance >= CONFIG.min_closed_ns - CONFIG.late_ns, "opposite kinds too close"
+                self.opened[source.name] = self.now
+        assert (word & SOURCES).bit_count() <= 1, "two sources open"
+        assert not word & ~(SOURCES | STOP | CONTACTOR), "an unknown bit"
+        self.word = word
+
+    def let_pass(self, ns: int, late_ns: int) -> None:
+        end = self.now + ns
+        while (at := self.engine.next_at()) is not None and at <= end:
+            self.now = max(self.now, at + late_ns)
+            self.turn()
+            if self.now >= end:
+                return
+        self.now = max(self.now, end)
+        self.turn()
+
+    def say(self, message: object) -> list[object]:
+        before = len(self.told)
+        self.engine.hear(self.now, message)  # type: ignore[arg-type]
+        self.turn()
+        return self.told[before:]
+
+    # --- what is said ------------------------------------------------------------------------------------------
+
+    @initialize()
+    def start(self) -> None:
+        self.turn()
+        self.ready()
+
+    @rule(permit=st.sampled_from((SOURCES, SOURCES, TMA, 0)))
+    def beat(self, permit: int) -> None:
+        self.beats += 1
+        self.beat_ns, self.permit = self.now, permit
+        self.say(Beat(self.beats, permit))
+
+    @rule()
+    def ready(self) -> None:
+        self.beat(SOURCES)
+        self.say(State("VACUUM"))
+        self.say(Clear())
+
+    @rule(pairs=st.lists(st.tuples(STEPS, WORDS), max_size=6), rest=STEPS, skip=st.sampled_from((0, 0, 0, 1)))
+    def load_anything(self, pairs: list[tuple[int, int]], rest: int, skip: int) -> None:
+        edges, offset = [(0, 0)], 0
+        for step, word in pairs:
+            offset += step
+            edges.append((offset, word))
+        edges.append((offset + MS, 0))
+        self.load(Segment(SegmentId("r", 1, self.half + skip), tuple(edges), offset + MS + rest))
+
+    @rule(
+        word=st.sampled_from((TMA, H2O, LTB)), width=st.sampled_from((5 * MS, 15 * MS, S)), rest=st.sampled_from((0, S))
+    )
+    def load_dose(self, word: int, width: int, rest: int) -> None:
+        edges = ((0, 0), (100 * MS, word), (100 * MS + width, 0))
+        self.load(Segment(SegmentId("r", 1, self.half), edges, 100 * MS + width + rest))
+
+    def load(self, segment: Segment) -> None:
+        before = (self.word, self.engine.word, self.engine.queued, self.engine.running, self.engine.held)
+        answers = [each for each in self.say(Load(segment)) if isinstance(each, Anchored | Refused)]
+        assert len(answers) == 1, "a load has one answer"
+        if isinstance(answers[0], Refused):
+            after = (self.word, self.engine.word, self.engine.queued, self.engine.running, self.engine.held)
+            assert before == after and answers[0].why, "a refused segment changed something"
+        else:
+            assert segment.id not in self.accepted
+            self.accepted[segment.id] = segment
+            self.half = segment.id.half + 1
+
+    @rule(ns=st.sampled_from((MS, 15 * MS, 120 * MS, 450 * MS)), late_ns=st.sampled_from((0, 0, MS, 6 * MS, LATE_NS)))
+    def time_passes(self, ns: int, late_ns: int) -> None:
+        self.let_pass(ns, late_ns)
+
+    @rule(ns=st.sampled_from((S, 3 * S)))
+    def the_guard_beats_on(self, ns: int) -> None:
+        for _ in range(ns // (100 * MS)):
+            self.beat(SOURCES)
+            self.let_pass(100 * MS, 0)
+
+    @rule()
+    def the_guard_is_silent(self) -> None:
+        self.let_pass(CONFIG.lease_ns + MS, 0)
+        assert not self.word & (SOURCES | CONTACTOR), "open, or heated, without a lease"
+
+    @rule(message=st.sampled_from((Hold("a test"), Abort("a test"))))
+    def stop(self, message: Hold | Abort) -> None:
+        told = self.say(message)
+        assert any(isinstance(each, Held) for each in told)
+        assert not self.word & SOURCES, "open after a hold"
+        assert isinstance(message, Hold) or not self.word & CONTACTOR, "heated after an abort"
+        self.finished |= self.accepted.keys()
+
+    @rule(bits=st.sampled_from((0, CONTACTOR, CONTACTOR | TMA)), mask=st.sampled_from((CONTACTOR, TMA)))
+    def switch(self, bits: int, mask: int) -> None:
+        before = self.word & ~CONTACTOR
+        self.say(Aux(mask, bits))
+        assert self.word & ~CONTACTOR == before, "an auxiliary message moved a valve"
+
+    @rule(chamber=st.sampled_from(CHAMBERS))
+    def enter(self, chamber: str) -> None:
+        self.say(State(chamber))
+        if self.engine.running is None:
+            assert self.word & ~CONTACTOR == CONFIG.rest_words[chamber], "not the rest word of this chamber state"
+
+    @rule()
+    def trim(self) -> None:
+        running = self.engine.running
+        if running is not None:
+            self.say(Trim(running))
+            assert not self.word & SOURCES, "open after a trim"
+
+    @rule()
+    def reset(self) -> None:
+        before = self.word
+        self.say(Clear())
+        assert self.word == before, "a reset moved a valve"
+
+    # --- always ------------------------------------------------------------------------------------------------
+
+    @invariant()
+    def a_held_engine_rests(self) -> None:
+        if self.engine.held:
+            assert not self.word & SOURCES and self.engine.running is None
+
+    @invariant()
+    def the_host_knows_when_to_come_back(self) -> None:
+        assert not self.word & SOURCES or self.engine.next_at() is not None, "open, and nothing will ever close it"
+
+    @invariant()
+    def every_opening_is_told_with_its_close(self) -> None:
+        edges = [each for each in self.told if isinstance(each, Edge)]
+        told_open = [each for each in edges if each.word & SOURCES]
+        assert bool(edges and edges[-1].word & SOURCES) == bool(self.word & SOURCES)
+        assert len(told_open) >= sum(self.engine.actuations.values())
+
+    def teardown(self) -> None:
+        """Liveness: beaten and left alone, whatever runs comes to its end and rests."""
+        end = self.now + sum(segment.length_ns for segment in self.accepted.values()) + S
+        while self.engine.running is not None and self.now < end:
+            self.beat(SOURCES)
+            self.let_pass(500 * MS, 0)
+        assert self.engine.running is None and not self.word & SOURCES
+        ended = {each.id for each in self.told if isinstance(each, Ended)}
+        cut = {each.id for each in self.told if isinstance(each, Held)}
+        assert all(id in ended or cut for id in self.accepted)
+        doses = sum(isinstance(each, Missed) for each in self.told) + sum(self.engine.actuations.values())
+        assert doses <= sum(len(segment.edges) for segment in self.accepted.values())
+
+
+EngineMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestEngineMachine = EngineMachine.TestCase
+
+
+def test_the_machine_would_see_two_open_sources() -> None:
+    machine = EngineMachine()
+    machine.beat(SOURCES)
+    try:
+        machine.judge(TMA | H2O, leased=True)
+    except AssertionError as error:
+        assert "two sources open" in str(error)
+    else:
+        raise AssertionError("the oracle is blind")
