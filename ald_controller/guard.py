@@ -12,7 +12,7 @@ from typing import Protocol
 from ald_controller import interlocks as il
 from ald_controller.aio import every
 from ald_controller.config import Role
-from ald_controller.interlock_rules import rules_for
+from ald_controller.interlocks.rules import rules_for
 from ald_controller.states import Ending
 from ald_controller.tool import Confirmed, Tool
 from ald_controller.valves import wire

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ald_controller.config import Role, ToolConfig, load_tool
-from ald_controller.interlock_rules import rules_for
 from ald_controller.interlocks import Facts, Quality, Reaction, RuleSet, Sample, State, boot, reset, step
+from ald_controller.interlocks.rules import rules_for
 
 CONFIG: ToolConfig = load_tool(Path(__file__).parents[1] / "deploy/tool.yaml").config
 RULES: RuleSet = rules_for(CONFIG)

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 
 from ald_controller.config import CHAMBER_STATES
-from ald_controller.interlock_measures import Input, Value
-from ald_controller.interlock_rules import always
 from ald_controller.interlocks import (
     Blocks,
     Check,
@@ -34,6 +32,8 @@ from ald_controller.interlocks import (
     response,
     step,
 )
+from ald_controller.interlocks.measures import Input, Value
+from ald_controller.interlocks.rules import always
 from tests.interlock_bench import CHAMBER, H2O, O2, OPEN_GATE, RULES, RUNNING, SECOND, SUBSTRATE, Bench
 
 ABORT, HOLD = Reaction.ABORT_PURGE, Reaction.HOLD

@@ -7,7 +7,6 @@ import math
 import pytest
 
 from ald_controller.config import Port
-from ald_controller.interlock_rules import rules_for
 from ald_controller.interlocks import (
     Quality,
     Reaction,
@@ -16,6 +15,7 @@ from ald_controller.interlocks import (
     Sample,
     alarms,
 )
+from ald_controller.interlocks.rules import rules_for
 from tests.interlock_bench import CHAMBER, CONFIG, H2O, O2, RULES, SECOND, SUBSTRATE, Bench
 
 WARN, BLOCK, HOLD, ABORT = Reaction.WARN, Reaction.BLOCK, Reaction.HOLD, Reaction.ABORT_PURGE

@@ -6,7 +6,6 @@ import math
 
 import pytest
 
-from ald_controller.interlock_rules import rules_for
 from ald_controller.interlocks import (
     Blocks,
     Facts,
@@ -18,6 +17,7 @@ from ald_controller.interlocks import (
     may_start,
     permit,
 )
+from ald_controller.interlocks.rules import rules_for
 from tests.interlock_bench import CONFIG, GATE, H2O, O2, OPEN_GATE, RULES, RUNNING, Bench
 
 WARN, BLOCK, HOLD, ABORT = Reaction.WARN, Reaction.BLOCK, Reaction.HOLD, Reaction.ABORT_PURGE

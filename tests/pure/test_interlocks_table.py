@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from ald_controller.config import Limits
-from ald_controller.interlock_rules import ROWS, always, gate_unproven, lithium, rules_for
 from ald_controller.interlocks import (
     Blocks,
     Reaction,
@@ -17,6 +16,7 @@ from ald_controller.interlocks import (
     may_start,
     permit,
 )
+from ald_controller.interlocks.rules import ROWS, always, gate_unproven, lithium, rules_for
 from tests.interlock_bench import CHAMBER, CONFIG, H2O, O2, RULES, SECOND, SUBSTRATE, Bench
 
 WARN, BLOCK, HOLD, ABORT = Reaction.WARN, Reaction.BLOCK, Reaction.HOLD, Reaction.ABORT_PURGE

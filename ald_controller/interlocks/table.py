@@ -8,7 +8,7 @@ from enum import Flag, IntEnum
 from math import inf
 
 from ald_controller.config import ChamberState
-from ald_controller.interlock_measures import Input, Measure
+from ald_controller.interlocks.measures import Input, Measure
 
 
 class Reaction(IntEnum):

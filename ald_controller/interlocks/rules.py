@@ -24,7 +24,7 @@ from dataclasses import replace
 from math import inf
 
 from ald_controller.config import LITHIUM_CEILING_C, ToolConfig
-from ald_controller.interlock_measures import (
+from ald_controller.interlocks.measures import (
     Changed,
     Input,
     Lost,
@@ -36,7 +36,7 @@ from ald_controller.interlock_measures import (
     Unchanged,
     Value,
 )
-from ald_controller.interlock_table import Blocks, Check, Facts, Level, Reaction, Reset, Row, RuleSet
+from ald_controller.interlocks.table import Blocks, Check, Facts, Level, Reaction, Reset, Row, RuleSet
 
 TEMPERATURE_C = (-20.0, 400.0)  # outside of it a thermocouple or its terminal is broken
 ANALYSER_PPM = (-20.0, 1100.0)  # NE 43's measured range of a 0-1000 ppm transmitter, and then some

@@ -1,7 +1,7 @@
 """The interlock core: samples and facts in, a state with its level out. Pure; time is an argument; data decides.
 
 `step` evaluates every check of a RuleSet once. The most severe reaction wins, HOLD and above latch, the first cause
-keeps a snapshot until an accepted `reset`. Ids of rows are those of the hazard matrix; `interlock_rules` has the table.
+keeps a snapshot until an accepted `reset`. Ids of rows are those of the hazard matrix; `rules` has the table.
 """
 
 from __future__ import annotations
@@ -10,14 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ald_controller.config import Role
-from ald_controller.interlock_measures import MISSING, UNTIMELY, Input, Quality, Sample, Samples, Taken
-from ald_controller.interlock_table import Blocks, Check, Facts, Level, Reaction, Reset, Row, RuleSet
-
-__all__ = [
-    "BOOT", "AlarmView", "Blocks", "Cause", "Check", "Facts", "FirstOut", "Input", "Level", "Quality", "Reaction",
-    "Reset", "ResetRefused", "Row", "RuleSet", "Sample", "Samples", "State", "abort_reaction", "alarms", "boot",
-    "contactor_off", "gate_proven_shut", "heaters_off", "may_start", "news", "permit", "reset", "response", "step",
-]  # fmt: skip
+from ald_controller.interlocks.measures import MISSING, UNTIMELY, Input, Quality, Sample, Samples, Taken
+from ald_controller.interlocks.table import Blocks, Check, Facts, Level, Reaction, Reset, RuleSet
 
 CLEAR_S = 10.0  # a value must have been past its clear value for this long before a reset is accepted
 SLACK_S = 1e-6  # sums of 0.1 s fall short of a whole second by rounding
