@@ -143,6 +143,25 @@ class EngineMachine(RuleBasedStateMachine):
             self.accepted[segment.id] = segment
             self.half = segment.id.half + 1
 
+    @rule(
+        words=st.lists(st.sampled_from((TMA, H2O, LTB, LTB | STOP)), min_size=1, max_size=4),
+        width=st.sampled_from((3 * MS, 15 * MS, 300 * MS)),
+        rest=st.sampled_from((20 * MS, S)),
+        permits=st.lists(st.sampled_from((SOURCES, SOURCES, TMA | LTB, 0)), min_size=1, max_size=30),
+        lates_ns=st.lists(st.sampled_from((0, 0, 0, MS, 4 * MS, 6 * MS, LATE_NS)), min_size=1, max_size=8),
+    )
+    def a_run(self, words: list[int], width: int, rest: int, permits: list[int], lates_ns: list[int]) -> None:
+        """Reset, load a segment of doses and let it run under a guard that gives and takes its permit."""
+        self.ready()
+        edges, offset = [(0, 0)], 50 * MS
+        for word in words:
+            edges += [(offset, word), (offset + width, 0)]
+            offset += width + rest
+        self.load(Segment(SegmentId("r", 1, self.half), tuple(edges), offset))
+        for i, permit in enumerate(permits):
+            self.beat(permit)
+            self.let_pass(40 * MS, lates_ns[i % len(lates_ns)])
+
     @rule(ns=st.sampled_from((MS, 15 * MS, 120 * MS, 450 * MS)), late_ns=st.sampled_from((0, 0, MS, 6 * MS, LATE_NS)))
     def time_passes(self, ns: int, late_ns: int) -> None:
         self.let_pass(ns, late_ns)
