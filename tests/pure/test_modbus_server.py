@@ -226,7 +226,7 @@ def test_an_independent_library_makes_the_same_bytes(server: ModbusServer) -> No
     assert FramerSocket(DecodePDU(False)).buildFrame(write) == bytes.fromhex(WRITE)
     read = ReadHoldingRegistersRequest(address=0, count=2, dev_id=1, transaction_id=5)
     reply = server.rtu().hear(0.0, FramerRTU(DecodePDU(False)).buildFrame(read))
-    used, pdu = FramerRTU(DecodePDU(True)).handleFrame(reply, 1, 0)
+    used, pdu = FramerRTU(DecodePDU(False)).handleFrame(reply, 1, 0)
     assert used == len(reply) and pdu is not None and pdu.registers == [100, 0xFFFF]
 
 
