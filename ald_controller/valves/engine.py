@@ -200,14 +200,18 @@ class Engine:
             self._aux = 0
         self._reports.append(Held(why, cut.segment.id if cut else None, now_ns))
 
-    def fault(self, now_ns: int, what: str) -> None:
-        """The module or its link failed: rest, and refuse Clear until `repaired`."""
+    def fault(self, now_ns: int, what: str, *, told: bool = False) -> None:
+        """The module or its link failed: rest, and refuse Clear until `repaired`.
+
+        `told` is for the same failure at a fresh attempt, while the engine rests for it: it is not reported again.
+        """
         self._fault = what
         for write in self._reports:
             if isinstance(write, Write):
                 write.settled = True  # nobody will confirm it any more: it is reported with confirmed_ns 0
-        self._reports.append(Fault(what, now_ns))
-        self.rest(now_ns, f"fault: {what}")
+        if not (told and self.held):
+            self._reports.append(Fault(what, now_ns))
+            self.rest(now_ns, f"fault: {what}")
 
     def repaired(self) -> None:
         """The module is there, armed as before: Clear may be given."""

@@ -1,13 +1,14 @@
 """What both hosts of the engine do with the module, without I/O: bytes and messages in, bytes and reports out.
 
 The real-time process puts sockets around it, `InlineValves` the virtual clock. It arms and proves the module on every
-new connection, writes the engine's words, rewrites the word for the watchdog's sake, reads coils and trip counter in
-the gaps, and turns everything that is not as it must be into a fault: rest, and a fresh connection.
+new connection, writes the engine's words, and in the gaps goes its rounds: read the coils back, write the word again
+for the watchdog's sake, read the trip counter. Whatever is not as it must be is a fault: rest, and a fresh connection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ald_controller.valves.engine import Engine, Write
@@ -19,6 +20,7 @@ BEHIND_EDGE_NS = 1_000_000
 RETRY_NS = 20_000_000  # a link that failed is tried again
 RETRY_MODULE_NS = 250_000_000  # a module that answers but is not right is asked again
 STATUS_NS = 100_000_000
+TELL_AGAIN_NS = 1_000_000_000  # a failure that comes back at every attempt is told once
 
 
 @dataclass(slots=True)
@@ -44,18 +46,18 @@ class Host:
         self.connected = False  # the module is proven and takes words
         self._config, self._outputs, self._degraded = config, outputs, degraded
         self._confirm_ns = config.confirm_degraded_ns if degraded else config.confirm_ns
-        self._refresh_ns = outputs.watchdog_ms * 1_000_000 // 5
+        self._round_ns = outputs.watchdog_ms * 1_000_000 // 5  # with what a round itself may take, below a quarter
         self._asked: dict[int, _Asked] = {}
         self._talk: Conversation | None = None
         self._out: list[bytes] = []
         self._unsent: list[Write] = []
         self._trips: int | None = None
-        self._word = 0  # as last confirmed
+        self._written = self._word = 0  # as last sent, and as last confirmed
         self._alive_bit = 0
-        self._refresh_at = self._read_at = now_ns
-        self._reads_coils = True
+        self._round_at = now_ns
+        self._rounds: deque[Callable[[int], None]] = deque()
         self._safe_sent_ns = now_ns
-        self._failure = ""
+        self._failure, self._failed_ns = "", now_ns
         self._sequence, self._status_at = 0, now_ns
         self._told = ("", False)
 
@@ -77,9 +79,9 @@ class Host:
         self._asked.clear()
         self._out.clear()
         self._unsent.clear()
-        if what != self._failure:  # told once, not at every fresh attempt
-            self._failure = what
-            self.engine.fault(now_ns, what)
+        told = what == self._failure and now_ns - self._failed_ns < TELL_AGAIN_NS
+        self._failure, self._failed_ns = what, now_ns
+        self.engine.fault(now_ns, what, told=told)
 
     def heard(self, now_ns: int, data: bytes) -> None:
         """Take bytes of the module."""
@@ -122,9 +124,10 @@ class Host:
         try:
             self._ask(now_ns, talk.send(reply))
         except StopIteration as done:
-            self._talk, self._trips, self._failure = None, done.value, ""
-            self.connected, self._word = True, 0
-            self._refresh_at, self._read_at = now_ns, now_ns + self._refresh_ns // 2
+            self._talk, self._trips, self.connected = None, done.value, True
+            self._written = self._word = self._alive_bit = 0
+            self._round_at = now_ns
+            self._rounds.clear()
             self.engine.assume(0, self._safe_sent_ns, now_ns)
             self.engine.repaired()
 
@@ -144,11 +147,7 @@ class Host:
             while (write := self.engine.step(now_ns)) is not None:
                 self._unsent.append(write)
                 self._put(now_ns, write)
-            if self._due(self._refresh_at) <= now_ns:
-                self._alive_bit = self._config.alive_mask & ~self._alive_bit if self.engine.alive else 0
-                self._put(now_ns, None)
-            if self._due(self._read_at) <= now_ns:
-                self._read(now_ns)
+            self._go_round(now_ns)
         out = b"".join(self._out)
         self._out.clear()
         return out
@@ -161,26 +160,41 @@ class Host:
 
     def _put(self, now_ns: int, write: Write | None) -> None:
         word = (write.word if write is not None else self.engine.word) | self._alive_bit
+        self._written = word
         self._ask(now_ns, self._outputs.write(word), word, write)
-        self._refresh_at = now_ns + self._refresh_ns
 
-    def _read(self, now_ns: int) -> None:
-        request = self._outputs.read_coils() if self._reads_coils else self._outputs.read_registers(TRIPS)
-        self._ask(now_ns, request, self.engine.word | self._alive_bit)
-        self._reads_coils = not self._reads_coils
-        self._read_at = now_ns + self._refresh_ns
+    # --- rounds: one request at a time, and never shortly before an edge ---------------------------------------
 
-    def _due(self, at_ns: int) -> int:
-        """When something that can wait is due: not within 5 ms before an edge, but behind it."""
+    def _go_round(self, now_ns: int) -> None:
+        if now_ns >= self._round_at and not self._rounds:
+            self._round_at = now_ns + self._round_ns
+            # the coils are read before they are written again: what somebody else wrote is not covered up
+            self._rounds.extend((self._read_back, self._rewrite, self._count_trips))
+        if self._rounds and not self._asked and self._gap_at(now_ns) <= now_ns:
+            self._rounds.popleft()(now_ns)
+
+    def _read_back(self, now_ns: int) -> None:
+        self._ask(now_ns, self._outputs.read_coils(), self._written)
+
+    def _rewrite(self, now_ns: int) -> None:
+        self._alive_bit = self._config.alive_mask & ~self._alive_bit if self.engine.alive else 0
+        self._put(now_ns, None)
+
+    def _count_trips(self, now_ns: int) -> None:
+        self._ask(now_ns, self._outputs.read_registers(TRIPS))
+
+    def _gap_at(self, at_ns: int) -> int:
+        """When something that can wait may go out: not within 5 ms before an edge, but behind it."""
         edge_ns = self.engine.next_edge_at()
-        close = edge_ns is not None and at_ns > edge_ns - BEFORE_EDGE_NS
-        return max(at_ns, edge_ns + BEHIND_EDGE_NS) if close and edge_ns is not None else at_ns
+        if edge_ns is None or at_ns <= edge_ns - BEFORE_EDGE_NS:
+            return at_ns
+        return max(at_ns, edge_ns + BEHIND_EDGE_NS)
 
-    def next_at(self) -> int | None:
+    def next_at(self, now_ns: int) -> int | None:
         """When the next turn is due if nothing is heard before."""
         times = [asked.until_ns for asked in self._asked.values()]
         if self.connected:
-            times += [self._due(self._refresh_at), self._due(self._read_at)]
+            times += [self._gap_at(now_ns)] if self._rounds and not self._asked else [self._round_at]
             if (engine_at := self.engine.next_at()) is not None:
                 times.append(engine_at)
         return min(times, default=None)

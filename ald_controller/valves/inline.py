@@ -99,7 +99,7 @@ class InlineValves(ValveFace):
             if answer := self._module.hear(now_s, out):
                 host.heard(now_ns, answer)
         self._forward(host)
-        self._sleep(loop, host)
+        self._sleep(loop, host, now_ns)
 
     def _forward(self, host: Host) -> None:
         for message in host.reports():
@@ -109,8 +109,8 @@ class InlineValves(ValveFace):
         if host.connected and self._started is not None and not self._started.done():
             self._started.set_result(None)
 
-    def _sleep(self, loop: asyncio.AbstractEventLoop, host: Host) -> None:
-        next_ns = host.next_at() if host.linked else host.link_at
+    def _sleep(self, loop: asyncio.AbstractEventLoop, host: Host, now_ns: int) -> None:
+        next_ns = host.next_at(now_ns) if host.linked else host.link_at
         times = [] if next_ns is None else [next_ns / 1e9]
         if (at_s := self._module.next_at()) is not None:
             times.append(at_s)

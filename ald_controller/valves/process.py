@@ -193,7 +193,7 @@ class Process:
                 pass
             return
         times = [host.status_at, edge_ns - self._spin_ns if edge_ns is not None else None, self._farewell_until]
-        times.append(host.next_at() if host.linked else self._connecting_until or host.link_at)
+        times.append(host.next_at(now_ns) if host.linked else self._connecting_until or host.link_at)
         until_ns = min(at for at in times if at is not None)
         readers: list[Control | Connection] = [self._control] if self._control.open else []
         writers: list[Control | Connection] = [self._control] if self._control.open and self._control.kept else []
