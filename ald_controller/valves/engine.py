@@ -328,8 +328,11 @@ class Engine:
         if opening := self._rules.opened(before, word):
             if not self._may_open(now_ns, opening):
                 return None
-            if not self._in_time(now_ns, run, opening):
-                run.skip |= mask_of(opening)
+            if self._in_time(now_ns, run, opening):
+                run.skip &= ~mask_of(opening)
+            else:  # bits that it shares with a source that stays open stay on
+                staying = tuple(source for source in self._rules.open(word) if source not in opening)
+                run.skip |= mask_of(opening) & ~mask_of(staying)
         if self.held:
             return None
         run.next += 1

@@ -383,6 +383,25 @@ def test_a_missed_handover_leaves_no_half_source_open() -> None:
     assert len(rig.of(Missed)) == 1 and [edge.index for edge in rig.of(Edge)] == [0, 1, 2]  # type: ignore[union-attr]
 
 
+def test_a_missed_dose_takes_no_shared_bit_from_the_source_that_stays_open() -> None:
+    rig = Rig(replace(MANIFOLD, compatible=(("A", "B"),)))
+    rig.load(segment((0, 0), (S, 0b011), (2 * S, 0b111), (3 * S, 0b101), (4 * S, 0b011), (5 * S, 0)))
+    rig.run(LEAD + 1500 * MS)
+    rig.jump(LEAD + 2 * S + 6 * MS)
+    assert rig.of(Missed) == [Missed(SegmentId("r", 1, 0), 2, 6 * MS)]
+    rig.run(LEAD + 6 * S)
+    assert [word for _, word in rig.words] == [0, 0b011, 0, 0b011, 0], "B alone is half a source without its own bit"
+
+
+def test_a_source_that_opens_after_a_missed_one_has_all_its_bits() -> None:
+    rig = Rig(MANIFOLD)
+    rig.load(segment((0, 0), (S, 0b101), (2 * S, 0b011), (3 * S, 0)))
+    rig.run(LEAD + 500 * MS)
+    rig.jump(LEAD + S + 6 * MS)
+    rig.run(LEAD + 4 * S)
+    assert [word for _, word in rig.words] == [0, 0b011, 0]
+
+
 # --- permit and lease ------------------------------------------------------------------------------------------------
 
 
@@ -481,6 +500,14 @@ def test_an_aux_message_never_touches_a_source(rig: Rig) -> None:
         (refused,) = rig.hear(message)
         assert isinstance(refused, Refused) and "are not all within 0x0080" in refused.why
     assert rig.words == []
+
+
+def test_auxiliary_outputs_are_switched_one_by_one() -> None:
+    rig = Rig(replace(CONFIG, aux_mask=CONTACTOR | 1 << 9))
+    rig.hear(Aux(CONTACTOR, CONTACTOR))
+    rig.hear(Aux(1 << 9, 1 << 9))
+    rig.hear(Aux(CONTACTOR, 0))
+    assert [word for _, word in rig.words] == [CONTACTOR, CONTACTOR | 1 << 9, 1 << 9]
 
 
 def test_nothing_is_switched_on_without_a_heartbeat() -> None:
