@@ -33,7 +33,7 @@ def chamber_step(
     """
     if not gate_proven_shut or pressure_pa is None:
         return Chamber()
-    if pressure_pa >= vacuum_pa:
+    if not pressure_pa < vacuum_pa:  # written so that what is not a number is no vacuum
         return Chamber("PUMPING_DOWN" if pumping else "UNKNOWN")
     since = now_s if chamber.proof_since_s is None else chamber.proof_since_s
     proven = chamber.state == "VACUUM" or now_s - since >= PROOF_S

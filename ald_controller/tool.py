@@ -98,6 +98,7 @@ class Tool:
         self._heat = _Heat()
         self._forbidden: frozenset[str] = frozenset()
         self._contactor_open = False
+        self._waiting_sccm: dict[str, float] = {}  # flows that are cut while the chamber is isolated
         self._quiet = asyncio.Event()
         self._quiet.set()
 
@@ -139,8 +140,11 @@ class Tool:
         if not health.present:
             health.identity = await device.identify()  # a device that comes back may be another one
             health.present, health.error = True, ""
-        for channel, reading in (await device.poll()).items():
+        readings = await device.poll()
+        for channel, reading in readings.items():
             self._take(f"{name}.{channel}", reading)
+        if "setpoint_sccm" in readings:
+            await self._keep_shut(name, readings["setpoint_sccm"].value)
         if name in self._zone_of_device:
             await self._refresh(name)
 
@@ -152,9 +156,7 @@ class Tool:
             health.probe_at_s = now_s + PROBE_S
 
     def _take(self, signal: str, reading: Reading) -> None:
-        quality = Quality.BAD if reading.flags or not math.isfinite(reading.value) else Quality.GOOD
-        if quality is Quality.BAD and _tolerable(reading.flags):
-            quality = Quality.UNCERTAIN
+        quality = _quality(reading)
         self.samples[signal] = Sample(reading.value, reading.at_s, quality)
         if self.on_reading is not None:
             self.on_reading(signal, reading.at_s, reading.value, quality.name.lower())
@@ -191,9 +193,31 @@ class Tool:
     # --- verbs -----------------------------------------------------------------------------------------------------
 
     async def set_flow(self, device: str, sccm: float) -> None:
-        """Move one flow controller to a set-point in sccm, read back. Raises DriverError."""
+        """Move one flow controller to a set-point in sccm, read back. Raises DriverError.
+
+        While the chamber is isolated nothing may flow into it: the set-point then waits for the pump path.
+        """
         controller: FlowController = self.devices[device]
+        if self.isolated:
+            self._waiting_sccm[device] = sccm
+            await controller.set_flow(0.0)
+            return
+        self._waiting_sccm.pop(device, None)
         await controller.set_flow(sccm)
+
+    @property
+    def isolated(self) -> bool:
+        """Whether the valves rest with the stop valve shut, by what the chamber is open to."""
+        valves = self.config.valves
+        return bool(valves.word(valves.rest[self.chamber.state]) & valves.mask("stop"))
+
+    async def _keep_shut(self, device: str, setpoint_sccm: float) -> None:
+        """Argon against a shut stop valve fills the chamber in minutes: what flowed is cut, and comes back after it."""
+        if self.isolated:
+            if setpoint_sccm > 0:
+                await self.set_flow(device, setpoint_sccm)
+        elif device in self._waiting_sccm:
+            await self.set_flow(device, self._waiting_sccm[device])
 
     async def heat(self, targets_c: dict[str, float | None], ramp_k_per_s: float | None) -> None:
         """Give zones new goals in °C (None = off), ramped no faster than the zone allows; returns at once.
@@ -269,6 +293,7 @@ class Tool:
             zone: Ramp(None, 0.0, 0.0, 0.0) for zone in self.config.zones if zone in self._heat.ramps or not purge
         }
         self._quiet.clear()
+        self._waiting_sccm.clear()
         try:
             acts = {name: self._safe_act(name, purge) for name in self.devices}
             confirmed = await asyncio.gather(*(self._confirm(name, act) for name, act in acts.items()))
@@ -341,5 +366,10 @@ def signal_factor_pa(signal: str) -> float:
 _TOLERABLE = frozenset({"HLD", "LCK", "OPL", "MOV", "TMF"})  # the value is still a measurement; see drivers/alicat.py
 
 
-def _tolerable(flags: tuple[str, ...]) -> bool:
-    return set(flags) <= _TOLERABLE
+def _quality(reading: Reading) -> Quality:
+    """What a device says of its value; no flag makes something else than a number believable."""
+    if not math.isfinite(reading.value):
+        return Quality.BAD
+    if not reading.flags:
+        return Quality.GOOD
+    return Quality.UNCERTAIN if _TOLERABLE.issuperset(reading.flags) else Quality.BAD
