@@ -171,6 +171,7 @@ class RunStatus(Message):
     doses_planned: int
     doses_missed: int
     folder: str
+    why: str = ""  # why it is paused
     ending: Ending | None = None
     report: str | None = None
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from ald_controller import commands as c
 from ald_controller import stamp
+from ald_controller.aio import uncancellable
 from ald_controller.chemistry import Chemistry
 from ald_controller.engineconfig import engine_config
 from ald_controller.guard import Guard
@@ -23,7 +24,7 @@ from ald_controller.registers import RegisterFile, Registers
 from ald_controller.sequencer import Run
 from ald_controller.states import Ending, Misplaced, ProcessState, follow
 from ald_controller.statusview import run_status, status_of
-from ald_controller.tool import Tool
+from ald_controller.tool import Confirmed, Tool
 from ald_controller.yamlfile import Problems
 
 PULSE_FLOOR_DEGRADED_S = 0.2
@@ -88,6 +89,8 @@ class _Job:
     task: asyncio.Task[None] | None
     started_s: float
     door: str
+    ending: Ending | None = None  # known before it is written
+    recorded: bool = False
 
 
 def no(code: str, text: str, **data: Any) -> c.Reply:
@@ -157,7 +160,8 @@ class Console:
 
     @property
     def state(self) -> ProcessState:
-        return self._job.run.state if self._job else self._idle
+        job = self._job
+        return job.run.state if job and job.run.state != "IDLE" else self._idle
 
     @property
     def run(self) -> Run | None:
@@ -209,8 +213,8 @@ class Console:
         return CheckRequest(name, text, parameters, self.registers.dump(), now_c)
 
     async def _do_register_set(self, request: c.SetRegister, who: c.Principal) -> c.Reply:
-        if self._job:
-            return no("misplaced", "registers do not change during a run")
+        if self._job or self._busy:
+            return no("misplaced", f"registers do not change {'while ' + self._busy if self._busy else 'during a run'}")
         old = self.registers.dump()["registers"].get(request.name)
         try:
             at = stamp.iso(stamp.utc_now())
@@ -251,6 +255,8 @@ class Console:
     def _not_ready(self, checking: bool = False) -> c.Reply | None:
         if self.state != "IDLE" or (self._busy and not checking):
             return no("misplaced", f"'start' does not fit the state {self.state}{self._busy and ', ' + self._busy}")
+        if self._job:
+            return no("misplaced", "the record of the run before is still being closed")
         if self.guard.latched:
             return no("latched", f"reset first: {self.guard.why_latched}")
         if self.tool.absent:
@@ -278,8 +284,11 @@ class Console:
             journal = await RunJournal.create(self.runs_dir, header=header, papers=papers, inline=self._inline)
         except (OSError, JournalError) as error:
             return no("no-record", f"a run that cannot be recorded is not started: {error}")
+        if refusal := self._not_ready(checking=True):  # the disk took its time
+            await journal.close("aborted", {"why": refusal.text})
+            return refusal
         self._idle = follow(self._idle, "start")
-        run = Run(journal.run, plan, self.tool, journal)
+        run = Run(journal.run, plan, self.tool, journal, self.guard.note)
         job = self._job = _Job(run, journal, None, now_s, who.door)
         self.ended.clear()
         self.tool.on_reading = journal.reading
@@ -288,23 +297,37 @@ class Console:
 
     async def _work(self, job: _Job) -> None:
         """The run's task; abort is its cancellation, and then `_abort` writes the end."""
-        await self._close(job, await job.run.execute())
+        job.ending = await job.run.execute()
+        self._idle = "IDLE"
+        await self._close(job, job.ending)
 
     async def _close(self, job: _Job, ending: Ending) -> None:
         self.tool.on_reading = None
-        summary = self._summary(job, ending)
-        try:
-            await job.journal.close(ending, summary)
-        except JournalError as error:
-            self.guard.note(f"the end of run {job.run.name} could not be written: {error}")
+        await self._record_end(job, ending)
         status = self.run_status()
-        self._idle = "IDLE" if job.run.state == "IDLE" else self._idle
         self._job = None
         if status is not None:
             self.last = status.model_copy(update={"ending": ending})
-            report = await self._report(job.journal.folder)
+            report = await self._reported(job.journal.folder)
             self.last = self.last.model_copy(update={"report": str(report) if report else ""})
         self.ended.set()
+
+    async def _record_end(self, job: _Job, ending: Ending) -> None:
+        """Once, and to its end, whoever is in a hurry."""
+        if job.recorded:
+            return
+        job.recorded = True
+        try:
+            await uncancellable(job.journal.close(ending, self._summary(job, ending)))
+        except JournalError as error:
+            self.guard.note(f"the end of run {job.run.name} could not be written: {error}")
+
+    async def _reported(self, folder: Path) -> Path | None:
+        try:
+            return await self._report(folder)
+        except Exception as error:  # a report that cannot be made is a note, never the end of the daemon
+            self.guard.note(f"no report of {folder.name}: {error}")
+            return None
 
     def _summary(self, job: _Job, ending: Ending) -> dict[str, object]:
         p = job.run.progress
@@ -321,6 +344,7 @@ class Console:
 
     async def _do_resume(self, request: c.Resume, who: c.Principal) -> c.Reply:
         run = self._running("resume")
+        follow(run.state, "resume")
         if self.guard.latched:
             return no("latched", f"reset first: {self.guard.why_latched}")
         self.tool.valves.clear()
@@ -344,6 +368,8 @@ class Console:
     async def _do_reset(self, request: c.Reset, who: c.Principal) -> c.Reply:
         if self.state == "ABORTING":
             return no("misplaced", "the tool is being made safe; reset when that is done")
+        if not (self._job and self.guard.latched):  # an expired hold leaves its latch to a run that goes on
+            follow(self.state, "reset")
         try:
             self.guard.reset(who.role)
         except ResetRefused as error:
@@ -359,7 +385,7 @@ class Console:
         if job is not None:
             await _cancelled(job.task)
             if self._job is job:
-                await self._close(job, "interrupted")
+                await self._close(job, job.ending or "interrupted")
 
     def tell(self, kind: str, **fields: object) -> None:
         """Write something into the record of the run in hand."""
@@ -375,6 +401,7 @@ class Console:
     def abort(self, why: str, ending: Ending) -> None:
         """Valves at once, the rest in a task of its own; a second abort while one is under way only shuts again."""
         self.tool.valves.abort(why)
+        self.guard.latch_abort(why)
         if self._aborting is None or self._aborting.done():
             self._aborting = self._spawn(self._abort(why, ending), "abort")
 
@@ -387,14 +414,15 @@ class Console:
             self._job.run.hold(why)
 
     async def _abort(self, why: str, ending: Ending) -> None:
-        job = self._job
+        job = self._job if self._job and self._job.run.state != "IDLE" else None  # a run that has ended keeps its end
         if job is not None:
+            job.ending = ending
             job.run.move("abort")
             job.journal.event("abort", why=why)
             await _cancelled(job.task)
         else:
             self._idle = follow(self._idle, "abort")
-        report = await self.tool.safe(why, purge=self.guard.purge_is_safe)
+        report = await self._made_safe(why)
         self.guard.keep_safe_report(report)
         if job is not None:
             for line in report:
@@ -403,6 +431,14 @@ class Console:
             self._idle = "FAULT"
             await self._close(job, ending)
         self._idle = "FAULT"
+
+    async def _made_safe(self, why: str) -> list[Confirmed]:
+        """The safe state for what the chamber is open to, also when that changes meanwhile."""
+        while True:
+            purge = self.guard.purge_is_safe
+            report = await self.tool.safe(why, purge=purge)
+            if not purge or self.guard.purge_is_safe:
+                return report
 
 
 async def _cancelled(task: asyncio.Task[None] | None) -> None:

@@ -143,4 +143,5 @@ class Daemon:
                 log.warning("did not confirm its safe state", what=line.what, detail=line.detail)
         await self.console.interrupted()
         await tool.close()
+        self.parts.notifier.close()
         log.info("ended in the safe state")

@@ -7,6 +7,8 @@ run out, and the valves close without it.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from dataclasses import dataclass
 from typing import Protocol
 
 from ald_controller import interlocks as il
@@ -18,6 +20,7 @@ from ald_controller.tool import Confirmed, Tool
 from ald_controller.valves import wire
 
 PERIOD_S = 0.1
+NOTES = 20  # the newest ones are kept
 
 
 class Reacts(Protocol):
@@ -26,6 +29,14 @@ class Reacts(Protocol):
     def hold(self, why: str) -> None: ...
     def tell(self, kind: str, **fields: object) -> None: ...
     def abort(self, why: str, ending: Ending) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence for people and the loop time in seconds at which it became true."""
+
+    at_s: float
+    text: str
 
 
 class Guard:
@@ -38,11 +49,12 @@ class Guard:
         self.facts = il.Facts()
         self.process = "IDLE"
         self.lithium = True
-        self.notes: list[str] = []
+        self.notes: deque[Note] = deque(maxlen=NOTES)
+        self.told_abort: Note | None = None  # the abort that stands, until a reset
         self.safe_report: list[Confirmed] = []
         self.scans = 0
         self._lease_lost = self._faults = 0
-        self._aborted = self._isolating = False
+        self._isolating = False
 
     # --- one scan --------------------------------------------------------------------------------------------------
 
@@ -70,8 +82,8 @@ class Guard:
         """HOLD and above act once, when they come up or grow more severe; the latch keeps the rest shut."""
         for cause in news:
             reacts.tell("trip", row=cause.row, text=cause.detail, reaction=cause.reaction.name)
-        isolate = il.response(self.state, self.facts) is il.Reaction.ABORT_ISOLATE
-        if isolate and not self._isolating and self._aborted:  # what was purged into is no longer behind a shut gate
+        isolate = not self.purge_is_safe
+        if isolate and not self._isolating and self.told_abort:  # it was purged, and that is safe no longer
             reacts.abort("the chamber is no longer under proven vacuum behind a shut gate", "tripped")
         self._isolating = isolate
         if not news or news[0].reaction < il.Reaction.HOLD:
@@ -80,7 +92,6 @@ class Guard:
         if news[0].reaction is il.Reaction.HOLD:
             reacts.hold(why)
         else:
-            self._aborted = True
             reacts.abort(why, "tripped")
 
     def _keep_heaters(self) -> None:
@@ -90,7 +101,7 @@ class Guard:
     @property
     def may_open(self) -> bool:
         """Sources may be opened: no interlock says otherwise, and the chamber is under proven vacuum."""
-        return il.permit(self.state) and self.tool.chamber.state == "VACUUM"
+        return il.permit(self.state) and not self.told_abort and self.tool.chamber.state == "VACUUM"
 
     # --- what the valve process says of itself -----------------------------------------------------------------------
 
@@ -123,16 +134,18 @@ class Guard:
 
     @property
     def latched(self) -> bool:
-        return bool(self.state.latched)
+        return bool(self.state.latched or self.told_abort)
 
     @property
     def may_start(self) -> bool:
-        return il.may_start(self.state)
+        return il.may_start(self.state) and not self.told_abort
 
     @property
     def why_latched(self) -> str:
         first = self.state.first_out
-        return f"{first.cause.row} {first.cause.detail}" if first else "nothing is latched"
+        if first:
+            return f"{first.cause.row} {first.cause.detail}"
+        return self.told_abort.text if self.told_abort else "nothing is latched"
 
     @property
     def why_blocked(self) -> str:
@@ -148,7 +161,12 @@ class Guard:
 
     def note(self, text: str) -> None:
         """Something that a person should see and no rule covers."""
-        self.notes.append(text)
+        self.notes.append(Note(asyncio.get_running_loop().time(), text))
+
+    def latch_abort(self, why: str) -> None:
+        """An abort, whoever asked for it, bars openings and starts until a person resets it."""
+        if self.told_abort is None:
+            self.told_abort = Note(asyncio.get_running_loop().time(), why)
 
     def keep_safe_report(self, report: list[Confirmed]) -> None:
         self.safe_report = report
@@ -157,7 +175,8 @@ class Guard:
         """Clear the latch; raises interlocks.ResetRefused and changes nothing while a cause lives."""
         now_s = asyncio.get_running_loop().time()
         self.state = il.reset(self.state, self.tool.samples, self.facts, now_s, role)
-        self._aborted = False
+        self.told_abort = None
+        self.notes.clear()
 
 
 class _AfterScan(Protocol):

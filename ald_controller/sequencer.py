@@ -8,9 +8,10 @@ purge and never a dose.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from ald_controller.journal import Journal, JournalError
 from ald_controller.plan import (
@@ -23,9 +24,10 @@ from ald_controller.plan import (
     PumpStep,
     SegmentStep,
     WaitStep,
+    Where,
     walk,
 )
-from ald_controller.states import TRANSITIONS, Ending, Event, ProcessState, follow
+from ald_controller.states import TRANSITIONS, Ending, Event, Misplaced, ProcessState, follow
 from ald_controller.tool import Tool
 from ald_controller.valves import wire
 from drivers.base import DriverError
@@ -33,6 +35,11 @@ from drivers.base import DriverError
 LOAD_AHEAD_S = 2.0  # a segment is loaded this long before the running one ends: later means added rest, never a fault
 HOLD_LIMIT_S = 1800.0  # a hold with hot lithium ends in the recipe's finish
 LOOK_S = 0.25  # how often waits look at their condition
+
+
+_ASKED = ("hold: ", "abort: ")  # told by whoever asked for it, when it was asked for
+_NOWHERE = Where(0, 0)  # of acts that no line of the recipe asks for
+_NO_FLOW = FlowStep("flow", _NOWHERE, {})
 
 
 class Finish(Exception):
@@ -64,8 +71,16 @@ class _Loaded:
     step: SegmentStep
     at: At
     ended: asyncio.Future[None]
-    edges: int = 0
-    ends_at_s: float | None = None
+    edges: int = 0  # how many have gone out as planned
+    at_ns: int | None = None
+
+    @property
+    def ends_at_s(self) -> float | None:
+        return None if self.at_ns is None else (self.at_ns + self.step.length_ns) / 1e9
+
+    def planned(self, edge: wire.Edge) -> bool:
+        """Whether this edge came from the plan; what a hold or an abort cuts short is due when it was cut."""
+        return self.at_ns is not None and edge.due_ns == self.at_ns + self.step.edges[edge.index][0]
 
 
 @dataclass(slots=True)
@@ -76,6 +91,7 @@ class Run:
     plan: Plan
     tool: Tool
     journal: Journal
+    alarm: Callable[[str], None]  # something that a person should see
     state: ProcessState = "SETTING_UP"
     progress: Progress = field(default_factory=Progress)
     why_paused: str = ""
@@ -84,6 +100,7 @@ class Run:
     _half: int = 0
     _loaded: list[_Loaded] = field(default_factory=list)
     _held: str = ""
+    _flow_now: FlowStep = _NO_FLOW  # the recipe's flows as they are now, with the newest settling
 
     def __post_init__(self) -> None:
         self._may_go.set()
@@ -99,8 +116,9 @@ class Run:
     def pause(self, *, now: bool) -> None:
         """Pause after the current turn of the outermost named repeat, or hold at once."""
         if now:
-            self.hold("paused by an operator")
-            self.tool.valves.hold("paused by an operator")
+            if self.state == "PAUSED" or (self.state, "hold") not in TRANSITIONS:
+                raise Misplaced(f"'pause' does not fit the state {self.state}")
+            self._hold_for("paused by an operator")
             return
         self.move("pause")
         self._may_go.clear()
@@ -109,13 +127,17 @@ class Run:
     def resume(self) -> None:
         """Go on; after a hold the half-cycle that was cut is done again."""
         self.move("resume")
-        self.why_paused = self._held = ""
-        self._may_go.set()
+        if self._stop:  # it was on its way to the finish when it was held
+            self.move("stop")
+        self._go_on()
 
     def stop(self) -> None:
-        """Finish the current turn, then go to the recipe's finish."""
+        """Finish the current turn, then go to the recipe's finish; from a pause or a hold go there at once."""
         self.move("stop")
         self._stop = True
+        self._go_on()
+
+    def _go_on(self) -> None:
         self.why_paused = self._held = ""
         self._may_go.set()
 
@@ -149,14 +171,15 @@ class Run:
         elif isinstance(message, wire.Held):
             half = message.id.half if message.id else None
             self.journal.event("held", why=message.why, at_ns=message.at_ns, half=half)
-            self.hold(message.why)
+            if not message.why.startswith(_ASKED):
+                self.hold(message.why)
         elif isinstance(message, wire.Refused):
             self.journal.event("refused", why=message.why)
 
     def _edge(self, edge: wire.Edge) -> None:
         self.journal.edge(edge)
         loaded = self._find(edge.id)
-        if loaded is None:
+        if loaded is None or not loaded.planned(edge):
             return
         loaded.edges = edge.index + 1
         closing = [d for d in loaded.step.doses if edge.index == d.edge + 1]
@@ -166,7 +189,7 @@ class Run:
         self.journal.event("anchored", half=message.id.half, at_ns=message.at_ns, added_rest_ns=message.added_rest_ns)
         loaded = self._find(message.id)
         if loaded:
-            loaded.ends_at_s = (message.at_ns + loaded.step.length_ns) / 1e9
+            loaded.at_ns = message.at_ns
 
     def _find(self, id: wire.SegmentId) -> _Loaded | None:
         return next((x for x in self._loaded if id.run == self.name and x.half == id.half), None)
@@ -181,73 +204,125 @@ class Run:
         try:
             await self._part("prepare")
             await self._part("deposit")
+            ending = "stopped" if self._stop else "completed"
         except Finish as finish:
             self.journal.event("early finish", why=str(finish))
-        if self._stop:
             ending = "stopped"
-        await self._finish()
+            self._loaded.clear()
+            self.progress.part = "finish"
+            await self._step(At("finish", 0, turn_ends=False), FlowStep("flow", _NOWHERE, self._purge_flows()))
+        await self._part("finish")
         self.move("end")
         return ending
 
-    async def _finish(self) -> None:
-        try:
-            await self._part("finish")
-        except Finish as finish:
-            self.journal.event("early finish", why=f"in finish itself: {finish}")
-
     async def _part(self, part: Literal["prepare", "deposit", "finish"]) -> None:
+        """The steps of one part; returns when the engine rests and nobody has paused."""
         self.progress.part = part
         if self._stop and part != "finish":
             return
         self.journal.event("part", part=part)
         for at, leaf in walk(self.plan, part):
             await self._step(at, leaf)
-            if at.turn_ends and part != "finish":
-                await self._turn_ended(part)
-                if self._stop:
-                    return
-        await self._drained()
+            if at.turn_ends and self._stop and part != "finish":
+                return
+        while self._loaded or not self._may_go.is_set():
+            with self._never_leaving_the_finish(part):
+                await self._drained()
+                await self._wait_for_go()
+
+    async def _step(self, at: At, leaf: Leaf) -> None:
+        """Do one leaf, and at the end of a turn what was asked to happen there."""
+        if at.part == "deposit":
+            self.progress.cycle = at.cycle or self.progress.cycle
+        with self._never_leaving_the_finish(at.part):
+            await self._done(at, leaf)
+            if at.turn_ends:
+                await self._turn_ended(at.part)
+
+    @contextmanager
+    def _never_leaving_the_finish(self, part: str) -> Iterator[None]:
+        """In the finish itself the way to the finish is its next step: heaters must still be told to cool."""
+        try:
+            yield
+        except Finish as finish:
+            if part != "finish":
+                raise
+            self._loaded.clear()
+            self.journal.event("step left", why=str(finish))
+
+    async def _done(self, at: At, leaf: Leaf) -> None:
+        """An act that a hold cut is done again after the resume."""
+        while True:
+            try:
+                return await self._do(at, leaf)
+            except DriverError as error:
+                self._hold_for(str(error))
+            except Held:
+                pass
+            await self._repeat_or_finish()
 
     async def _turn_ended(self, part: str) -> None:
         """Where a pause or a stop takes effect: before anything of the next turn is loaded."""
         await self._nearly_done()
         if self._stop or not self._may_go.is_set():
             await self._drained()
-        if self.progress.cycle and part == "deposit":
+        if part == "deposit":
             self.progress.cycles_done = self.progress.cycle
-        if self.state == "PAUSING":
-            self.move("paused")
         await self._wait_for_go()
 
+    # --- holding ---------------------------------------------------------------------------------------------------
+
     async def _wait_for_go(self) -> None:
-        """Wait for an operator; half an hour of it over hot lithium is enough."""
+        """Wait for an operator; half an hour of it over hot lithium raises Finish."""
         if self._may_go.is_set():
             return
+        if self.state == "PAUSING":
+            self.move("paused")
         limit = HOLD_LIMIT_S if self.plan.lithium and self.tool.lithium_heated else None
         try:
             async with asyncio.timeout(limit):
-                await self._may_go.wait()
+                await self._purged_until_go()
         except TimeoutError:
-            self.move("resume")
-            self._held = ""
-            self._may_go.set()
-            self._loaded.clear()
-            self.tool.valves.clear()  # it still opens nothing: the latch keeps the permit
-            raise Finish(f"held for {HOLD_LIMIT_S / 60:.0f} min with hot lithium") from None
+            self._expired()
 
-    async def _step(self, at: At, leaf: Leaf) -> None:
-        """Do one leaf; an act that a hold cut is done again after the resume."""
-        self.progress.cycle = at.cycle or self.progress.cycle
-        while True:
-            try:
-                await self._do(at, leaf)
-            except DriverError as error:
-                self._hold_for(str(error))
-            except Held:
-                pass
-            else:
-                return
-            await self._wait_for_go()
+    async def _repeat_or_finish(self) -> None:
+        """What a hold cut is done again after a resume, and left undone after a stop: then raises Finish."""
+        await self._wait_for_go()
+        if self._stop and self.progress.part != "finish":
+            raise Finish("stopped while it was held")
+
+    def _expired(self) -> None:
+        why = f"held for {HOLD_LIMIT_S / 60:.0f} min with hot lithium"
+        self.alarm(f"{why}: the run goes to its finish")
+        self.move("resume")
+        self._go_on()
+        self.tool.valves.clear()  # it still opens nothing: the latch keeps the permit
+        raise Finish(why)
+
+    async def _purged_until_go(self) -> None:
+        """A hold rests in purge, whatever flow an exposure had asked for; the recipe's flows come back with the go."""
+        while not self._may_go.is_set():
+            held = bool(self._held)
+            if held:
+                await self._purged()
+            await self._may_go.wait()
+            if held and (not self._stop or self.progress.part == "finish"):
+                try:
+                    await self._flow(self._flow_now)
+                except DriverError as error:
+                    self._hold_for(str(error))
+
+    async def _purged(self) -> None:
+        try:
+            await self._set_flows(self._purge_flows())
+        except DriverError as error:
+            self.alarm(f"held, and not at purge flow: {error}")
+
+    def _purge_flows(self) -> dict[str, float]:
+        """Purge flow through the carrier where the chamber is pumped, else nothing: of what the run has touched."""
+        config = self.tool.config
+        purge_sccm = config.purge_flow if self.tool.chamber.state == "VACUUM" else 0.0
+        return {d: purge_sccm if d == config.carrier else 0.0 for d in self._flow_now.flows_sccm}
 
     def _hold_for(self, why: str) -> None:
         self.tool.valves.hold(why)
@@ -259,6 +334,7 @@ class Run:
             await self._load(at, leaf)
             return
         await self._drained()
+        self._check_held()
         self._started(leaf_label(leaf), at)
         if isinstance(leaf, FlowStep):
             await self._flow(leaf)
@@ -286,7 +362,8 @@ class Run:
             await self.tool.valves.load(wire.Segment(id, step.edges, step.length_ns))
         except wire.SegmentRefused as refused:
             self._loaded.remove(loaded)
-            self._hold_for(str(refused))
+            if not self._held:
+                self._hold_for(str(refused))
             raise Held(str(refused)) from None
         self._half += 1  # the engine numbers what it accepted, without gaps
         self._started(step.label, at)
@@ -297,7 +374,8 @@ class Run:
             await self.journal.intent(id, step.label, step.doses, at.cycle, at.part)
         except JournalError as error:
             await self._drained()
-            self._hold_for(f"the journal failed: {error}")
+            where = f"'{step.label}' of cycle {at.cycle}" if at.cycle else f"'{step.label}'"
+            self._hold_for(f"{where} was not begun, because the journal failed: {error}")
             raise Held(str(error)) from None
 
     def _check_held(self) -> None:
@@ -331,7 +409,7 @@ class Run:
         try:
             await loaded.ended
         except Held:
-            await self._wait_for_go()
+            await self._repeat_or_finish()
             await self._load_again()
         else:
             self._loaded.remove(loaded)
@@ -348,10 +426,14 @@ class Run:
     # --- acts ------------------------------------------------------------------------------------------------------
 
     async def _flow(self, step: FlowStep) -> None:
-        for device, sccm in step.flows_sccm.items():
-            await self.tool.set_flow(device, sccm)
+        await self._set_flows(step.flows_sccm)
+        self._flow_now = replace(step, flows_sccm=self._flow_now.flows_sccm | step.flows_sccm)
         if step.settle_s:
             await asyncio.sleep(step.settle_s)
+
+    async def _set_flows(self, flows_sccm: dict[str, float]) -> None:
+        for device, sccm in flows_sccm.items():
+            await self.tool.set_flow(device, sccm)
 
     async def _pump(self, step: PumpStep) -> None:
         def reached() -> bool:
@@ -379,7 +461,9 @@ class Run:
         goal = self.tool.goal_c(zone)
         return goal is None or step.within_k is None or abs(measured - goal) <= step.within_k
 
-    async def _until(self, reached: Any, stay_s: float, timeout_s: float, otherwise: Otherwise, what: str) -> None:
+    async def _until(
+        self, reached: Callable[[], bool], stay_s: float, timeout_s: float, otherwise: Otherwise, what: str
+    ) -> None:
         """Wait until `reached` has held for `stay_s`; after `timeout_s` do what the recipe says of it."""
         loop = asyncio.get_running_loop()
         give_up_s = loop.time() + timeout_s
@@ -400,6 +484,7 @@ class Run:
 
     def _timed_out(self, otherwise: Otherwise, what: str) -> None:
         self.journal.event("timeout", what=what, then=otherwise)
+        self.alarm(what)
         if otherwise == "finish":
             raise Finish(what)
         if otherwise == "hold":

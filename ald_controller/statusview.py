@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +13,7 @@ from ald_controller.interlocks import Sample
 
 if TYPE_CHECKING:
     from ald_controller.console import Console
+    from ald_controller.guard import Guard
     from ald_controller.sequencer import Run
 
 _UNITS = {
@@ -26,7 +28,7 @@ def unit_of(signal: str) -> str:
 
 def value_of(signal: str, sample: Sample, now_s: float) -> c.Value:
     """A sample with its unit, quality and age; what is not a number is None."""
-    number = sample.value if sample.value == sample.value else None  # NaN is not JSON
+    number = sample.value if math.isfinite(sample.value) else None  # JSON has no word for the others
     quality: Literal["good", "uncertain", "bad", "test"] = sample.quality.value
     return c.Value(v=number, u=unit_of(signal), q=quality, age_s=round(max(0.0, now_s - sample.at_s), 3))
 
@@ -49,13 +51,28 @@ def status_of(console: Console, sequence: int) -> c.Status:
         chamber=tool.chamber.state, degraded_timing=console.degraded,
         valves={name: bool(word & o.mask) for name, o in tool.config.valves.outputs.items()},
         values=values, zones=zones, run=console.run_status(), last_run=console.last,
-        alarms=[
-            c.Alarm(row=a.row, reaction=a.reaction.name, text=a.text, since_s=round(now_s - a.since_s, 1),
-                    latched=a.latched, first_out=a.first_out)
-            for a in guard.alarms()
-        ],
+        alarms=[*_alarms(guard, now_s), *_notes(guard, now_s)],
         not_guarded=list(guard.rules.not_guarded),
     )  # fmt: skip
+
+
+def _alarms(guard: Guard, now_s: float) -> list[c.Alarm]:
+    return [
+        c.Alarm(row=a.row, reaction=a.reaction.name, text=a.text, since_s=round(now_s - a.since_s, 1),
+                latched=a.latched, first_out=a.first_out)
+        for a in guard.alarms()
+    ]  # fmt: skip
+
+
+def _notes(guard: Guard, now_s: float) -> list[c.Alarm]:
+    """What no rule covers: an abort that a person asked for, and the newest notes."""
+    told = [("abort", "ABORT_PURGE", guard.told_abort, True)] if guard.told_abort else []
+    told += [("note", "WARN", note, False) for note in guard.notes]
+    return [
+        c.Alarm(row=row, reaction=reaction, text=note.text, since_s=round(now_s - note.at_s, 1), latched=latched,
+                first_out=latched and guard.state.first_out is None)
+        for row, reaction, note, latched in told
+    ]  # fmt: skip
 
 
 def run_status(run: Run, folder: Path, elapsed_s: float) -> c.RunStatus:
@@ -64,5 +81,5 @@ def run_status(run: Run, folder: Path, elapsed_s: float) -> c.RunStatus:
     return c.RunStatus(
         run=run.name, recipe=run.plan.recipe, part=p.part, step=p.step, cycle=p.cycle, cycles=run.plan.cycles,
         elapsed_s=round(elapsed_s, 2), duration_s=run.plan.duration_s, doses_confirmed=p.confirmed,
-        doses_planned=p.planned, doses_missed=p.missed, folder=str(folder),
+        doses_planned=p.planned, doses_missed=p.missed, folder=str(folder), why=run.why_paused,
     )  # fmt: skip
