@@ -16,7 +16,7 @@ from ald_controller.config import Tool as ToolFile
 from ald_controller.heating import Ramp, setpoints
 from ald_controller.interlocks import Quality, Sample
 from ald_controller.valves import wire
-from drivers.base import Device, DriverError, FlowController, Heater, Identity, Outputs, Reading
+from drivers.base import Device, DeviceFault, DriverError, FlowController, Heater, Identity, Outputs, Reading
 from drivers.catalogue import CATALOGUE
 
 DEAD_AFTER = 3  # failed polls in a row
@@ -130,6 +130,8 @@ class Tool:
                 continue
             try:
                 await self._turn(name, health)
+            except DeviceFault as fault:
+                self._disown(name, health, fault, loop.time())
             except DriverError as error:
                 self._failed(health, error, loop.time())
             else:
@@ -147,6 +149,13 @@ class Tool:
             await self._keep_shut(name, readings["setpoint_sccm"].value)
         if name in self._zone_of_device:
             await self._refresh(name)
+
+    def _disown(self, name: str, health: _Health, fault: DeviceFault, now_s: float) -> None:
+        """The device answers and says that it is broken: none of its values can be believed from now on."""
+        health.failures, health.present, health.error = 0, False, str(fault)
+        for signal, sample in self.samples.items():
+            if signal.startswith(f"{name}."):
+                self.samples[signal] = Sample(sample.value, now_s, Quality.BAD)
 
     def _failed(self, health: _Health, error: DriverError, now_s: float) -> None:
         health.failures += 1

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,7 @@ from ald_controller.console import Console
 from ald_controller.daemon import Daemon
 from ald_controller.records.record import RunRecord, open_run
 from ald_controller.registers import RegisterFile
+from ald_controller.valves.inline import InlineValves
 from simulators.virtualtime import run_virtual
 from simulators.world import World, build
 from tests.recipe_bench import chemistry, loaded, simulated, tool
@@ -48,7 +50,12 @@ class Rig(AbstractAsyncContextManager["Rig"]):
         self.world: World = build(
             self.file.path, at_s=asyncio.get_running_loop().time(), warm=warm, bottles=registers.rack()
         )
-        self.daemon = Daemon(parts_over(self.world, self.file, folder))
+        valves = self.file.config.valves
+        faulty = InlineValves(
+            self.world.face(valves.line), unit=valves.unit, coils=valves.coils,
+            watchdog_ms=round(valves.watchdog * 1000),
+        )  # fmt: skip
+        self.daemon = Daemon(replace(parts_over(self.world, self.file, folder), valves=faulty))
         self.task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Rig:
