@@ -319,10 +319,9 @@ class Run:
             self.alarm(f"held, and not at purge flow: {error}")
 
     def _purge_flows(self) -> dict[str, float]:
-        """Purge flow through the carrier where the chamber is pumped, else nothing: of what the run has touched."""
+        """Purge flow through the carrier and nothing else, of what the run has touched."""
         config = self.tool.config
-        purge_sccm = config.purge_flow if self.tool.chamber.state == "VACUUM" else 0.0
-        return {d: purge_sccm if d == config.carrier else 0.0 for d in self._flow_now.flows_sccm}
+        return {d: config.purge_flow if d == config.carrier else 0.0 for d in self._flow_now.flows_sccm}
 
     def _hold_for(self, why: str) -> None:
         self.tool.valves.hold(why)
