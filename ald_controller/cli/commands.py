@@ -23,7 +23,10 @@ PARAMETERS = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done; 1 refused or found wrong; 2 used wrongly; 3 no controller answers.",
+)
 @click.version_option(package_name="ald-controller")
 def ald() -> None:
     """Control software for ALD/MLD reactors on argon gloveboxes."""
@@ -38,6 +41,24 @@ def given(parameters: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+def celsius(zones: tuple[str, ...]) -> dict[str, float]:
+    """ZONE=CELSIUS pairs; exits with 2 on anything else."""
+    try:
+        return {zone: float(value) for zone, value in given(zones).items()}
+    except ValueError as error:
+        raise click.UsageError(f"--zone: write NAME=CELSIUS, for example substrate=120 ({error})") from None
+
+
+def text_of(recipe: Path) -> str:
+    """A recipe as it is to be uploaded; exits with 1 when it is not text."""
+    try:
+        return recipe.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = f"is not UTF-8 text (byte {error.start})" if isinstance(error, UnicodeDecodeError) else error.strerror
+        click.echo(f"ald: {recipe}: {why}", err=True)
+        sys.exit(1)
+
+
 def tool_path(option: Path | None) -> Path:
     """The tool file: as given, else the one of this checkout or installation."""
     return option or Path(__file__).parents[2] / "deploy" / "tool.yaml"
@@ -45,13 +66,20 @@ def tool_path(option: Path | None) -> Path:
 
 def ask(socket: str | None, request: dict[str, Any], as_json: bool = False) -> dict[str, Any]:
     """Ask the controller, print its answer, and exit unless it was yes."""
+    reply = reply_to(socket, request, as_json)
+    click.echo(json.dumps(reply) if as_json else reply["text"])
+    return reply
+
+
+def reply_to(socket: str | None, request: dict[str, Any], as_json: bool = False) -> dict[str, Any]:
+    """The controller's answer where it is yes; else prints it and exits with 1, or with 3 when nobody answers."""
     try:
         reply = LocalClient(find_socket(socket)).ask(request)
     except NoDoor as error:
         click.echo(f"ald: {error}", err=True)
         sys.exit(3)
-    click.echo(json.dumps(reply) if as_json else reply["text"], err=not reply["ok"] and not as_json)
     if not reply["ok"]:
+        click.echo(json.dumps(reply) if as_json else reply["text"], err=not as_json)
         sys.exit(1)
     return reply
 
@@ -107,7 +135,7 @@ def remote(switch: str, socket: str | None) -> None:
 @JSON
 def upload(recipe: Path, socket: str | None, as_json: bool) -> None:
     """Give a recipe to the controller under its file's name."""
-    ask(socket, {"verb": "upload", "name": recipe.stem, "text": recipe.read_text("utf-8")}, as_json)
+    ask(socket, {"verb": "upload", "name": recipe.stem, "text": text_of(recipe)}, as_json)
 
 
 @ald.command()
@@ -128,7 +156,7 @@ def run(recipe: Path, parameters: tuple[str, ...], socket: str | None) -> None:
     """Upload a recipe, start it and follow it to its end."""
     from ald_controller.cli.follow import follow
 
-    ask(socket, {"verb": "upload", "name": recipe.stem, "text": recipe.read_text("utf-8")})
+    ask(socket, {"verb": "upload", "name": recipe.stem, "text": text_of(recipe)})
     reply = ask(socket, {"verb": "start", "name": recipe.stem, "parameters": given(parameters)})
     sys.exit(follow(LocalClient(find_socket(socket)), reply["data"]["run"]))
 
@@ -143,13 +171,7 @@ def status(socket: str | None, as_json: bool) -> None:
         return
     from ald_controller.cli.follow import status_text
 
-    try:
-        reply = LocalClient(find_socket(socket)).ask({"verb": "status"})
-    except NoDoor as error:
-        click.echo(f"ald: {error}", err=True)
-        sys.exit(3)
-    click.echo(status_text(reply["data"]) if reply["ok"] else reply["text"], err=not reply["ok"])
-    sys.exit(0 if reply["ok"] else 1)
+    click.echo(status_text(reply_to(socket, {"verb": "status"})["data"]))
 
 
 @ald.group()
@@ -184,12 +206,7 @@ def register_list(socket: str | None, as_json: bool) -> None:
     if as_json:
         ask(socket, {"verb": "registers"}, as_json=True)
         return
-    try:
-        reply = LocalClient(find_socket(socket)).ask({"verb": "registers"})
-    except NoDoor as error:
-        click.echo(f"ald: {error}", err=True)
-        sys.exit(3)
-    click.echo(registers_text(reply["data"]["registers"]))
+    click.echo(registers_text(reply_to(socket, {"verb": "registers"})["data"]["registers"]))
 
 
 # --- without a controller --------------------------------------------------------------------------------------------
@@ -211,8 +228,7 @@ def check(
     """Check a recipe against a tool: all problems at once, else the plan with its duration."""
     from ald_controller.cli.offline import CheckOptions, check_command
 
-    warm_c = {zone: float(celsius) for zone, celsius in given(zones).items()}
-    options = CheckOptions(load, rack, registers, warm_c, given(parameters), as_json)
+    options = CheckOptions(load, rack, registers, celsius(zones), given(parameters), as_json)
     sys.exit(check_command(recipe, tool_path(tool), options))
 
 
@@ -237,13 +253,20 @@ def preview(
 
 
 @ald.command()
-@click.option("--state", type=click.Path(path_type=Path), required=True, help="the controller's state directory")
+@click.option(
+    "--state", type=click.Path(exists=True, file_okay=False, path_type=Path), default=None,
+    help="a state directory to look into, without a controller",
+)  # fmt: skip
+@SOCKET
 @JSON
-def runs(state: Path, as_json: bool) -> None:
-    """All runs of a tool with their endings."""
-    from ald_controller.cli.offline import runs_command
+def runs(state: Path | None, socket: str | None, as_json: bool) -> None:
+    """All runs of a tool with their endings, newest first."""
+    from ald_controller.cli.offline import runs_command, runs_text
 
-    sys.exit(runs_command(state, as_json))
+    if state is not None:
+        sys.exit(runs_command(state, as_json))
+    reply = reply_to(socket, {"verb": "runs"})
+    click.echo(json.dumps(reply) if as_json else runs_text(reply["data"]["runs"]))
 
 
 @ald.command()

@@ -9,18 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import shlex
 import signal
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ald_controller.aio import uncancellable
 from ald_controller.cli import broker
 from ald_controller.cli.follow import View, exit_code, say_ending
+from ald_controller.cli.logs import configure_log
 from ald_controller.doorbell import LocalClient, NoDoor
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +36,7 @@ READY_S = 30.0
 PROVEN_S = 60.0
 END_S = 10.0
 PERSON = "demo"
+SOCKET_NAME_BYTES = 100  # what a Unix socket's address has room for, with some to spare
 
 
 class DemoFailed(Exception):
@@ -78,12 +84,25 @@ def _end_with_parent() -> None:
 
 def demo_command(state: Path, recipe: Path | None, no_broker: bool, parameters: dict[str, str]) -> int:
     """Run it; 0 when the run completes, 130 after Ctrl-C with all valves shut, 1 otherwise."""
-    state.mkdir(parents=True, exist_ok=True)
+    configure_log(quiet=True)
     try:
-        return asyncio.run(_demo(state.resolve(), (recipe or RECIPE).resolve(), no_broker, parameters))
-    except DemoFailed as error:
+        state.mkdir(parents=True, exist_ok=True)
+        with _alone(state):
+            return asyncio.run(_demo(state.resolve(), (recipe or RECIPE).resolve(), no_broker, parameters))
+    except (DemoFailed, NoDoor, OSError) as error:
         print(f"ald demo: {error}", file=sys.stderr)
         return 1
+
+
+@contextlib.contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Two demonstrations in one folder would take each other's reactor for their own; raises DemoFailed."""
+    with (state / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoFailed(f"another demonstration runs in {state}; give this one a folder with --state") from None
+        yield
 
 
 async def _demo(state: Path, recipe: Path, no_broker: bool, parameters: dict[str, str]) -> int:
@@ -101,7 +120,7 @@ async def _demo(state: Path, recipe: Path, no_broker: bool, parameters: dict[str
             last = None
             view.note("[bold yellow]interrupted[/]: the controller makes the tool safe ...")
         finally:
-            await stage.end()
+            await uncancellable(stage.end())
     if last is None:
         view.note(_shut(state))
         return 130
@@ -111,16 +130,25 @@ async def _demo(state: Path, recipe: Path, no_broker: bool, parameters: dict[str
 
 async def _play(stage: Stage, recipe: Path, no_broker: bool, parameters: dict[str, str]) -> dict[str, Any] | None:
     """Everything between the first process and the end of the run; the run's last state."""
-    socket = stage.state / "ald.sock"
     await _start_reactor(stage, recipe)
     remote = None if no_broker or not broker.installed() else await _start_broker(stage)
-    await _start_controller(stage, socket, remote)
-    client = LocalClient(socket)
+    why = "as asked" if no_broker else "Mosquitto is not installed here"
+    with tempfile.TemporaryDirectory(prefix="ald-demo-") as short:
+        own = stage.state / "ald.sock"
+        socket = own if len(os.fsencode(own)) < SOCKET_NAME_BYTES else Path(short) / "ald.sock"
+        await _start_controller(stage, socket, remote)
+        return await _use(stage, LocalClient(socket), remote or why, recipe, parameters)
+
+
+async def _use(
+    stage: Stage, client: LocalClient, remote: broker.Prepared | str, recipe: Path, parameters: dict[str, str]
+) -> dict[str, Any]:
+    """What a person does, and the run to its end; `remote` is the broker, or why there is none."""
     watching = asyncio.create_task(_watch(stage.view, client))
     try:
         await _prepare_tool(stage.view, client)
-        name = await (_by_broker(stage.view, remote, recipe, parameters) if remote
-                      else _by_local_door(stage.view, client, recipe, parameters))  # fmt: skip
+        name = await (_by_local_door(stage.view, client, recipe, parameters, remote) if isinstance(remote, str)
+                      else _by_broker(stage.view, remote, recipe, parameters))  # fmt: skip
         return await _until_ended(stage, client, name)
     finally:
         watching.cancel()
@@ -153,12 +181,22 @@ async def _line(child: asyncio.subprocess.Process, name: str, state: Path) -> st
     except TimeoutError:
         line = b""
     if not line:
-        raise DemoFailed(f"the {name} did not become ready; see {state / name}.log")
+        raise DemoFailed(f"the {name} did not become ready{_last_words(state / f'{name}.log')}")
     return line.decode()
 
 
+def _last_words(log: Path) -> str:
+    """What a process said before it ended, and where the rest of it lies."""
+    said = log.read_text("utf-8", errors="replace").strip().splitlines()[-5:] if log.exists() else []
+    return "\n".join([":", *said, f"(see {log})"]) if said else f"; {log} is empty"
+
+
 async def _start_broker(stage: Stage) -> broker.Prepared:
-    prepared = await asyncio.to_thread(broker.prepare, stage.state / "broker", ("ald-reference", "operator"))
+    try:
+        prepared = await asyncio.to_thread(broker.prepare, stage.state / "broker", ("ald-reference", "operator"))
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace").strip()
+        raise DemoFailed(f"the broker's passwords could not be made: {said}; --no-broker does without") from error
     await stage.start("broker", *prepared.command)
     password = stage.state / "broker" / "controller.password"
     password.touch(mode=0o600)
@@ -168,7 +206,6 @@ async def _start_broker(stage: Stage) -> broker.Prepared:
 
 async def _start_controller(stage: Stage, socket: Path, remote: broker.Prepared | None) -> None:
     stage.view.note("the controller, and its valve process")
-    socket.unlink(missing_ok=True)
     options = ["--tool", str(TOOL), "--state", str(stage.state), "--door", str(socket)]
     options += ["--addresses", str(stage.state / "addresses.json")]
     if remote is not None:
@@ -179,7 +216,7 @@ async def _start_controller(stage: Stage, socket: Path, remote: broker.Prepared 
     give_up_s = loop.time() + READY_S
     while True:
         if child.returncode is not None or loop.time() > give_up_s:
-            raise DemoFailed(f"the controller did not come up; see {stage.state / 'controller.log'}")
+            raise DemoFailed(f"the controller did not come up{_last_words(stage.state / 'controller.log')}")
         try:
             reply = await asyncio.to_thread(LocalClient(socket).ask, {"verb": "status"})
         except NoDoor:
@@ -242,8 +279,10 @@ async def _reset(view: View, client: LocalClient) -> None:
 # --- the run ---------------------------------------------------------------------------------------------------------
 
 
-async def _by_local_door(view: View, client: LocalClient, recipe: Path, parameters: dict[str, str]) -> str:
-    view.note("upload and start through the [bold]local door[/] (no Mosquitto here)")
+async def _by_local_door(
+    view: View, client: LocalClient, recipe: Path, parameters: dict[str, str], why: str
+) -> str:  # fmt: skip
+    view.note(f"upload and start through the [bold]local door[/], without a broker: {why}")
     text = recipe.read_text("utf-8")
     upload = {"verb": "upload", "name": recipe.stem, "text": text}
     await _act(view, client, f"upload {recipe.name}", upload)
@@ -252,7 +291,7 @@ async def _by_local_door(view: View, client: LocalClient, recipe: Path, paramete
 
 
 async def _by_broker(view: View, remote: broker.Prepared, recipe: Path, parameters: dict[str, str]) -> str:
-    from ald_controller.client import MqttClient
+    from ald_controller.client import MqttClient, NoAnswer
     from ald_controller.link import Broker
 
     view.note(f"upload and start over [bold]MQTT[/], broker 127.0.0.1:{remote.port}, as user operator")
@@ -265,7 +304,10 @@ async def _by_broker(view: View, remote: broker.Prepared, recipe: Path, paramete
     async with MqttClient(Broker("127.0.0.1", remote.port, "operator", remote.passwords["operator"]), "reference") as c:
         for verb, args in asked.items():
             view.note(f"[bold]ald/reference/cmd/operator/{verb}[/]")
-            answer = await c.ask(verb, args)
+            try:
+                answer = await c.ask(verb, args)
+            except NoAnswer as error:
+                raise DemoFailed(f"{error}; --no-broker does without") from error
             view.note(f"  {escape(answer.text)}")
             if not answer.ok:
                 raise DemoFailed(f"'{verb}' was refused: {answer.text}")
@@ -282,7 +324,7 @@ async def _until_ended(stage: Stage, client: LocalClient, run: str) -> dict[str,
             if last is not None and last["run"] == run and last["report"] is not None:
                 return last
         await asyncio.sleep(0.5)
-    raise DemoFailed(f"the controller ended before the run did; see {stage.state / 'controller.log'}")
+    raise DemoFailed(f"the controller ended before the run did{_last_words(stage.state / 'controller.log')}")
 
 
 async def _watch(view: View, client: LocalClient) -> None:

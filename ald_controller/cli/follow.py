@@ -27,6 +27,9 @@ def follow(client: LocalClient, run: str) -> int:
                     break
             else:
                 last = None
+    except KeyboardInterrupt:
+        view.note("no longer followed: the run goes on. `ald stop` ends it after this turn, `ald abort` at once")
+        return 130
     except NoDoor as error:
         view.note(f"[bold red]the controller is gone[/]: {error}")
         return 3
@@ -75,6 +78,7 @@ class View:
         self._task: TaskID = self._bar.add_task("starting", total=1.0)
         self._live = Live(console=self.console, refresh_per_second=5, transient=False)
         self._step = ""
+        self._task_began, self._total_s = False, 1.0
 
     def note(self, text: str) -> None:
         """A line that stays, above the live display."""
@@ -95,7 +99,10 @@ class View:
         if run is not None:
             done = min(run["elapsed_s"], run["duration_s"])
             title = f"{run['recipe']}  cycle {run['cycle']}/{run['cycles']}"
-            self._bar.update(self._task, description=title, completed=done, total=run["duration_s"])
+            self._task_began, self._total_s = True, run["duration_s"]
+            self._bar.update(self._task, description=title, completed=done, total=self._total_s)
+        elif self._task_began and (last := status.get("last_run")) is not None:
+            self._bar.update(self._task, description=f"{last['recipe']}  {last['ending']}", completed=self._total_s)
         if self.console.is_terminal:
             self._live.update(Group(self._bar, state_table(status)))
         elif run is not None and (line := f"{run['part']} {run['cycle']}/{run['cycles']} {run['step']}") != self._step:

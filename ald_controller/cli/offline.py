@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -39,8 +40,14 @@ def check_command(recipe: Path, tool: Path, options: CheckOptions) -> int:
     return 0 if good else 1
 
 
+def runs_text(rows: list[dict[str, Any]]) -> str:
+    """One line per run as the controller lists them."""
+    lines = [f"{row['run']:<44} {row['ending'] or 'running':<12} {row['problem']}".rstrip() for row in rows]
+    return "\n".join(lines) or "no runs yet"
+
+
 def runs_command(state: Path, as_json: bool) -> int:
-    """One line per run, newest last."""
+    """One line per run, newest first."""
     from ald_controller.records.folder import list_runs
 
     rows = list_runs(state / "runs")

@@ -13,7 +13,7 @@ import click
 
 from ald_controller import commands as c
 from ald_controller.cli.checking import Assumed, assume, check_inline
-from ald_controller.cli.serve import configure_log
+from ald_controller.cli.logs import configure_log
 from ald_controller.cli.warmth import warm_zones
 from ald_controller.config import LineConfig, Tool
 from ald_controller.console import CheckRequest, Console

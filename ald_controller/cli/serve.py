@@ -15,6 +15,7 @@ import click
 import structlog
 
 from ald_controller.cli import children
+from ald_controller.cli.logs import configure_log
 from ald_controller.config import LineConfig, Mqtt, Tool, load_tool
 from ald_controller.daemon import Daemon, Parts
 from ald_controller.doorbell import default_socket
@@ -29,36 +30,26 @@ from drivers.line import open_line
 Door = tuple[str, Callable[[Desk], Awaitable[None]]]
 
 
-def configure_log(quiet: bool, warnings: bool = True) -> None:
-    """Lines on stderr: JSON where nobody looks, coloured text on a terminal; `quiet` keeps warnings and errors."""
-    plain = structlog.dev.plain_traceback  # the coloured one takes a second, and the guard waits for it
-    people = sys.stderr.isatty()
-    renderer: list[Any] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=plain)] if people
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    )  # fmt: skip
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), *renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger((30 if warnings else 40) if quiet else 20),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )  # fmt: skip
-
-
 def load_or_exit(tool: Path, addresses: Path | None) -> Tool:
     """The tool file, or its problems on stderr and exit 1."""
     try:
         return load_tool(tool, read_addresses(addresses) if addresses else None)
-    except Problems as error:
+    except (Problems, BadAddresses) as error:
         click.echo(str(error), err=True)
         sys.exit(1)
 
 
+class BadAddresses(Exception):
+    """The file of addresses is not what `ald simulate --json` prints."""
+
+
 def read_addresses(path: Path) -> dict[str, str]:
-    """device -> address, from what `ald simulate --json` printed."""
-    devices = json.loads(path.read_text("utf-8"))["devices"]
-    return {name: device["address"] for name, device in devices.items()}
+    """device -> address, from what `ald simulate --json` printed; raises BadAddresses."""
+    try:
+        devices = json.loads(path.read_text("utf-8"))["devices"]
+        return {name: str(device["address"]) for name, device in devices.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadAddresses(f"{path}: not what `ald simulate --json` prints: {error!r}") from error
 
 
 def tool_line(name: str, line: LineConfig) -> Any:
@@ -144,9 +135,13 @@ def _doors(socket: Path, mqtt: Mqtt | None) -> tuple[Door, ...]:
 
 
 def simulate_command(tool: Path, warm_for: Path | None, trace: Path | None, as_json: bool) -> int:
-    """Serve the devices of a tool until SIGTERM."""
+    """Serve the devices of a tool until SIGTERM; 1 when a file is wrong or a wire cannot be laid."""
     load_or_exit(tool, None)
-    asyncio.run(_simulate(tool, warm_for, trace, as_json))
+    try:
+        asyncio.run(_simulate(tool, warm_for, trace, as_json))
+    except (Problems, OSError, RuntimeError) as error:
+        click.echo(str(error), err=True)
+        return 1
     return 0
 
 
