@@ -428,9 +428,9 @@ class Console:
             for line in report:
                 job.journal.event("safe", what=line.what, ok=line.ok, after_s=line.after_s, detail=line.detail)
             job.run.move("safe")
-            self._idle = "FAULT"
+        self._idle = "FAULT"  # before the report is made: a reset meanwhile is not to be undone
+        if job is not None:
             await self._close(job, ending)
-        self._idle = "FAULT"
 
     async def _made_safe(self, why: str) -> list[Confirmed]:
         """The safe state for what the chamber is open to, also when that changes meanwhile."""
