@@ -55,6 +55,7 @@ class Guard:
         self.scans = 0
         self._lease_lost = self._faults = 0
         self._isolating = False
+        self._sources = tool.config.source_mask
 
     # --- one scan --------------------------------------------------------------------------------------------------
 
@@ -69,7 +70,7 @@ class Guard:
         self._keep_heaters()
         self._react(il.news(before, self.state), reacts)
         self.scans += 1
-        self.tool.valves.beat(self.tool.config.source_mask if self.may_open else 0)
+        self.tool.valves.beat(self._sources if self.may_open else 0)
 
     async def watch(self, reacts: Reacts, after_scan: _AfterScan) -> None:
         """Scan for ever; `after_scan` hears after each good scan how late it was, in seconds."""
@@ -117,18 +118,17 @@ class Guard:
         status = self.tool.valves.status
         if status is None:
             return
-        at_s = status.at_ns / 1e9
-        values = {
-            "sequence": status.sequence,
-            "word": status.word,
-            "connected": status.connected,
-            "armed": status.armed,
-            "trips": status.trips,
-            "faults": self._faults,
-            "lease_lost": self._lease_lost,
-        }
-        for name, value in values.items():
-            self.tool.samples[f"valves.{name}"] = il.Sample(float(value), at_s)
+        at_s, samples = status.at_ns / 1e9, self.tool.samples
+        for signal, value in (
+            ("valves.sequence", status.sequence),
+            ("valves.word", status.word),
+            ("valves.connected", status.connected),
+            ("valves.armed", status.armed),
+            ("valves.trips", status.trips),
+            ("valves.faults", self._faults),
+            ("valves.lease_lost", self._lease_lost),
+        ):
+            samples[signal] = il.Sample(float(value), at_s)
 
     # --- what others ask -------------------------------------------------------------------------------------------
 

@@ -90,11 +90,16 @@ class Tool:
         used = {d.line for d in file.devices.values()}
         self._lines = {name: open_line(name, line) for name, line in file.config.lines.items() if name in used}
         self.devices: dict[str, Any] = {name: self._build(d) for name, d in file.devices.items()}
+        self._pa_per_unit = signal_factor_pa(self.config.signals.pressure)
         self.samples: dict[str, Sample] = {}
         self.chamber = Chamber()
         self.pumping = False
         self.on_reading: OnReading | None = None
         self._health = {name: _Health() for name in file.devices}
+        self._signals: dict[str, dict[str, str]] = {
+            name: {} for name in file.devices
+        }  # channel -> signal, as they come
+        self._zone_of_device = {zone.device: name for name, zone in self.config.zones.items()}
         self._heat = _Heat()
         self._forbidden: frozenset[str] = frozenset()
         self._contactor_open = False
@@ -143,8 +148,7 @@ class Tool:
             health.identity = await device.identify()  # a device that comes back may be another one
             health.present, health.error = True, ""
         readings = await device.poll()
-        for channel, reading in readings.items():
-            self._take(f"{name}.{channel}", reading)
+        self._take(name, readings)
         if "setpoint_sccm" in readings:
             await self._keep_shut(name, readings["setpoint_sccm"].value)
         if name in self._zone_of_device:
@@ -164,11 +168,16 @@ class Tool:
             health.present = False
             health.probe_at_s = now_s + PROBE_S
 
-    def _take(self, signal: str, reading: Reading) -> None:
-        quality = _quality(reading)
-        self.samples[signal] = Sample(reading.value, reading.at_s, quality)
-        if self.on_reading is not None:
-            self.on_reading(signal, reading.at_s, reading.value, quality.name.lower())
+    def _take(self, name: str, readings: dict[str, Reading]) -> None:
+        samples, signals, record = self.samples, self._signals[name], self.on_reading
+        for channel, reading in readings.items():
+            signal = signals.get(channel)
+            if signal is None:
+                signal = signals[channel] = f"{name}.{channel}"
+            quality, word = _quality(reading)
+            samples[signal] = Sample(reading.value, reading.at_s, quality)
+            if record is not None:
+                record(signal, reading.at_s, reading.value, word)
 
     # --- what interlocks and screens read --------------------------------------------------------------------------
 
@@ -185,9 +194,8 @@ class Tool:
 
     def pressure_pa(self) -> float | None:
         """The pressure for decisions: the capacitance gauge, in Pa."""
-        signal = self.config.signals.pressure
-        value = self.good(signal)
-        return None if value is None else value * signal_factor_pa(signal)
+        value = self.good(self.config.signals.pressure)
+        return None if value is None else value * self._pa_per_unit
 
     def follow_chamber(self, now_s: float, gate_proven_shut: bool) -> None:
         """Bring the chamber state up to date and tell the valve engine where to rest."""
@@ -269,10 +277,6 @@ class Tool:
         for device in self.file.devices.values():
             if any(o.name == name for o in getattr(device.settings, "outputs", ())):
                 yield self.devices[device.name], name
-
-    @property
-    def _zone_of_device(self) -> dict[str, str]:
-        return {zone.device: name for name, zone in self.config.zones.items()}
 
     async def _refresh(self, device: str) -> None:
         """Refresh the volatile set-point of one loop; a loop that nobody commanded is left as it is."""
@@ -375,10 +379,13 @@ def signal_factor_pa(signal: str) -> float:
 _TOLERABLE = frozenset({"HLD", "LCK", "OPL", "MOV", "TMF"})  # the value is still a measurement; see drivers/alicat.py
 
 
-def _quality(reading: Reading) -> Quality:
-    """What a device says of its value; no flag makes something else than a number believable."""
+_GOOD, _UNCERTAIN, _BAD = ((q, q.value) for q in (Quality.GOOD, Quality.UNCERTAIN, Quality.BAD))
+
+
+def _quality(reading: Reading) -> tuple[Quality, str]:
+    """What a device says of its value, and its word; no flag makes something else than a number believable."""
     if not math.isfinite(reading.value):
-        return Quality.BAD
+        return _BAD
     if not reading.flags:
-        return Quality.GOOD
-    return Quality.UNCERTAIN if _TOLERABLE.issuperset(reading.flags) else Quality.BAD
+        return _GOOD
+    return _UNCERTAIN if _TOLERABLE.issuperset(reading.flags) else _BAD

@@ -18,6 +18,7 @@ from drivers.line import Line
 TIMEOUT_S = 0.25  # a poll takes 28 ms at 19200 baud, a statistics reply up to 40 ms
 QUIET_S = 0.1
 PSI_PA = 6894.757293168
+_SENT = bytes([13, *range(32, 127)])  # every byte that an Alicat sends
 STATUS_WORDS = frozenset("ADC COM EXH GTA HLD LCK MOV OPL OVR P2O POV TMF TOV VOV".split())
 FAULTS = {"ADC": "internal communication failed", "EXH": "the controller is exhausting: flow does not follow"}
 
@@ -262,7 +263,7 @@ class Alicat:
         return length
 
     def _text(self, reply: bytes) -> str:
-        if not all(byte == 13 or 32 <= byte < 127 for byte in reply):
+        if reply.translate(None, _SENT):
             self._line.distrust()
             raise BadReply(self.name, "there are bytes in it that no Alicat sends", reply=reply)
         return reply.decode("ascii")

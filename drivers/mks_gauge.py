@@ -16,6 +16,7 @@ from drivers.line import Line
 TIMEOUT_S = 0.2
 QUIET_S = 0.1
 END = b";FF"
+_SENT = bytes(range(32, 127))  # every byte that a transducer sends
 PA_PER = {"TORR": 101_325.0 / 760.0, "MBAR": 100.0, "PASCAL": 1.0}
 _NUMBER = re.compile(r"\+?\d\.\d{1,3}E[+-]\d{1,2}")
 _WORD = re.compile(r"[A-Z][ -~]*")
@@ -96,7 +97,7 @@ class Mks925:
             quiet_s=QUIET_S,
             probe=(self._unit_request, self._whole_unit),
         )
-        if not all(32 <= byte < 127 for byte in reply):
+        if reply.translate(None, _SENT):
             raise self._bad("there are bytes in the reply that no transducer sends", request, reply)
         text = reply[7 : -len(END)].decode("ascii")
         if reply[4:7] == b"NAK":

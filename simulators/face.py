@@ -40,7 +40,12 @@ class Bus:
         return b"".join([face.hear(now_s, data) for face in self._faces])
 
     def next_at(self) -> float | None:
-        return min((at for face in self._faces if (at := face.next_at()) is not None), default=None)
+        first: float | None = None
+        for face in self._faces:
+            at = face.next_at()
+            if at is not None and (first is None or at < first):
+                first = at
+        return first
 
     def speak(self, now_s: float) -> bytes:
         return b"".join([face.speak(now_s) for face in self._faces])

@@ -160,8 +160,10 @@ class Faulty:
         return self._due(now_s)
 
     def next_at(self) -> float | None:
-        first = self._pending[0][0] if self._pending else None
-        return min((at for at in (first, self._face.next_at()) if at is not None), default=None)
+        own = self._face.next_at()
+        if not self._pending:
+            return own
+        return self._pending[0][0] if own is None else min(own, self._pending[0][0])
 
     def speak(self, now_s: float) -> bytes:
         own = self._face.next_at()

@@ -313,6 +313,8 @@ class RtuFace:
         replies = []
         while (length := self._length()) is not None and len(self._buffer) >= length:
             frame, self._buffer = self._buffer[:length], self._buffer[length:]
+            if frame[0] and frame[0] not in self._server.units:
+                continue  # for another unit on this line, whose business its checksum is
             if crc(frame[:-2]) != frame[-2:]:
                 self._buffer = b""  # no telling where the next frame begins: wait for silence
                 break
@@ -334,8 +336,6 @@ class RtuFace:
         if unit == 0:
             for each in self._server.units:
                 self._server.answer(each, pdu)
-            return b""
-        if unit not in self._server.units:
             return b""
         reply = bytes((unit,)) + self._server.answer(unit, pdu)
         return reply + crc(reply)
