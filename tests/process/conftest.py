@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from pytest import TerminalReporter
 
 from tests.process.stand import FIGURES
@@ -12,3 +15,5 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
         terminalreporter.section("figures")
         for line in FIGURES:
             terminalreporter.line(line)
+    if FIGURES and "ALD_FIGURES" in os.environ:
+        Path(os.environ["ALD_FIGURES"]).write_text("\n".join(FIGURES) + "\n", "utf-8")
