@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ald_controller.config import ToolConfig
 
-_SLACK_K = 1.0  # a line that regulates around its set-point must not make its source's set-point dance
+_LEAD_K = 0.5  # a line runs this far above the bare margin: its source overshoots, and both regulate
 _COOL_C = 45.0  # below this nothing condenses in a line, whatever its source does
 
 
@@ -49,11 +49,11 @@ def setpoints(
     for source in sources:
         wanted = out.get(source)
         if wanted is not None and coldest_line is not None:
-            limit = coldest_line - margin + _SLACK_K
+            limit = coldest_line - margin
             out[source] = min(wanted, limit) if limit > 0 else None
     hot = [t for t in (measured_c.get(s) for s in sources) if t is not None and t > _COOL_C]
     if hot:
-        floor = max(hot) + margin
+        floor = max(hot) + margin + _LEAD_K
         for line in lines:
             if line in ramps:
                 own = out[line]
