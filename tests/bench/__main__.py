@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,15 +26,17 @@ PARTS: dict[str, Callable[[Path], list[Row]]] = {
     "guard": guard.measure,
     "preview": speed.measure_preview,
 }
+ON_DEMAND: dict[str, Callable[[Path], list[Row]]] = {"disk": edges.measure_disk}
+ALL = {**PARTS, **ON_DEMAND}
 RESULTS = machine.ROOT / "bench-results"
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="./bench", description="Measure this computer; see docs/bench.md.")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"only these: {', '.join(PARTS)}")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"only these: {', '.join(ALL)}")
     parts = parser.parse_args(arguments).parts or list(PARTS)
-    if unknown := [part for part in parts if part not in PARTS]:
-        parser.error(f"there is no part '{unknown[0]}'; there are: {', '.join(PARTS)}")
+    if unknown := [part for part in parts if part not in ALL]:
+        parser.error(f"there is no part '{unknown[0]}'; there are: {', '.join(ALL)}")
     facts = machine.facts()
     head = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "commit": machine.commit(), "machine": facts}
     before = machine.load()
@@ -56,9 +59,10 @@ def _measure(parts: list[str]) -> tuple[list[Row], dict[str, float], dict[str, s
         start_s = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="ald-bench-") as folder:
             try:
-                rows += PARTS[part](Path(folder))
+                rows += ALL[part](Path(folder))
             except Exception as error:
                 failures[part] = f"{type(error).__name__}: {error}"
+                traceback.print_exc()
                 print(f"  not measured: {failures[part]}", file=sys.stderr, flush=True)
         took_s[part] = round(time.monotonic() - start_s, 1)
         print(f"    {took_s[part]} s, load {machine.load()}", flush=True)

@@ -6,8 +6,8 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,15 @@ BIN = Path(sys.executable).parent
 
 # One per processor at ordinary priority; ends with its parent however that one ends.
 _BUSY = "import os\np = os.getppid()\nwhile os.getppid() == p:\n    for _ in range(100_000): pass"
+
+# Writes through to the disk that holds temporary files; its file has no name and ends with it.
+_WRITE = """import os, tempfile
+p, block = os.getppid(), bytes(1 << 20)
+with tempfile.TemporaryFile(buffering=0) as file:
+    while os.getppid() == p:
+        file.seek(0)
+        for _ in range(128): file.write(block)
+        os.fsync(file)"""
 
 
 def real_time_allowed() -> bool:
@@ -79,17 +88,27 @@ def as_found() -> Iterator[None]:
     yield
 
 
-@contextmanager
-def busy() -> Iterator[None]:
+def busy() -> AbstractContextManager[None]:
     """Every processor has a Python loop that never sleeps, until the block ends."""
-    loops = [subprocess.Popen([sys.executable, "-S", "-c", _BUSY]) for _ in os.sched_getaffinity(0)]
+    return _running(_BUSY, len(os.sched_getaffinity(0)))
+
+
+def disk() -> AbstractContextManager[None]:
+    """A process writes to the disk, and waits for it, without a pause, until the block ends."""
+    return _running(_WRITE, 1)
+
+
+@contextmanager
+def _running(program: str, count: int) -> Iterator[None]:
+    processes = [subprocess.Popen([sys.executable, "-S", "-c", program]) for _ in range(count)]
     try:
         yield
     finally:
-        for loop in loops:
-            loop.kill()
-        for loop in loops:
-            loop.wait()
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.wait()
 
 
-LOADS = {"as found": as_found, "busy": busy}
+Loads = dict[str, Callable[[], AbstractContextManager[None]]]
+LOADS: Loads = {"as found": as_found, "busy": busy}

@@ -90,6 +90,7 @@ def _figures(edges: list[tuple[Edge, float]]) -> Iterator[tuple[str, float]]:
         for edge, stamp_ms in ((opening, opened_ms), (closing, closed_ms)):
             yield f"{width_ms} ms pulse: edge sent after due", (edge.sent_ns - edge.due_ns) / 1e6
             yield f"{width_ms} ms pulse: edge at the module after due", stamp_ms - edge.due_ns / 1e6
+            yield "any pulse: answer of the module after sent", (edge.confirmed_ns - edge.sent_ns) / 1e6
         yield f"{width_ms} ms pulse: error of its width at the module", abs(closed_ms - opened_ms - width_ms)
 
 
