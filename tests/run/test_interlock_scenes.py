@@ -184,8 +184,8 @@ async def test_two_sources_set_by_a_foreign_writer_are_shut_within_a_quarter_of_
         await rig.until(lambda: not rig.sources_open, 1, 0.005)
         assert rig.now_s - start_s <= 0.25
         await rig.until(lambda: rig.first_out, 1)
-        record = await rig.ended(60)
-        assert record.ending == "tripped" and rig.first_out in ("C1", "K3")
+        # the read-back that disagrees is a fault of the module before anybody counts its sources
+        await _tripped(rig, "K3")
 
 
 @virtually
