@@ -309,7 +309,10 @@ class RtuFace:
         """Take bytes heard at `now_s` (monotonic seconds) and return the replies that they complete."""
         if now_s - self._heard_s > self._silence_s:
             self._buffer = b""
-        self._heard_s, self._buffer = now_s, self._buffer + data
+        self._heard_s = now_s
+        if not self._buffer and self._for_another(data):
+            return b""
+        self._buffer += data
         replies = []
         while (length := self._length()) is not None and len(self._buffer) >= length:
             frame, self._buffer = self._buffer[:length], self._buffer[length:]
@@ -320,6 +323,11 @@ class RtuFace:
                 break
             replies.append(self._reply(frame[0], frame[1:-2]))
         return b"".join(replies)
+
+    def _for_another(self, data: bytes) -> bool:
+        """Whether this is one whole frame to a unit that is not here: most of what a shared line carries."""
+        whole = len(data) > 1 and len(data) == _FIXED_LENGTHS.get(data[1])
+        return whole and data[0] != 0 and data[0] not in self._server.units
 
     def _length(self) -> int | None:
         """How long the frame at the front of the buffer is, or None while that cannot be told."""
