@@ -70,7 +70,7 @@ prepare:
   - flow: {carrier: 20 sccm}
   - heat: {LiOtBu: 150 °C, glycerol: 130 °C}
   - heat: {substrate: 150 °C, chamber: 150 °C, ramp: 3 K/min}
-  - wait: {for: temperatures, within: 1 K, stay: 1 s, timeout: 5 min, else: finish}
+  - wait: {for: temperatures, within: 5 K, stay: 1 s, timeout: 5 min, else: finish}
 deposit:
   - repeat:
       times: 1
