@@ -106,11 +106,7 @@ def _alone(state: Path) -> Iterator[None]:
 
 
 async def _demo(state: Path, recipe: Path, no_broker: bool, parameters: dict[str, str]) -> int:
-    main = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-    if main is not None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, main.cancel)
+    _cancel_once(asyncio.current_task())
     view = View()
     stage = Stage(state, view, {})
     with view:
@@ -126,6 +122,18 @@ async def _demo(state: Path, recipe: Path, no_broker: bool, parameters: dict[str
         return 130
     say_ending(view.console, last)
     return exit_code(last)
+
+
+def _cancel_once(main: asyncio.Task[Any] | None) -> None:
+    """The first signal ends the demonstration; whoever is impatient while it ends changes nothing."""
+    loop, waiting = asyncio.get_running_loop(), [main]
+
+    def interrupt() -> None:
+        if waiting and (task := waiting.pop()) is not None:
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
 
 
 async def _play(stage: Stage, recipe: Path, no_broker: bool, parameters: dict[str, str]) -> dict[str, Any] | None:
@@ -178,6 +186,8 @@ async def _line(child: asyncio.subprocess.Process, name: str, state: Path) -> st
     try:
         async with asyncio.timeout(READY_S):
             line = await child.stdout.readline() if child.stdout else b""
+            if not line:
+                await child.wait()  # it has ended, and is reaped before anybody signals it
     except TimeoutError:
         line = b""
     if not line:

@@ -116,7 +116,10 @@ def test_an_interrupt_in_a_dose_shuts_the_valves_and_leaves_nothing_running(demo
     assert len(family) >= 4, "reactor, its coupler, controller and its valve process"
     interrupted_s = time.monotonic()
     demo.process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    demo.process.send_signal(signal.SIGINT)  # impatient people press it twice
     assert demo.wait() == 130, demo.said
+    assert "Traceback" not in demo.said
     shut = next(c for c in changes(trace) if c["t"] > interrupted_s)
     assert not shut["word"] & SOURCES
     assert shut["t"] - interrupted_s < 1.0
@@ -173,3 +176,13 @@ def test_a_preview_gives_the_words_and_offsets_of_the_real_run(demo: Demo) -> No
     assert recipe.exists()
     (previewed,) = (folder / "runs").iterdir()
     assert segments(open_run(previewed)) == segments(demo.record)
+
+
+def test_a_recipe_with_mistakes_is_refused_with_its_places(tmp_path: Path) -> None:
+    recipe = tmp_path / "wrong.yaml"
+    recipe.write_text("recipe: wrong\ndeposit: 3\n")
+    command = [sys.executable, "-B", "-m", "ald_controller", "demo", "--recipe", str(recipe), "--state", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert f"{recipe}:2:10: a list is expected here; got 3" in done.stderr
+    assert "Traceback" not in done.stderr and "Unknown child" not in done.stderr
