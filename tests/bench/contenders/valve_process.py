@@ -29,7 +29,7 @@ class ValveProcess:
 
     def __init__(self) -> None:
         self._segments = SEGMENTS if real_time_allowed() else SEGMENTS_DEGRADED
-        self._missed = 0
+        self._missed_ms: list[float] = []
 
     def missing(self) -> str:
         """It is always here."""
@@ -46,12 +46,14 @@ class ValveProcess:
 
     def note(self) -> str:
         """What a reader must know beside the figures."""
-        return f"{self._missed} doses were missed for lateness" if self._missed else ""
+        if not self._missed_ms:
+            return ""
+        return f"not in these rows: {len(self._missed_ms)} missed doses, up to {max(self._missed_ms):.1f} ms late"
 
     async def _pulse(self, port: int, folder: Path) -> list[Edge]:
         async with valves(port, folder) as client:
             seen = await _feed(client, list(_segments(self._segments)))
-        self._missed += sum(isinstance(each, Missed) for each in seen)
+        self._missed_ms += [each.late_ns / 1e6 for each in seen if isinstance(each, Missed)]
         return [edge for edge, _ in _toggles((each, each.word) for each in seen if isinstance(each, Edge))]
 
 
