@@ -20,7 +20,7 @@ Answer = bytes | Say | tuple[Say, ...]
 
 
 class Peer:
-    """A line's face: answers the script in order, and by `always` what is not its turn; any other request fails the test."""
+    """A line's face: answers the script in order, by `always` what is out of turn; other requests fail the test."""
 
     def __init__(self, *script: tuple[bytes, Answer], always: dict[bytes, Answer] | None = None) -> None:
         self._script, self._always = list(script), always or {}
