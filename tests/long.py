@@ -26,6 +26,7 @@ MORE_LEFT = 4  # exit code: all well so far, call again
 PARTS: dict[str, tuple[float, list[str]]] = {
     "trial": (310.0, ["tests/process/test_demo_long.py"]),
     "soak": (430.0, ["tests/process/test_daemon_long.py"]),
+    "speed": (420.0, ["tests/run/test_speed.py"]),
 }
 
 
