@@ -38,17 +38,17 @@ def test_minutes_of_doses_grow_neither_memory_nor_descriptors(made: Stand) -> No
     ended = (rss_mb(made.daemon.pid), rss_mb(made.valve_pid), descriptors(made.daemon.pid))
     status = made.status()
     assert status["run"] is not None, f"the run ended before its time: {status['last_run']} {made.log('daemon')}"
-    doses = status["run"]["doses_confirmed"]
+    doses, missed = status["run"]["doses_confirmed"], status["run"]["doses_missed"]
     assert made.ask("abort")["ok"]
-    assert status["run"]["doses_missed"] == 0
-    assert doses > SOAK_S / 4
     edges = open_run(Path(status["run"]["folder"])).edges()
     late_ms = sorted((edge.sent_ns - edge.due_ns) / 1e6 for edge in edges)
     middle_ms, most_ms = late_ms[len(late_ms) // 2], late_ms[-1]
-    figure(f"{doses} doses of 250 ms in {SOAK_S:.0f} s, none missed; load {os.getloadavg()[0]:.1f}")
+    figure(f"{doses} doses of 250 ms in {SOAK_S:.0f} s, {missed} missed; load {os.getloadavg()[0]:.1f}")
     figure(f"edges sent late by {middle_ms:.3f} ms in the middle, {most_ms:.3f} ms at most")
     figure(f"controller {began[0]:.1f} → {ended[0]:.1f} MB, valve process {began[1]:.1f} → {ended[1]:.1f} MB, "
            f"descriptors {began[2]} → {ended[2]}")  # fmt: skip
+    assert missed == 0
+    assert doses > SOAK_S / 8, "a turn takes four and a half seconds"
     assert ended[0] - began[0] < GROWTH_MB
     assert ended[1] - began[1] < GROWTH_MB
     assert ended[2] <= began[2] + 2
