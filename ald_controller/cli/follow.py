@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from rich.console import Console, Group
@@ -121,8 +122,11 @@ def state_table(status: dict[str, Any]) -> Table:
     if status["degraded_timing"]:
         table.add_row("timing", "[yellow]degraded timing: no real-time priority; pulses under 200 ms are refused[/]")
     if run:
+        table.add_row("run", f"{run['recipe']}  cycle {run['cycle']}/{run['cycles']}   {run_clock(run)}")
         doses = f"{run['doses_confirmed']}/{run['doses_planned']} doses confirmed"
         table.add_row("step", f"{run['part']}: {run['step']}   {doses}")
+    elif last := status.get("last_run"):
+        table.add_row("last run", f"{last['run']}  {last['ending']}")
     table.add_row("valves", _valves(status["valves"]))
     table.add_row("pressure", _pressures(status["values"]))
     table.add_row("zones", _row(status["zones"]))
@@ -133,8 +137,14 @@ def state_table(status: dict[str, Any]) -> Table:
     return table
 
 
+def run_clock(run: dict[str, Any]) -> str:
+    """How long a run has lasted, of how long it is expected to."""
+    return f"{clock(run['elapsed_s'])} of about {clock(run['duration_s'])}"
+
+
 def _valves(valves: dict[str, bool]) -> str:
-    return "  ".join(f"[reverse green] {n} [/]" if on else f"[dim]{n}[/]" for n, on in valves.items())
+    """Energised outputs stand out, also where there are no colours."""
+    return "  ".join(f"[reverse green] {n} on [/]" if on else f"[dim]{n}[/]" for n, on in valves.items())
 
 
 def _pressures(values: dict[str, Any]) -> str:
@@ -167,11 +177,14 @@ def status_text(status: dict[str, Any]) -> str:
         console.print(state_table(status))
         for row in status["not_guarded"]:
             console.print(f"not guarded here: {row}", style="dim")
-    return captured.get().rstrip()
+    return "\n".join(line.rstrip() for line in captured.get().rstrip().splitlines())
 
 
 def registers_text(registers: dict[str, Any]) -> str:
     """One register a line: name, value, who and when."""
-    rows = [f"{name:<16} {e['value']}   {e['by']}, {e['at']}" for name, e in registers["registers"].items()]
+    rows = [
+        f"{name:<16} {json.dumps(e['value'], ensure_ascii=False)}   {e['by']}, {e['at']}"
+        for name, e in registers["registers"].items()
+    ]
     note = ["these registers are marked as simulated"] if registers["simulated"] else []
     return "\n".join(note + rows) or "no register is set: everything is unknown"

@@ -147,6 +147,7 @@ def test_the_state_the_registers_and_the_runs_are_readable(door: list[str]) -> N
     told = {line.split()[0] for line in lines[1:] if line.strip()}
     assert {"state", "valves", "pressure", "zones", "flows", "glovebox"} <= told
     assert all(len(line) <= 140 for line in lines)
+    assert all(line == line.rstrip() for line in lines)
     assert "bottle.LTB" in typed("register", "list", *door).output
     assert typed("runs", *door).output.strip() == "no runs yet"
 
@@ -154,6 +155,8 @@ def test_the_state_the_registers_and_the_runs_are_readable(door: list[str]) -> N
 def test_an_abort_is_on_its_way_in_a_tenth_of_a_second(made: Stand, door: list[str]) -> None:
     assert made.start(LONG_DOSES)["ok"]
     made.wait_open()
+    shown = typed("status", *door).output
+    assert " LTB on " in shown and "long-doses  cycle 1/60" in shown
     pressed_s = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-B", "-m", "ald_controller", "abort", *door, "a", "test"],
@@ -167,6 +170,7 @@ def test_an_abort_is_on_its_way_in_a_tenth_of_a_second(made: Stand, door: list[s
     assert after_s < 1.0
     wait_for(lambda: made.status()["run"] is None, 10.0, lambda: "the run goes on")
     assert "aborted" in typed("runs", *door).output
+    assert f"{made.run}  aborted" in typed("status", *door).output
     assert typed("runs", "--state", made.state).output.split()[:2] == [made.run, "aborted"]
 
 
