@@ -28,6 +28,7 @@ from ald_controller.tool import Confirmed, Tool
 from ald_controller.yamlfile import Problems
 
 PULSE_FLOOR_DEGRADED_S = 0.2
+STATUS_S = 0.25  # the valve process says how it is ten times a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +206,14 @@ class Console:
             return no("no-such-recipe", f"no recipe '{request.name}' has been uploaded")
         result = await self._check(self._check_request(request.name, text, request.parameters))
         if result["problems"]:
-            return no("recipe-refused", "\n".join(result["problems"]), **result)
-        return yes("\n".join(result["text"]), **result)
+            return no("recipe-refused", "\n".join(result["problems"]), problems=result["problems"])
+        plan = PLAN.validate_python(result["plan"])
+        told = {
+            "cycles": plan.cycles, "doses": plan.doses, "duration_s": plan.duration_s, "film": plan.film,
+            "thickness_nm": plan.thickness_nm, "warnings": plan.warnings, "parameters": plan.parameters,
+        }  # fmt: skip
+        took = f"{plan.cycles} cycles, {plan.doses} doses, about {plan.duration_s / 60:.0f} min"
+        return yes("\n".join([f"no problems: {took}", *plan.warnings]), **told)
 
     def _check_request(self, name: str, text: str, parameters: dict[str, str]) -> CheckRequest:
         now_c = {zone: t for zone in self.tool.config.zones if (t := self.tool.temperature_c(zone)) is not None}
@@ -216,11 +223,15 @@ class Console:
         if self._job or self._busy:
             return no("misplaced", f"registers do not change {'while ' + self._busy if self._busy else 'during a run'}")
         old = self.registers.dump()["registers"].get(request.name)
+        at = stamp.iso(stamp.utc_now())
         try:
-            at = stamp.iso(stamp.utc_now())
-            self.registers = self._register_file.set(request.name, request.value, request.by, at)
+            registers = self.registers.set(request.name, request.value, request.by, at, self._chemistry)
+            if self.registers.is_lithium and not registers.is_lithium and who.role != "owner":
+                return no("forbidden", "only the owner takes lithium limits off, with an empty chamber")
+            self._register_file.save(registers)
         except (Problems, OSError) as error:
             return no("register-refused", str(error))
+        self.registers = registers
         new = self.registers.dump()["registers"][request.name]
         self._audit.register(request.name, old, new, f"{request.by} ({who.name} at the {who.door} door)")
         if request.name.startswith("bottle."):
@@ -259,6 +270,8 @@ class Console:
             return no("misplaced", "the record of the run before is still being closed")
         if self.guard.latched:
             return no("latched", f"reset first: {self.guard.why_latched}")
+        if held := self._engine_held():
+            return no("engine-held", held)
         if self.tool.absent:
             told = "; ".join(f"{a.device}: {a.why}" for a in self.tool.absent)
             return no("device-absent", f"not every device is present: {told}")
@@ -300,6 +313,7 @@ class Console:
         job.ending = await job.run.execute()
         self._idle = "IDLE"
         await self._close(job, job.ending)
+        self._make_report(job)
 
     async def _close(self, job: _Job, ending: Ending) -> None:
         self.tool.on_reading = None
@@ -308,9 +322,16 @@ class Console:
         self._job = None
         if status is not None:
             self.last = status.model_copy(update={"ending": ending})
-            report = await self._reported(job.journal.folder)
+
+    def _make_report(self, job: _Job) -> None:
+        """In a task of its own: nothing that concerns the tool waits for a report."""
+        self._spawn(self._reported_last(job), f"report {job.run.name}")
+
+    async def _reported_last(self, job: _Job) -> None:
+        report = await self._reported(job.journal.folder)
+        if self.last is not None and self.last.run == job.run.name:
             self.last = self.last.model_copy(update={"report": str(report) if report else ""})
-        self.ended.set()
+            self.ended.set()
 
     async def _record_end(self, job: _Job, ending: Ending) -> None:
         """Once, and to its end, whoever is in a hurry."""
@@ -373,11 +394,26 @@ class Console:
         try:
             self.guard.reset(who.role)
         except ResetRefused as error:
-            return no("reset-refused", str(error))
+            return no("reset-refused", ". ".join(filter(None, (str(error), self._watchdog_acted()))))
         if self._job is None:
             self._idle = follow(self._idle, "reset")
             self.tool.valves.clear()
+            await asyncio.sleep(STATUS_S)
+            if held := self._engine_held():
+                return no("engine-held", held)
         return yes(f"the latch is cleared; the state is {self.state}")
+
+    def _engine_held(self) -> str:
+        """Why the valve engine still refuses segments, or ""."""
+        status = self.tool.valves.status
+        return f"the valve engine stays held: {status.held}" if status and status.held else ""
+
+    def _watchdog_acted(self) -> str:
+        """What to do about a module that has shut its outputs by itself, or ""."""
+        status = self.tool.valves.status
+        if status is None or status.armed:
+            return ""
+        return "The module's watchdog has acted: find out why, then restart the controller, which arms it again"
 
     async def interrupted(self) -> None:
         """The daemon ends: a run in hand is closed as interrupted."""
@@ -428,9 +464,10 @@ class Console:
             for line in report:
                 job.journal.event("safe", what=line.what, ok=line.ok, after_s=line.after_s, detail=line.detail)
             job.run.move("safe")
-        self._idle = "FAULT"  # before the report is made: a reset meanwhile is not to be undone
+        self._idle = "FAULT"
         if job is not None:
             await self._close(job, ending)
+            self._make_report(job)
 
     async def _made_safe(self, why: str) -> list[Confirmed]:
         """The safe state for what the chamber is open to, also when that changes meanwhile."""

@@ -1,7 +1,7 @@
 """What will happen: the recipe with every name resolved to this tool, every number in fixed units, every limit checked.
 
 A Plan is a tree of repeats, numbered lazily by `walk`: ten thousand cycles cost no more memory than one. It crosses
-process borders as JSON (`PLAN.dump_json`, `PLAN.validate_json`). `planner.py` makes it.
+process borders as JSON (`PLAN.dump_json`, `PLAN.validate_json`). `planner` makes it.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class HeatStep:
 
 @dataclass(frozen=True)
 class PumpStep:
-    """Open the stop valve and wait until the chamber is at or below `to_pa`."""
+    """Wait until the chamber is at or below `to_pa` and proven; watch how fast the pressure falls."""
 
     kind: Literal["pump"]
     where: Where

@@ -64,6 +64,26 @@ class Progress:
 
 
 @dataclass(slots=True)
+class PumpSpeed:
+    """Watches how fast the pressure falls; no throttle obeys it here, so it can only tell, once."""
+
+    limit_pa_per_s: float | None
+    before: tuple[float, float] | None = None  # pressure in Pa, loop time in s
+    told: bool = False
+
+    def look(self, pressure_pa: float, now_s: float) -> str:
+        """A sentence the first time that the limit is passed, else ""."""
+        before, self.before = self.before, (pressure_pa, now_s)
+        if self.limit_pa_per_s is None or self.told or before is None or now_s <= before[1]:
+            return ""
+        speed = (before[0] - pressure_pa) / (now_s - before[1])
+        if speed <= self.limit_pa_per_s:
+            return ""
+        self.told = True
+        return f"pumped at {speed:.3g} Pa/s, faster than the {self.limit_pa_per_s:.3g} Pa/s that the recipe allows"
+
+
+@dataclass(slots=True)
 class _Loaded:
     """A segment that the engine holds, or that a hold took from it; `half` is its number there."""
 
@@ -435,9 +455,16 @@ class Run:
             await self.tool.set_flow(device, sccm)
 
     async def _pump(self, step: PumpStep) -> None:
+        too_fast = PumpSpeed(step.no_faster_than_pa_per_s)
+
         def reached() -> bool:
             pressure = self.tool.pressure_pa()
-            return pressure is not None and pressure <= step.to_pa and self.tool.chamber.state == "VACUUM"
+            if pressure is None:
+                return False
+            if told := too_fast.look(pressure, asyncio.get_running_loop().time()):
+                self.journal.event("alarm", what=told)
+                self.alarm(told)
+            return pressure <= step.to_pa and self.tool.chamber.state == "VACUUM"
 
         self.tool.pumping = True
         try:

@@ -49,7 +49,7 @@ def status_of(console: Console, sequence: int) -> c.Status:
         tool=tool.config.tool, sequence=sequence, time=stamp.utc_now(), state=console.state,
         latched=guard.latched, control="REMOTE" if console.remote else "LOCAL",
         chamber=tool.chamber.state, degraded_timing=console.degraded,
-        valves={name: bool(word & o.mask) for name, o in tool.config.valves.outputs.items()},
+        valves={name: bool(word & o.mask) for name, o in tool.config.valves.outputs.items() if o.role != "alive"},
         values=values, zones=zones, run=console.run_status(), last_run=console.last,
         alarms=[*_alarms(guard, now_s), *_notes(guard, now_s)],
         not_guarded=list(guard.rules.not_guarded),

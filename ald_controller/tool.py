@@ -104,8 +104,9 @@ class Tool:
         self._forbidden: frozenset[str] = frozenset()
         self._contactor_open = False
         self._waiting_sccm: dict[str, float] = {}  # flows that are cut while the chamber is isolated
-        self._quiet = asyncio.Event()
-        self._quiet.set()
+        self._free = {line: asyncio.Event() for line in used}  # lines that are not busy being made safe
+        for free in self._free.values():
+            free.set()
 
     def _build(self, device: DeviceConfig) -> Any:
         return CATALOGUE[device.driver].driver(device.name, self._lines[device.line], device.settings)
@@ -130,7 +131,7 @@ class Tool:
         loop = asyncio.get_running_loop()
         health = self._health[name]
         async for _ in every(period_s):
-            await self._quiet.wait()
+            await self._free[self.file.devices[name].line].wait()
             if health.failures >= DEAD_AFTER and loop.time() < health.probe_at_s:
                 continue
             try:
@@ -305,14 +306,18 @@ class Tool:
         self._heat.ramps = {
             zone: Ramp(None, 0.0, 0.0, 0.0) for zone in self.config.zones if zone in self._heat.ramps or not purge
         }
-        self._quiet.clear()
         self._waiting_sccm.clear()
+        confirmed = await asyncio.gather(*(self._line_safe(line, purge) for line in self._free))
+        return [valves or self._valves_confirmed(), *(one for line in confirmed for one in line)]
+
+    async def _line_safe(self, line: str, purge: bool) -> list[Confirmed]:
+        """One line's devices; its polls wait so long and no other line's, whose readings would grow old for nothing."""
+        names = [name for name, device in self.file.devices.items() if device.line == line]
+        self._free[line].clear()
         try:
-            acts = {name: self._safe_act(name, purge) for name in self.devices}
-            confirmed = await asyncio.gather(*(self._confirm(name, act) for name, act in acts.items()))
-            return [valves or self._valves_confirmed(), *confirmed]
+            return await asyncio.gather(*(self._confirm(name, self._safe_act(name, purge)) for name in names))
         finally:
-            self._quiet.set()
+            self._free[line].set()
 
     def _shut_valves(self, why: str) -> Confirmed | None:
         """Ask for it before anything else; a dead valve process is a line of the report, never the end of it."""

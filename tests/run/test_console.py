@@ -1,0 +1,105 @@
+"""What the console owes to a person: aborts that are whole, checks that answer, limits that stay, plain words."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from ald_controller import commands as c
+from simulators.faults import Fault
+from tests.run.rig import LIGL_C, OPERATOR, Rig, ligl, virtually
+
+
+@virtually
+async def test_an_abort_is_whole_while_the_report_of_the_run_before_is_still_being_made(tmp_path: Path) -> None:
+    async def slow(folder: Path) -> Path | None:
+        await asyncio.sleep(60)
+        return None
+
+    rig = Rig(tmp_path, warm=LIGL_C)
+    rig.daemon.parts = replace(rig.daemon.parts, report=slow)
+    async with rig:
+        await rig.start(ligl(2))
+        await rig.until_open("LTB")
+        await rig.do(c.Abort(why="first"))
+        await rig.until_state("FAULT", 5)
+        await rig.do(c.Reset())
+        await rig.do(c.Start(name="test"))
+        await rig.until_open("LTB")
+        assert rig.contactor_closed
+        await rig.do(c.Abort(why="second"))
+        await rig.until_state("FAULT", 5)
+        assert not rig.sources_open and not rig.contactor_closed
+        await rig.rest(5)
+        assert rig.power("substrate") == 0.0 and rig.console.run is None
+        assert rig.console.last is not None and rig.console.last.ending == "aborted"
+
+
+@virtually
+async def test_a_reset_while_a_report_is_made_stays_reset(tmp_path: Path) -> None:
+    async def slow(folder: Path) -> Path | None:
+        await asyncio.sleep(30)
+        return None
+
+    rig = Rig(tmp_path, warm=LIGL_C)
+    rig.daemon.parts = replace(rig.daemon.parts, report=slow)
+    async with rig:
+        await rig.start(ligl(1))
+        await rig.until_open("LTB")
+        await rig.do(c.Abort())
+        await rig.until_state("FAULT", 5)
+        await rig.do(c.Reset())
+        await rig.rest(60)
+        assert rig.state == "IDLE" and rig.console.last is not None and rig.console.last.report == ""
+
+
+@virtually
+async def test_a_check_says_what_a_run_would_be_and_what_is_wrong(tmp_path: Path) -> None:
+    async with Rig(tmp_path, warm=LIGL_C) as rig:
+        await rig.proven()
+        await rig.do(c.Upload(name="good", text=ligl(2)))
+        reply = await rig.do(c.Check(name="good"))
+        assert reply.data["cycles"] == 2 and reply.data["doses"] == 4 and "no problems" in reply.text
+        await rig.do(c.Upload(name="bad", text=ligl(2).replace("20 sccm", "20")))
+        assert "has no unit" in await rig.refused(c.Check(name="bad"), "recipe-refused")
+
+
+@virtually
+async def test_only_the_owner_takes_lithium_limits_off(tmp_path: Path) -> None:
+    async with Rig(tmp_path) as rig:
+        copper = c.SetRegister(name="load", value={"material": "copper"}, by="Bob")
+        reply = await rig.ask(copper, OPERATOR)
+        assert not reply.ok and reply.code == "forbidden" and rig.console.lithium
+        await rig.do(copper)
+        assert not rig.console.lithium
+        lithium = c.SetRegister(name="load", value={"material": "lithium"}, by="Bob")
+        assert (await rig.ask(lithium, OPERATOR)).ok and rig.console.lithium
+
+
+@virtually
+async def test_a_module_whose_watchdog_has_acted_is_armed_by_a_restart_only_and_the_reset_says_so(
+    tmp_path: Path,
+) -> None:
+    async with Rig(tmp_path, warm=LIGL_C) as rig:
+        await rig.proven()
+        rig.world.faults["valves"].put(Fault(deaf=True))
+        await rig.rest(2)
+        rig.world.faults["valves"].clear()
+        await rig.until_state("FAULT", 10)
+        await rig.rest(15)
+        text = await rig.refused(c.Reset(), "reset-refused")
+        assert "restart the controller" in text
+        await rig.do(c.Upload(name="test", text=ligl(1)))
+        assert not (await rig.ask(c.Start(name="test"))).ok
+
+
+@virtually
+async def test_a_safe_state_that_takes_long_on_one_line_makes_no_other_reading_old(tmp_path: Path) -> None:
+    async with Rig(tmp_path, warm=LIGL_C) as rig:
+        await rig.proven()
+        for name in ("substrate", "chamber", "source-3"):
+            rig.world.faults[name].put(Fault(late_s=0.15))
+        await rig.do(c.Abort())
+        await rig.until_state("FAULT", 5)
+        assert not [a.row for a in rig.console.status().alarms if a.row == "K3"]
