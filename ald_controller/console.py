@@ -290,7 +290,7 @@ class Console:
         now_s = asyncio.get_running_loop().time()
         header = header_for(
             plan, self.tool.file, who=who.name, door=who.door, simulated=self._simulated,
-            degraded_timing=self.degraded, anchor=stamp.anchor(now_s, "virtual" if self._inline else None),
+            degraded_timing=self.degraded, anchor=stamp.anchor(now_s, stamp.VIRTUAL if self._inline else None),
         )  # fmt: skip
         papers = Papers(plan, text, self.tool.file.text, self.registers.dump())
         try:

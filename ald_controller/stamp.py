@@ -10,6 +10,9 @@ from pathlib import Path
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
+VIRTUAL = "virtual"  # the boot of a run on virtual time
+
+
 @dataclass(frozen=True, slots=True)
 class Anchor:
     """One moment on both clocks of one boot: unix seconds (UTC) and loop seconds (CLOCK_MONOTONIC)."""

@@ -185,6 +185,8 @@ class CouplerA(Unit):
 
 _SO_TIMESTAMPNS = 35
 _STAMP = struct.Struct("qq")
+_AT_ONCE_NS = 5_000
+_TRIES = 5
 _PRIORITY = 30  # above the valve process: another computer does not wait for this one
 
 
@@ -216,19 +218,28 @@ class _Peer:
 
 def _stamp_s(extra: list[tuple[int, int, bytes]]) -> float:
     """Monotonic seconds of the kernel's receive stamp; the time of asking where the kernel gave none."""
-    now_ns = monotonic_ns()
+    now_ns, real_ns = _both_clocks()
     for level, kind, data in extra:
         if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
             seconds, ns = _STAMP.unpack(data[: _STAMP.size])
-            now_ns -= clock_gettime_ns(CLOCK_REALTIME) - (seconds * 1_000_000_000 + ns)
+            now_ns -= real_ns - (seconds * 1_000_000_000 + ns)
     return now_ns / 1e9
+
+
+def _both_clocks() -> tuple[int, int]:
+    """The monotonic and the real-time clock at one moment: read again when something came between the readings."""
+    for _ in range(_TRIES):
+        before_ns, real_ns, after_ns = monotonic_ns(), clock_gettime_ns(CLOCK_REALTIME), monotonic_ns()
+        if after_ns - before_ns <= _AT_ONCE_NS:
+            break
+    return (before_ns + after_ns) // 2, real_ns
 
 
 class _Log:
     """Lines of JSON to a pipe that need not be read in time, and to a file where one is given."""
 
     def __init__(self, pipe: int, trace: Path | None) -> None:
-        self._pipe, self._lines = pipe, deque[bytes]()
+        self._pipe, self._lines, self._kept = pipe, deque[bytes](), list[bytes]()
         os.set_blocking(pipe, False)
         self._trace = None if trace is None else trace.open("ab", buffering=0)
 
@@ -236,18 +247,21 @@ class _Log:
         return self._pipe
 
     def put(self, line: dict[str, object]) -> None:
+        """Keep a line until `flush`: a slow disk may not stand between a request and its answer."""
         data = json.dumps(line, separators=(",", ":")).encode() + b"\n"
-        if self._trace is not None:
-            self._trace.write(data)
         self._lines.append(data)
-        self.flush()
+        if self._trace is not None:
+            self._kept.append(data)
 
     def tell(self, change: Change) -> None:
         """One change of the outputs."""
         self.put({"t": change.at_s, "word": change.word, "cause": change.cause})
 
     def flush(self) -> None:
-        """Hand over what the pipe takes; what it took in part goes on where it stopped."""
+        """Hand over what the pipe takes, and all of it to the file; what went in part goes on where it stopped."""
+        if self._trace is not None and self._kept:
+            self._trace.write(b"".join(self._kept))
+            self._kept.clear()
         with suppress(BlockingIOError, BrokenPipeError):
             while self._lines:
                 taken = os.write(self._pipe, self._lines[0])
@@ -322,6 +336,7 @@ def main() -> None:
         listener.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         log = _Log(arguments.edges_fd, arguments.trace)
         log.put({"port": listener.getsockname()[1], "real_time": real_time})
+        log.flush()
         coupler = CouplerA(arguments.coils, tell=log.tell, quiet=arguments.quiet)
         _Computer(coupler, listener, log).run()
 

@@ -9,6 +9,7 @@ from ald_controller.records.charts import LEFT, RIGHT, Panel
 from ald_controller.records.digest import Digest, PulseHeight, pulse_heights, spread
 from ald_controller.records.figures import figure, missing, used_lanes
 from ald_controller.records.scales import Scale, number, quantile, scale_for, short_time, unit_of
+from ald_controller.stamp import VIRTUAL
 
 BINS = 44
 
@@ -66,6 +67,10 @@ def timing_figure(d: Digest) -> str:
     widths = [dose.width_error_s for dose in d.doses if dose.width_error_s is not None]
     if not late:
         return missing("No edge is on record, so there is no timing to show.")
+    if d.header.anchor.boot_id == VIRTUAL:
+        return missing(
+            "This run took place on virtual time, where nothing is late: there was nothing to measure."
+        )
     parts = [_histogram(late, "Edge: sent − due", LEFT, 470.0)]
     if widths:
         parts.append(_histogram(widths, "Dose width: error on the wire", 560.0, 972.0))

@@ -14,11 +14,11 @@ from ald_controller.records.digest import ROUTINE, Digest, Spread, digest, endin
 from ald_controller.records.dose_figures import heights_figure, timing_figure
 from ald_controller.records.doses import DoseRow
 from ald_controller.records.figures import cycle_figure, missing, run_figure
-from ald_controller.records.folder import REPORT, write_whole
+from ald_controller.records.folder import REPORT, RunHeader, write_whole
 from ald_controller.records.record import Event, open_run
 from ald_controller.records.scales import clock, duration, number, quantile, short_time
 from ald_controller.records.style import CSS, SCRIPT
-from ald_controller.stamp import iso
+from ald_controller.stamp import VIRTUAL, iso
 
 ROWS = 2_000  # of the dose table and of the events; the rest is in the journal
 MARKS = {
@@ -114,11 +114,16 @@ def _key_figures(d: Digest) -> str:
         ("Cycles", f"{whole}<small> / {h.cycles}</small>", "given whole"),
         ("Doses", f"{confirmed}<small> / {h.doses}</small>", ", ".join(["confirmed", *rest])),
         ("Thickness", *_thickness(d, whole)),
-        ("Edges late by", _p99(late), edges_read),
-        ("Widths off by", _p99(error), doses_read),
+        ("Edges late by", *_measured(h, late, edges_read)),
+        ("Widths off by", *_measured(h, error, doses_read)),
     ]
     inner = "".join(f'<div><dt>{n}</dt><dd>{v}<span class="sub">{s}</span></dd></div>' for n, v, s in cells)
     return f'<dl class="figures">{inner}</dl>'
+
+
+def _measured(header: RunHeader, facts: Spread | None, told: str) -> tuple[str, str]:
+    """A figure of the wall clock; on virtual time nothing is ever late, and a zero would be a boast."""
+    return ("–", "not measured: virtual time") if header.anchor.boot_id == VIRTUAL else (_p99(facts), told)
 
 
 def _p99(facts: Spread | None) -> str:
