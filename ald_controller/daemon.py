@@ -25,11 +25,10 @@ from ald_controller.engineconfig import engine_config
 from ald_controller.guard import PERIOD_S, Guard
 from ald_controller.records.audit import Audit
 from ald_controller.registers import RegisterFile
+from ald_controller.shipped import RECIPES
 from ald_controller.systemd import Notifier
 from ald_controller.tool import Tool, Valves
 from ald_controller.valves import wire
-
-CHEMISTRY = Path(__file__).parents[1] / "recipes" / "chemistry"
 
 log = structlog.get_logger()
 
@@ -65,7 +64,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         parts = self.parts
         parts.state_dir.mkdir(parents=True, exist_ok=True)
-        chemistry = load_chemistry(CHEMISTRY)
+        chemistry = load_chemistry(RECIPES / "chemistry")
         registers = RegisterFile(parts.state_dir / "registers.yaml", chemistry)
         tool = Tool(parts.file, parts.open_line, parts.valves)
         guard = Guard(tool, loop.time())

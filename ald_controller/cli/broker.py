@@ -11,7 +11,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+from ald_controller.shipped import DEPLOY
+
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 
 

@@ -17,10 +17,10 @@ from ald_controller.plan import PLAN, Plan
 from ald_controller.planner import make_plan
 from ald_controller.recipe import load_blocks
 from ald_controller.registers import PLANNED, RegisterFile, Registers
+from ald_controller.shipped import DEPLOY, RECIPES
 from ald_controller.yamlfile import Document, Mark, Problems, parse, read
 
-LIBRARY = Path(__file__).parents[2] / "recipes"
-SIMULATED = Path(__file__).parents[2] / "deploy" / "registers-simulated.yaml"
+SIMULATED = DEPLOY / "registers-simulated.yaml"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def assume(recipe: Path, tool: Path, load: Path | None, rack: Path | None, regis
     In this order: `registers` as they are; those of the controller that runs here; those of the simulated reactor with
     every precursor that the recipe names on a free port and its substrate loaded. `load` and `rack` replace theirs.
     """
-    chemistry = load_chemistry(LIBRARY / "chemistry")
+    chemistry = load_chemistry(RECIPES / "chemistry")
     file = load_tool(tool)
     known, notes = _known(registers, chemistry)
     supposed = known is None
@@ -68,7 +68,7 @@ def assume(recipe: Path, tool: Path, load: Path | None, rack: Path | None, regis
 
 def simulated_rack() -> dict[str, str]:
     """port -> precursor, as the bottles hang on the simulated reactor; raises Problems."""
-    return Registers.load(SIMULATED, load_chemistry(LIBRARY / "chemistry")).rack()
+    return Registers.load(SIMULATED, load_chemistry(RECIPES / "chemistry")).rack()
 
 
 def _known(registers: Path | None, chemistry: Chemistry) -> tuple[Registers | None, list[str]]:
@@ -123,7 +123,7 @@ def plan_for(
     recipe: Path, assumed: Assumed, parameters: dict[str, str], temperatures_c: dict[str, float] | None = None
 ) -> Plan:
     """The plan of a recipe file under these assumptions; raises Problems."""
-    blocks = load_blocks(LIBRARY / "blocks")
+    blocks = load_blocks(RECIPES / "blocks")
     return make_plan(
         read(recipe), assumed.tool, assumed.registers, parameters, assumed.chemistry, blocks,
         assumptions=assumed.notes, temperatures_c=temperatures_c,
@@ -133,9 +133,9 @@ def plan_for(
 def check_inline(request: CheckRequest, tool: Tool) -> dict[str, Any]:
     """What `ald check --json` answers, without a process."""
     try:
-        chemistry = load_chemistry(LIBRARY / "chemistry")
+        chemistry = load_chemistry(RECIPES / "chemistry")
         registers = Registers.of(parse(json.dumps(request.registers, ensure_ascii=False), "registers"), chemistry)
-        blocks = load_blocks(LIBRARY / "blocks")
+        blocks = load_blocks(RECIPES / "blocks")
         document = parse(request.text, request.name)
         plan = make_plan(
             document, tool, registers, request.parameters, chemistry, blocks, temperatures_c=request.temperatures_c

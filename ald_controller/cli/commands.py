@@ -12,6 +12,7 @@ import click
 
 from ald_controller.cli.sockets import find_socket
 from ald_controller.doorbell import LocalClient, NoDoor
+from ald_controller.shipped import DEPLOY
 
 TOOL = click.option(
     "--tool", "tool", type=click.Path(path_type=Path), default=None, help="the tool file (default: deploy/tool.yaml)"
@@ -61,7 +62,7 @@ def text_of(recipe: Path) -> str:
 
 def tool_path(option: Path | None) -> Path:
     """The tool file: as given, else the one of this checkout or installation."""
-    return option or Path(__file__).parents[2] / "deploy" / "tool.yaml"
+    return option or DEPLOY / "tool.yaml"
 
 
 def ask(socket: str | None, request: dict[str, Any], as_json: bool = False) -> dict[str, Any]:

@@ -27,11 +27,11 @@ from ald_controller.cli import broker
 from ald_controller.cli.follow import View, exit_code, say_ending
 from ald_controller.cli.logs import configure_log
 from ald_controller.doorbell import LocalClient, NoDoor
+from ald_controller.shipped import DEPLOY, RECIPES
 
-ROOT = Path(__file__).parents[2]
-TOOL = ROOT / "deploy" / "tool.yaml"
-RECIPE = ROOT / "recipes" / "trial-ligl.yaml"
-REGISTERS = ROOT / "deploy" / "registers-simulated.yaml"
+TOOL = DEPLOY / "tool.yaml"
+RECIPE = RECIPES / "trial-ligl.yaml"
+REGISTERS = DEPLOY / "registers-simulated.yaml"
 READY_S = 30.0
 PROVEN_S = 60.0
 END_S = 10.0
