@@ -68,6 +68,7 @@ class MqttDoor:
         self._lanes: dict[tuple[str, str], deque[Incoming]] = {}
         self._workers: set[asyncio.Task[None]] = set()
         self._events = 0
+        self._before: Status | None = None
         self._told_flooded: Counter[str] = Counter()
         self._parts: dict[str, tuple[bytes, float]] = {}  # topic -> what was said, and when (loop seconds)
 
@@ -135,7 +136,24 @@ class MqttDoor:
         self._put("stream", stream, retain=False, qos=0)
         if self._link.connected:
             self._desk.published(status)
+        self._tell_changes(status)
         self._tell_floods()
+
+    def _tell_changes(self, status: Status) -> None:
+        """What a listener would otherwise have to find by comparing states: transitions, trips, ends of runs."""
+        before, self._before = self._before, status
+        if before is None:
+            return
+        if (status.state, status.latched) != (before.state, before.latched):
+            self.event("state", state=status.state, latched=status.latched, was=before.state)
+        known = {(a.row, a.text) for a in before.alarms if a.latched}
+        for alarm in status.alarms:
+            if alarm.latched and (alarm.row, alarm.text) not in known:
+                self.event("trip", row=alarm.row, reaction=alarm.reaction, text=alarm.text, first_out=alarm.first_out)
+        ended = status.last_run
+        if ended is not None and (before.last_run is None or before.last_run.run != ended.run):
+            told = ended.model_dump(mode="json", include={"run", "recipe", "ending", "doses_confirmed", "doses_missed"})
+            self.event("ended", **told)
 
     def _say_part(
         self, topic: str, body: dict[str, Any], head: dict[str, Any], now_s: float, least_s: float, **options: Any
