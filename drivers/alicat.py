@@ -77,6 +77,11 @@ class Alicat:
         self._probe = f"{settings.unit}VE\r".encode("ascii")
         self._decimals = 0  # of the set-point column: what the device can resolve and read back
 
+    @staticmethod
+    def channels(settings: AlicatConfig) -> frozenset[str]:
+        """What a poll reads."""
+        return frozenset(_CHANNELS.values())
+
     async def identify(self) -> Identity:
         """Raises Refused when gas, full scale, units or set-point source are not what the settings say."""
         firmware = (await self._ask("VE"))[1:].strip()

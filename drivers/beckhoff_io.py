@@ -71,6 +71,13 @@ class BeckhoffIoConfig:
         places = sorted(one.register for one in self.analogue)
         if any(after - before < 2 for before, after in itertools.pairwise(places)):
             raise ValueError("two analogue channels share a register: each takes two, its status and its value")
+        for one in self.analogue:
+            if not one.error > 0:
+                raise ValueError(f"the error of '{one.channel}' must be above 0, in its unit, not {one.error:g}")
+        names = [*(one.channel for one in self.analogue), *(one.channel for one in self.digital)]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"channel '{name}' is wired twice: each needs a name of its own")
 
 
 class BeckhoffIo:
@@ -89,6 +96,12 @@ class BeckhoffIo:
         self._inputs = max((one.input + 1 for one in settings.digital), default=0)
         self._fallbacks: int | None = None  # the coupler's count at `identify`
         self._trips = 0
+
+    @staticmethod
+    def channels(settings: BeckhoffIoConfig) -> frozenset[str]:
+        """What a poll may read; `watchdog_trips` is left out by a coupler that does not count."""
+        wired = (*(one.channel for one in settings.analogue), *(one.channel for one in settings.digital))
+        return frozenset((*wired, "watchdog_trips"))
 
     async def identify(self) -> Identity:
         """Clears the outputs, arms the watchdog, reads it back and restarts it if it had tripped.

@@ -13,7 +13,10 @@ from drivers.mks_gauge import Mks925, MksConfig
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The settings dataclass of a driver and the driver's class, called as `driver(name, line, settings)`."""
+    """The settings dataclass of a driver and the driver's class, called as `driver(name, line, settings)`.
+
+    `driver.channels(settings)` are the names that its `poll` may return, known before the device is there.
+    """
 
     config: type[Any]
     driver: type[Any]

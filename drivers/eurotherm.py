@@ -55,6 +55,11 @@ class Eurotherm3216:
         self._scale = float(10**settings.decimals)
         self._following: int | None = None  # the remote set-point last read back, in display digits
 
+    @staticmethod
+    def channels(settings: EurothermConfig) -> frozenset[str]:
+        """What a poll reads."""
+        return frozenset({"temperature_c", "working_setpoint_c", "output_percent", "status"})
+
     async def identify(self) -> Identity:
         """Also makes the local set-point the safe one: one EEPROM write, and only if it differs."""
         (version,) = await self._registers.read_holding(VERSION, 1)

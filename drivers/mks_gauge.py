@@ -58,6 +58,11 @@ class Mks925:
         self._unit_request = f"@{self._address}U?".encode("ascii") + END
         self._pa_per_unit = 0.0
 
+    @staticmethod
+    def channels(settings: MksConfig) -> frozenset[str]:
+        """What a poll reads."""
+        return frozenset({"pressure_pa"})
+
     async def identify(self) -> Identity:
         unit = await self._read_unit()
         model, serial, firmware = await self._query("MD"), await self._query("SN"), await self._query("FV")

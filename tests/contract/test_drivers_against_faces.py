@@ -108,6 +108,9 @@ class Bench:
 DRIVERS = "alicat", "mks", "eurotherm", "beckhoff"
 FRAMING: dict[str, Framing] = {"alicat": "ascii", "mks": "ascii", "eurotherm": "rtu", "beckhoff": "tcp"}
 O2 = AnalogueInput("o2_ppm", 0, "4-20 mA", 0, 100, 0.4)
+ALICAT, MKS, EUROTHERM = AlicatConfig("A", 500, "Ar"), MksConfig(253), EurothermConfig(1, 20)
+COUPLER = BeckhoffIoConfig(1, 60.0, (O2,), (DigitalInput("gate_shut", 0),), (DigitalOutput("vent", 0),))
+SETTINGS: dict[str, Any] = {"alicat": ALICAT, "mks": MKS, "eurotherm": EUROTHERM, "beckhoff": COUPLER}
 
 
 Wire = Callable[[Callable[[], Face]], Line]
@@ -133,21 +136,30 @@ def bench(name: str, wire: Wire = in_memory, wrap: Callable[[Face, Faults], Face
 
     if name == "alicat":
         mfc = AlicatFace(plant, "carrier", unit="A", full_scale_sccm=500, gas="Ar")
-        flow = Alicat("carrier", line_to(mfc), AlicatConfig("A", 500, "Ar"))
+        flow = Alicat("carrier", line_to(mfc), ALICAT)
         return Bench(flow, "flow_sccm", 0.01, ALICAT_S, plant, faults, mfc, lambda: flow.set_flow(20))
     if name == "mks":
         pirani = MksFace(plant, unit=253)
-        gauge = Mks925("pirani", line_to(pirani), MksConfig(253))
+        gauge = Mks925("pirani", line_to(pirani), MKS)
         return Bench(gauge, "pressure_pa", 0.14, MKS_S, plant, faults, pirani, None)
     if name == "eurotherm":
         loop = Eurotherm(plant, "substrate", unit=1, local_c=20)  # type: ignore[arg-type]
-        oven = Eurotherm3216("substrate", line_to(loop.face()), EurothermConfig(1, 20))
+        oven = Eurotherm3216("substrate", line_to(loop.face()), EUROTHERM)
         return Bench(oven, "temperature_c", 0.1, RTU_TIMEOUT_S, plant, faults, loop, lambda: oven.follow(150))
     channel = Channel(0, "4-20 mA", 0, 100, lambda at_s: plant.truth("o2_ppm", at_s))
     coupler = CouplerB(plant, {"o2_ppm": channel}, {0: "gate_shut"}, {0: "vent"})
-    settings = BeckhoffIoConfig(1, 60.0, (O2,), (DigitalInput("gate_shut", 0),), (DigitalOutput("vent", 0),))
-    box = BeckhoffIo("coupler-b", line_to(CouplerBFace(coupler, unit=1)), settings)
+    box = BeckhoffIo("coupler-b", line_to(CouplerBFace(coupler, unit=1)), COUPLER)
     return Bench(box, "o2_ppm", 0.05, TCP_TIMEOUT_S, plant, faults, coupler, lambda: box.set_output("vent", True))
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_a_device_reads_the_channels_that_its_settings_announce(name: str) -> None:
+    async def main() -> None:
+        one = bench(name)
+        await one.device.identify()
+        assert frozenset(await one.device.poll()) == type(one.device).channels(SETTINGS[name])
+
+    run_virtual(main())
 
 
 @dataclass
