@@ -226,23 +226,69 @@ _PLAIN = {
     "extra_forbidden": "unknown key '{field}'",
     "int_type": "a whole number is expected, without leading zeros and quotes (for example 10); got {input!r}",
     "int_from_float": "a whole number is expected; got {input!r}",
+    "float_type": "a number is expected, without quotes (for example 1.5); got {input!r}",
+    "finite_number": "a finite number is expected; got {input!r}",
     "bool_type": "true or false is expected; got {input!r}",
     "string_type": "text is expected; got {input!r}",
     "dict_type": "keys and values are expected here; got {input!r}",
     "model_type": "keys and values are expected here; got {input!r}",
     "list_type": "a list is expected here; got {input!r}",
     "tuple_type": "a list is expected here; got {input!r}",
+    "less_than": "{input!r} is out of range: below {limit} is expected",
+    "less_than_equal": "{input!r} is out of range: at most {limit} is expected",
+    "greater_than": "{input!r} is out of range: above {limit} is expected",
+    "greater_than_equal": "{input!r} is out of range: at least {limit} is expected",
+    "multiple_of": "{input!r} is not a multiple of {multiple_of}",
+    "literal_error": "{expected} is expected; got {input!r}",
+    "string_pattern_mismatch": "{input!r} does not have the form that is expected here: {pattern}",
+    "string_too_short": "text of {min_length} characters or more is expected; got {input!r}",
+    "string_too_long": "text of {max_length} characters at most is expected; got {input!r}",
+    "too_short": "{min_length} or more are expected here; there are {actual_length}",
+    "too_long": "{max_length} at most are expected here; there are {actual_length}",
+    "union_tag_invalid": "{discriminator} is {tag!r}: one of {expected_tags} is expected",
+    "union_tag_not_found": "{discriminator} is missing here: it says which kind this is",
 }
+_KEY = "[key]"  # how pydantic marks that a key of a mapping is wrong, and not its value
+_LIMITS = ("lt", "le", "gt", "ge")
+_QUANTITY = re.compile(r"\s*([+-]?[0-9]+(?:\.[0-9]+)?)\s*([^\s\d.]\S*)\s*\Z")
 
 
 def _problem(document: Document, at: Location, error: Any) -> Problem:
-    loc = _known(document, at, tuple(error["loc"]))
-    field = str(error["loc"][-1]) if error["loc"] else ""
-    kind = error["type"]
-    text = _PLAIN.get(kind, "")
+    path, kind = tuple(error["loc"]), error["type"]
+    loc = _known(document, at, path)
+    of_key = kind == "extra_forbidden" or path[-1:] == (_KEY,)
+    text, context = _PLAIN.get(kind, ""), error.get("ctx", {})
+    if not text:
+        return Problem(document.mark(loc, of_key), str(error["msg"]).removeprefix("Value error, "))
+    limit = next((context[name] for name in _LIMITS if name in context), None)
     shown = error.get("input")
-    message = text.format(field=field, input=_short(shown)) if text else str(error["msg"]).removeprefix("Value error, ")
-    return Problem(document.mark(loc, of_key=kind == "extra_forbidden"), message)
+    words = {**context, "field": path[-1] if path else "", "input": _short(shown)}
+    if limit is not None:
+        words |= _as_written(_written(document, loc), shown, limit)
+    return Problem(document.mark(loc, of_key), text.format(**words))
+
+
+def _written(document: Document, loc: Location) -> Any:
+    """What stands in the file at `loc`, before a validator made a number of it; None where it is no plain value."""
+    value = document.data
+    for part in loc:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value if isinstance(value, str) else None
+
+
+def _as_written(written: str | None, value: Any, limit: Any) -> dict[str, object]:
+    """The value as the person wrote it, and the limit in the unit that they chose.
+
+    That unit is the fixed one when the number did not change on its way; else both are said in the fixed unit.
+    """
+    match = _QUANTITY.match(written or "")
+    if match is None or isinstance(value, str):
+        return {"input": value, "limit": f"{limit:g}"}
+    same = float(match[1]) == value
+    return {"input": written, "limit": f"{limit:g} {match[2]}" if same else f"{limit:g} (this is {value:g})"}
 
 
 def _short(value: Any) -> Any:

@@ -80,7 +80,7 @@ def test_a_film_is_known_by_its_two_precursors_in_any_order() -> None:
         ("precursors.yaml", "aliases: [H2O]", "aliases: [H2O, TMA]", "'TMA' already means"),
         ("precursors.yaml", "[8.224, 2134.83]", "[8.224]", "takes 2 coefficients"),
         ("precursors.yaml", "longest_opening: 12 s", "longest_opening: 12", "'12' has no unit"),
-        ("precursors.yaml", "kind: halide", "kind: salt", "Input should be 'metal-organic'"),
+        ("precursors.yaml", "kind: halide", "kind: salt", "'acid chloride' or 'isocyanate' is expected; got 'salt'"),
         ("films.yaml", "precursors: [TMA, water]", "precursors: [TMA, watr]", "there is no precursor 'watr' in"),
         ("films.yaml", "at: 80 °C", "at: 30 °C", "'points' must rise in temperature"),
         ("materials.yaml", "  lithium:", "  lithiun:", "'lithium' is missing"),

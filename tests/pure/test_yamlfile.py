@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from ald_controller import units
 from ald_controller.yamlfile import MAX_BYTES, MAX_DEPTH, Problems, parse, read, validate
@@ -120,6 +120,68 @@ def test_one_line_per_mistake_each_at_its_place() -> None:
         "f.yaml:6:7: true or false is expected; got 'NO'",
         "f.yaml:7:7: text is expected; got 5",
     ]
+
+
+class Bounds(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    t: units.Seconds = Field(default=1.0, gt=0, lt=60)
+    temperature: units.Celsius = Field(default=20.0, le=150)
+    n: Annotated[int, Field(ge=2, le=8, multiple_of=2)] = 2
+    x: Annotated[float, Field(lt=1.5, allow_inf_nan=False)] = 1.0
+    kind: Literal["a", "b", "c"] = "a"
+    name: Annotated[str, Field(min_length=2, max_length=3, pattern="^[a-z]+$")] = "ab"
+    few: Annotated[list[int], Field(min_length=1, max_length=2)] = [1]
+    by: dict[Literal["p", "q"], int] = {}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("t: 0 s", "1:4: '0 s' is out of range: above 0 s is expected"),
+        ("t: 60 s", "1:4: '60 s' is out of range: below 60 s is expected"),
+        ("t: 2 min", "1:4: '2 min' is out of range: below 60 (this is 120) is expected"),
+        ("temperature: 151 C", "1:14: '151 C' is out of range: at most 150 C is expected"),
+        ("temperature: 450 K", "1:14: '450 K' is out of range: at most 150 (this is 176.85) is expected"),
+        ("n: 0", "1:4: 0 is out of range: at least 2 is expected"),
+        ("n: 10", "1:4: 10 is out of range: at most 8 is expected"),
+        ("n: 3", "1:4: 3 is not a multiple of 2"),
+        ("x: 2", "1:4: 2 is out of range: below 1.5 is expected"),
+        ("x: '1'", "1:4: a number is expected, without quotes (for example 1.5); got '1'"),
+        ("kind: d", "1:7: 'a', 'b' or 'c' is expected; got 'd'"),
+        ("name: a", "1:7: text of 2 characters or more is expected; got 'a'"),
+        ("name: abcd", "1:7: text of 3 characters at most is expected; got 'abcd'"),
+        ("name: A1", "1:7: 'A1' does not have the form that is expected here: ^[a-z]+$"),
+        ("few: []", "1:6: 1 or more are expected here; there are 0"),
+        ("few: [1, 2, 3]", "1:6: 2 at most are expected here; there are 3"),
+        ("by: {r: 1}", "1:6: 'p' or 'q' is expected; got 'r'"),
+    ],
+)
+def test_a_value_out_of_its_bounds_is_told_the_bound_in_plain_words(text: str, says: str) -> None:
+    with pytest.raises(Problems) as error:
+        validate(parse(text, "f.yaml"), Bounds)
+    assert str(error.value) == f"f.yaml:{says}"
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("kind: cow", "'kind' is 'cow': one of 'cat', 'dog' is expected"),
+        ("name: Tom", "'kind' is missing here: it says which kind this is"),
+    ],
+)
+def test_a_kind_that_is_unknown_or_missing_is_told_which_there_are(text: str, says: str) -> None:
+    either: TypeAdapter[Cat | Dog] = TypeAdapter(Annotated[Cat | Dog, Field(discriminator="kind")])
+    with pytest.raises(Problems) as error:
+        validate(parse(text, "f.yaml"), either)
+    assert str(error.value) == f"f.yaml:1:1: {says}"
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200))
