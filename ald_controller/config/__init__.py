@@ -1,6 +1,7 @@
 """The tool: which device hangs on which line, which valve on which coil, who may do what. Read from a tool file."""
 
-from ald_controller.config.loading import DeviceConfig, Tool, load_tool
+from ald_controller.config.checking import DeviceConfig
+from ald_controller.config.loading import Tool, load_tool
 from ald_controller.config.model import (
     CHAMBER_STATES,
     LITHIUM_CEILING_C,

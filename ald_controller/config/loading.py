@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ald_controller import units
+from ald_controller.config.checking import DeviceConfig, cross_check
 from ald_controller.config.model import LineConfig, ToolConfig
 from ald_controller.config.settings import file_model, settings_of
 from ald_controller.yamlfile import Document, Problem, Problems, read, validate
@@ -18,21 +19,10 @@ from drivers.catalogue import CATALOGUE
 M = typing.TypeVar("M", bound=BaseModel)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class DeviceConfig:
-    """One device of the tool: its line, its poll period and its driver's own settings (a dataclass of the driver)."""
-
-    name: str
-    driver: str
-    line: str
-    poll_s: float
-    settings: Any
-
-
 class _DeviceHead(BaseModel):
     """The keys that every device has; the rest belongs to its driver."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", strict=True)
 
     driver: str
     line: str
@@ -69,7 +59,7 @@ def load_tool(path: Path, addresses: dict[str, str] | None = None) -> Tool:
         except Problems as error:
             problems += error.problems
     if config is not None:
-        problems += _cross_check(document, config, devices)
+        problems += cross_check(document, config, devices)
     if problems or config is None:
         raise Problems(problems)
     if addresses is not None:
@@ -110,40 +100,6 @@ def _collect(problems: list[Problem], document: Document, model: type[M]) -> M |
         return None
 
 
-def _cross_check(document: Document, config: ToolConfig, devices: dict[str, DeviceConfig]) -> list[Problem]:
-    """Names that point at nothing, and a tool whose parts contradict each other."""
-    out: list[Problem] = []
-    named = document.data["devices"]  # also those that could not be read: their own problems say why
-
-    def need(ok: bool, message: str, *loc: int | str) -> None:
-        if not ok:
-            out.append(Problem(document.mark(loc), message))
-
-    for name, wired in devices.items():
-        need(wired.line in config.lines, f"there is no line '{wired.line}'", "devices", name, "line")
-    need(config.valves.line in config.lines, f"there is no line '{config.valves.line}'", "valves", "line")
-    shared = [n for n, d in devices.items() if d.line == config.valves.line]
-    need(not shared, f"{shared} may not share the valve module's line: it has one client", "valves", "line")
-    need(config.carrier in named, f"there is no device '{config.carrier}'", "carrier")
-    need(config.pump.stop in config.valves.outputs, f"there is no output '{config.pump.stop}'", "pump", "stop")
-    for name, zone in config.zones.items():
-        need(zone.device in named, f"there is no device '{zone.device}'", "zones", name, "device")
-    for name, port in config.ports.items():
-        for i, output in enumerate(port.outputs):
-            ok = output in config.valves.outputs and config.valves.outputs[output].role == "source"
-            need(ok, f"'{output}' is not a source output of the valve module", "ports", name, "outputs", i)
-        zone_ok = port.zone is None or port.zone in config.zones
-        need(zone_ok, f"there is no zone '{port.zone}'", "ports", name, "zone")
-        push_ok = (port.delivery == "pushed") == (port.push is not None)
-        need(push_ok, "'delivery: pushed' goes with 'push: {device, flow}', and only with it", "ports", name)
-        if port.push:
-            need(port.push.device in named, f"no device '{port.push.device}'", "ports", name, "push", "device")
-    for field, signal in config.signals.model_dump().items():
-        device = str(signal).split(".", maxsplit=1)[0]
-        need(signal is None or device in named, f"there is no device '{device}'", "signals", field)
-    return out
-
-
 def _with_addresses(
     config: ToolConfig, devices: dict[str, DeviceConfig], addresses: dict[str, str], document: Document
 ) -> ToolConfig:
@@ -154,5 +110,6 @@ def _with_addresses(
         if device not in owners:
             raise Problems([Problem(document.mark(("devices",)), f"addresses: this tool has no device '{device}'")])
         line = owners[device]
-        lines[line] = LineConfig.model_validate(lines[line].model_dump() | {"address": address})
+        moved = Document("addresses", lines[line].model_dump() | {"address": address}, {}, {})
+        lines[line] = validate(moved, LineConfig)
     return config.model_copy(update={"lines": lines})

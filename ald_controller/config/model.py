@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from typing import Any, Literal, Self
 
@@ -17,6 +18,10 @@ LITHIUM_CEILING_C = 170.0  # no file may raise the trip above it: lithium melts 
 LITHIUM_CLAMP_C = 150.0  # no set-point above it on a zone that touches lithium
 
 
+_ADDRESS = re.compile(r"(?:tcp://[^:/\s]+:(?P<port>[0-9]{1,5})|serial:/\S+)\Z")
+_TOOL = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
+
+
 class Model(BaseModel):
     """Frozen, strict, and no unknown keys: the base of everything that is read from a file."""
 
@@ -26,9 +31,17 @@ class Model(BaseModel):
 class LineConfig(Model):
     """One transport: `tcp://host:port` or `serial:/dev/…`; devices that name the same line share it."""
 
-    address: str = Field(pattern=r"^(tcp://[^:/]+:[0-9]{1,5}|serial:/\S+|mem:\S+)$")
+    address: str
     baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 9600
     parity: Literal["none", "even", "odd"] = "none"
+
+    @field_validator("address")
+    @classmethod
+    def _known(cls, address: str) -> str:
+        match = _ADDRESS.match(address)
+        if not match or not 1 <= int(match["port"] or 1) <= 65535:
+            raise ValueError(f"'{address[:80]}' is no address: write tcp://HOST:PORT or serial:/dev/NAME")
+        return address
 
 
 class Output(Model):
@@ -70,6 +83,8 @@ class ValveModule(Model):
         if max(coils, default=0) >= self.coils:
             raise ValueError(f"outputs: there is no coil {max(coils)}, the module has {self.coils} from 0")
         for state, names in self.rest.items():
+            if len(set(names)) < len(names):
+                raise ValueError(f"rest: {state} names an output twice: once is expected")
             for name in names:
                 if name not in self.outputs or self.outputs[name].role != "stop":
                     raise ValueError(f"rest: {state} names '{name}', which is not a stop valve of this module")
@@ -84,7 +99,7 @@ class ValveModule(Model):
 
     def word(self, names: list[str]) -> int:
         """The valve word with exactly these outputs energised."""
-        return sum(self.outputs[n].mask for n in names)
+        return sum({self.outputs[n].mask for n in names})
 
     def mask(self, role: str) -> int:
         """All bits of one role."""
@@ -203,7 +218,7 @@ class Limits(Model):
 class ToolConfig(Model):
     """One reactor, whole."""
 
-    tool: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    tool: str
     title: str
     inert: Literal["argon", "nitrogen"]
     purge_flow: units.Sccm = Field(gt=0, le=1000)
@@ -218,6 +233,14 @@ class ToolConfig(Model):
     signals: Signals
     limits: Limits = Limits()
     mqtt: Mqtt | None = None
+
+    @field_validator("tool")
+    @classmethod
+    def _name(cls, tool: str) -> str:
+        if not _TOOL.match(tool):
+            what = "a letter a-z, then up to 31 of a-z, 0-9 and '-'"
+            raise ValueError(f"'{tool[:40]}' is no name for topics and services: {what} is expected")
+        return tool
 
     def role_of(self, person: str, door: Literal["unix", "mqtt"]) -> Role | None:
         """The highest role of this person at this door; None = may do nothing."""

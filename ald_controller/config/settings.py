@@ -32,7 +32,7 @@ def file_model(settings: Any) -> type[BaseModel]:
         alias = f.name.removesuffix(suffix)
         field = Field(default=None, alias=alias) if has_default else Field(alias=alias)
         fields[f"of_{alias}"] = (kind | None if has_default else kind, field)  # "register" would hide a method
-    return create_model(f"{settings.__name__}File", __config__=ConfigDict(extra="forbid"), **fields)
+    return create_model(f"{settings.__name__}File", __config__=ConfigDict(extra="forbid", strict=True), **fields)
 
 
 def _suffix(name: str, hint: Any) -> str:

@@ -39,11 +39,13 @@ def test_the_shipped_tool_loads_with_its_drivers_settings_in_fixed_units() -> No
 
 # ▸ stands where the error must point
 MISTAKES = [
-    ("lithium_trip: 170 °C", "lithium_trip: ▸175 °C", "170"),
-    ("lithium_warn: 160 °C", "lithium_warn: ▸166 °C", "165"),
+    ("lithium_trip: 170 °C", "lithium_trip: ▸175 °C", "'175 °C' is out of range: at most 170 °C is expected"),
+    ("lithium_warn: 160 °C", "lithium_warn: ▸166 °C", "at most 165 °C is expected"),
     ("margin: 15 K", "margin: ▸15", "'15' has no unit"),
-    ("watchdog: 500 ms", "watchdog: ▸2 s", "less than or equal to 1"),
-    ("inert: argon", "inert: ▸helium", "'argon' or 'nitrogen'"),
+    ("watchdog: 500 ms", "watchdog: ▸2 s", "'2 s' is out of range: at most 1 s is expected"),
+    ("watchdog: 500 ms", "watchdog: ▸1500 ms", "'1500 ms' is out of range: at most 1 (this is 1.5) is expected"),
+    ("watchdog: 500 ms", "watchdog: ▸0.05 s", "'0.05 s' is out of range: at least 0.1 s is expected"),
+    ("inert: argon", "inert: ▸helium", "'argon' or 'nitrogen' is expected; got 'helium'"),
     ("carrier: carrier\n", "carrier: ▸carier\n", "there is no device 'carier'"),
     ("{stop: stop,", "{stop: ▸stopp,", "there is no output 'stopp'"),
     ("GL:    {outputs: [GL],", "GL:    {outputs: [▸stop],", "'stop' is not a source output of the valve module"),
@@ -55,7 +57,55 @@ MISTAKES = [
     ("unit: A, full_scale: 100 sccm", "unit: A, full_scale: 100 sccm, ▸fullscale: 1", "unknown key 'fullscale'"),
     ("pressure:        coupler-b.pressure_torr", "pressure:        ▸coupler-c.pressure_torr", "no device 'coupler-c'"),
     ("chamber:   {device: chamber, ", "chamber:   {device: ▸chambre, ", "there is no device 'chambre'"),
-    ("role: line,      limit: 200 °C", "role: line,      limit: ▸2000 °C", "400"),
+    ("role: line,      limit: 200 °C", "role: line,      limit: ▸2000 °C", "at most 400 °C is expected"),
+    ("glovebox_o2:     coupler-b.o2_ppm", "glovebox_o2:     ▸coupler-b.o3_ppm",
+     "'coupler-b' has no channel 'o3_ppm'; it has: argon_ok, box_pressure_mbar,"),
+    ("gate_shut:       coupler-b.gate_shut", "gate_shut:       ▸coupler-b.gate shut", "has no channel 'gate shut'"),
+    ("pressure:        coupler-b.pressure_torr", "pressure:        ▸pirani.pressure_torr",
+     "'pirani' has no channel 'pressure_torr'; it has: pressure_pa"),
+    ("pressure:        coupler-b.pressure_torr", "pressure:        ▸carrier.pressure",
+     "it has: flow_sccm, pressure_pa, setpoint_sccm, temperature_c"),
+    ("pressure:        coupler-b.pressure_torr", "pressure:        ▸substrate.pressure",
+     "it has: output_percent, status, temperature_c, working_setpoint_c"),
+    ("pressure:        coupler-b.pressure_torr", "pressure:        ▸pirani",
+     "'pirani' is no signal: write device.channel"),
+    ("pressure:        coupler-b.pressure_torr", "pressure:        ▸carrier.flow_sccm",
+     "a channel whose name ends in _pa or _torr or _mbar is expected"),
+    ("glovebox_h2o:    coupler-b.h2o_ppm", "glovebox_h2o:    ▸coupler-b.pressure_torr", "ends in _ppm is expected"),
+    ("second: coupler-b.substrate_2_c", "second: ▸coupler-c.substrate_2_c", "there is no device 'coupler-c'"),
+    ("second: coupler-b.substrate_2_c", "second: ▸coupler-b.substrate_3_c", "has no channel 'substrate_3_c'"),
+    ("second: coupler-b.substrate_2_c", "second: ▸coupler-b.o2_ppm", "ends in _c is expected"),
+    ("carrier: carrier\n", "carrier: ▸pirani\n",
+     "'pirani' (mks_925) is no flow controller; there are: carrier, pusher"),
+    ("push: {device: pusher", "push: {device: ▸chamber", "'chamber' (eurotherm_3216) is no flow controller"),
+    ("push: {device: pusher", "push: {device: ▸pusha", "there is no device 'pusha'"),
+    ("lines:     {device: lines, ", "lines:     {device: ▸pusher, ",
+     "'pusher' (alicat) is no temperature loop; there are: chamber, lines, source-3,"),
+    ("lines:     {device: lines, ", "lines:     {device: ▸chamber, ", "'chamber' heats zone 'chamber' already"),
+    ("GL:    {outputs: [GL],", "GL:    {outputs: [▸LTB],", "'LTB' belongs to port 'LTB' already: each output"),
+    ("GL:    {outputs: [GL],", "GL:    {outputs: [GL, ▸TMA],", "'TMA' belongs to port 'TMA' already"),
+    ("GL:    {outputs: [GL],", "GL:    {outputs: [GL, ▸GL],", "'GL' belongs to port 'GL' already"),
+    ("glovebox_warn: 1 ppm\n  glovebox_block: 5 ppm", "glovebox_warn: 5 ppm\n  glovebox_block: ▸5 ppm",
+     "glovebox_block is 5 ppm: above glovebox_warn, 5 ppm, is expected"),
+    ("glovebox_trip: 10 ppm", "glovebox_trip: ▸4 ppm", "glovebox_trip is 4 ppm: above glovebox_block, 5 ppm, is"),
+    ("lithium_trip: 170 °C", "lithium_trip: ▸160 °C", "lithium_trip is 160 °C: above lithium_warn, 160 °C, is"),
+    ("  lithium_warn: 160 °C\n  lithium_trip: 170 °C\n  lithium_clear: 150 °C",
+     "  lithium_trip: 170 °C\n  lithium_clear: ▸160 °C", "lithium_warn is 160 °C: above lithium_clear, 160 °C, is"),
+    ("at_high: 100, error: 0.4}", "at_high: 1000, error: ▸3}",
+     "an error of 3 ppm cannot tell glovebox_warn, 1 ppm, from zero: 0.5 ppm at most carries these limits"),
+    ("address: \"tcp://192.168.10.12:502\"", "address: ▸\"mem:b\"", "'mem:b' is no address: write tcp://HOST:PORT or"),
+    ("address: \"tcp://192.168.10.12:502\"", "address: ▸\"tcp://192.168.10.12:70000\"", "is no address"),
+    ("tool: reference", "tool: ▸Reference", "'Reference' is no name for topics and services: a letter a-z, then"),
+    ("coils: 16", "coils: ▸12", "12 is not a multiple of 8"),
+    ("coils: 16", "coils: ▸72", "72 is out of range: at most 64 is expected"),
+    ("purge_flow: 20 sccm", "purge_flow: ▸0 sccm", "'0 sccm' is out of range: above 0 sccm is expected"),
+    ("baud: 9600", "baud: ▸9601", "57600 or 115200 is expected; got 9601"),
+    ("spare: {outputs: [spare]}", "spare: {outputs: ▸[]}", "1 or more are expected here; there are 0"),
+    ("  viewer:   {unix", "  ▸guest:   {unix", "'viewer', 'operator' or 'owner' is expected; got 'guest'"),
+    ("register: 0, ", "register: ▸\"0\", ", "a whole number is expected, without leading zeros and quotes"),
+    ("at_low: 0, ", "at_low: ▸low, ", "a number is expected, without quotes (for example 1.5); got 'low'"),
+    ("carrier: {driver: alicat, line: flows, poll: 100 ms", "carrier: {driver: alicat, line: flows, poll: ▸0 ms",
+     "'0 ms' is out of range: above 0 ms is expected"),
 ]  # fmt: skip
 
 
@@ -84,6 +134,10 @@ def test_one_mistake_gives_one_error_at_its_place(old: str, new: str, says: str,
         ("    UNKNOWN: [stop]\n", "", "a rest word is needed for every chamber state; missing: UNKNOWN"),
         ("coil: 8, role: alive", "coil: 16, role: alive", "there is no coil 16, the module has 16 from 0"),
         ("line: coupler-a\n", "line: flows\n", "may not share the valve module's line"),
+        ("line: coupler-a\n", "line: flows\n", "line 'flows' is serial: the valve module is reached by tcp://HOST:PORT"),
+        ("UNKNOWN: [stop]", "UNKNOWN: [stop, stop]", "rest: UNKNOWN names an output twice"),
+        ("channel: gate_shut, ", "channel: o2_ppm, ", "channel 'o2_ppm' is wired twice: each needs a name of its own"),
+        ("error: 0.4}", "error: 0}", "the error of 'o2_ppm' must be above 0, in its unit, not 0"),
     ],
 )  # fmt: skip
 def test_a_tool_that_contradicts_itself_is_refused(old: str, new: str, says: str, tmp_path: Path) -> None:
@@ -98,6 +152,46 @@ def test_everything_wrong_in_a_tool_file_is_said_at_once(tmp_path: Path) -> None
     assert len(refused(text, tmp_path)) == 3
 
 
+def test_contradictions_of_a_tool_file_are_said_at_once_too(tmp_path: Path) -> None:
+    text = TEXT.replace("carrier: carrier\n", "carrier: pirani\n").replace("glovebox_trip: 10", "glovebox_trip: 2")
+    text = text.replace("coupler-b.estop_ok", "coupler-b.estop").replace("outputs: [GL]", "outputs: [EG]")
+    text = text.replace("second: coupler-b.", "second: coupler-c.")
+    assert len(refused(text, tmp_path)) == 5
+
+
+def test_a_device_that_cannot_be_read_is_not_blamed_for_its_channels_too(tmp_path: Path) -> None:
+    found = refused(TEXT.replace("driver: beckhoff_io", "driver: beckhof_io"), tmp_path)
+    assert len(found) == 1, found
+
+
+@pytest.mark.parametrize(("error", "ok"), [("0.5", True), ("0.51", False)])
+def test_a_limit_may_stand_two_errors_from_zero_and_no_nearer(error: str, ok: bool, tmp_path: Path) -> None:
+    text = TEXT.replace("error: 0.4}", f"error: {error}}}")
+    if ok:
+        load(text, tmp_path)
+        return
+    assert len(refused(text, tmp_path)) == 2  # both analysers
+
+
+def test_two_limits_nearer_than_two_errors_are_one_to_the_channel(tmp_path: Path) -> None:
+    text = TEXT.replace("glovebox_block: 5 ppm", "glovebox_block: 9.5 ppm")
+    says = "an error of 0.4 ppm cannot tell glovebox_trip, 10 ppm, from glovebox_block: 0.25 ppm at most carries"
+    assert all(says in p for p in refused(text, tmp_path))
+
+
+def test_limits_that_the_file_leaves_out_are_compared_as_well(tmp_path: Path) -> None:
+    text = TEXT.replace("  glovebox_block: 5 ppm\n  glovebox_trip: 10 ppm\n", "")
+    load(text, tmp_path)
+    (found,) = refused(text.replace("glovebox_warn: 1 ppm", "glovebox_warn: 5 ppm"), tmp_path)
+    assert "glovebox_block is 5 ppm: above glovebox_warn, 5 ppm, is expected" in found
+
+
+def test_no_message_of_the_loader_speaks_the_validators_own_words(tmp_path: Path) -> None:
+    for old, new, _ in MISTAKES:
+        found = refused(TEXT.replace(old, new.replace("▸", ""), 1), tmp_path)
+        assert not any(word in p for p in found for word in ("Input should", "String should", "should have", "valid"))
+
+
 def test_addresses_from_outside_replace_those_of_the_lines(tmp_path: Path) -> None:
     path = tmp_path / "tool.yaml"
     path.write_text(TEXT, "utf-8")
@@ -106,6 +200,8 @@ def test_addresses_from_outside_replace_those_of_the_lines(tmp_path: Path) -> No
     assert moved.config.lines["flows"].address == "tcp://127.0.0.1:1503"
     with pytest.raises(Problems, match="this tool has no device 'carier'"):
         load_tool(path, {"carier": "tcp://127.0.0.1:1"})
+    with pytest.raises(Problems, match="'here' is no address: write tcp://HOST:PORT"):
+        load_tool(path, {"carrier": "here"})
 
 
 def test_the_highest_role_counts_and_strangers_have_none() -> None:

@@ -1,0 +1,168 @@
+"""What one part of a tool file says against another: names that point at nothing, the wrong kind, or each other.
+
+Everything here is found in one reading and stands at its own line, beside what the parts' own models refuse.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+from ald_controller import units
+from ald_controller.config.model import ToolConfig
+from ald_controller.yamlfile import Document, Location, Problem
+from drivers.catalogue import CATALOGUE
+
+PRESSURE_ENDS = ("_pa", "_torr", "_mbar")
+_ENDS = {"pressure": PRESSURE_ENDS, "glovebox_o2": ("_ppm",), "glovebox_h2o": ("_ppm",)}
+_LITHIUM = ("lithium_clear", "lithium_warn", "lithium_trip")
+_GLOVEBOX = ("glovebox_warn", "glovebox_block", "glovebox_trip")
+_MARGIN = 2.0  # a limit nearer than this many errors to its neighbour is not one that the channel can tell
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeviceConfig:
+    """One device of the tool: its line, its poll period and its driver's own settings (a dataclass of the driver)."""
+
+    name: str
+    driver: str
+    line: str
+    poll_s: float
+    settings: Any
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """What a poll of this device reads."""
+        names: frozenset[str] = CATALOGUE[self.driver].driver.channels(self.settings)
+        return names
+
+    def can(self, verb: str) -> bool:
+        """Whether its driver has this verb: `set_flow` makes a flow controller, `follow` a temperature loop."""
+        return hasattr(CATALOGUE[self.driver].driver, verb)
+
+
+Found = Iterator[tuple[Location, str]]
+
+
+def cross_check(document: Document, config: ToolConfig, devices: dict[str, DeviceConfig]) -> list[Problem]:
+    """Every contradiction between the parts. `devices` are those that could be read: the others' problems are known."""
+    checker = _Checker(document, config, devices)
+    checks: tuple[Callable[[], Found], ...] = (
+        checker.lines, checker.flows, checker.zones, checker.ports, checker.shared_outputs, checker.signals,
+        checker.limits, checker.errors,
+    )  # fmt: skip
+    return [Problem(document.mark(loc), message) for check in checks for loc, message in check()]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Checker:
+    document: Document
+    config: ToolConfig
+    devices: dict[str, DeviceConfig]
+
+    def lines(self) -> Found:
+        lines, valves = self.config.lines, self.config.valves
+        for name, wired in self.devices.items():
+            if wired.line not in lines:
+                yield ("devices", name, "line"), f"there is no line '{wired.line}'"
+        if valves.line not in lines:
+            yield ("valves", "line"), f"there is no line '{valves.line}'"
+        elif not lines[valves.line].address.startswith("tcp://"):
+            yield ("valves", "line"), f"line '{valves.line}' is serial: the valve module is reached by tcp://HOST:PORT"
+        shared = [n for n, d in self.devices.items() if d.line == valves.line]
+        if shared:
+            yield ("valves", "line"), f"{shared} may not share the valve module's line: it has one client"
+
+    def flows(self) -> Found:
+        config = self.config
+        yield from self._device(("carrier",), config.carrier, "set_flow", "flow controller")
+        if config.pump.stop not in config.valves.outputs:
+            yield ("pump", "stop"), f"there is no output '{config.pump.stop}'"
+
+    def zones(self) -> Found:
+        heated: dict[str, str] = {}
+        for name, zone in self.config.zones.items():
+            loc = ("zones", name, "device")
+            yield from self._device(loc, zone.device, "follow", "temperature loop")
+            if zone.device in heated:
+                yield loc, f"'{zone.device}' heats zone '{heated[zone.device]}' already: a loop has one zone"
+            heated.setdefault(zone.device, name)
+            if zone.second is not None:
+                yield from self._signal(("zones", name, "second"), zone.second, ("_c",))
+
+    def ports(self) -> Found:
+        outputs = self.config.valves.outputs
+        for name, port in self.config.ports.items():
+            for i, output in enumerate(port.outputs):
+                if output not in outputs or outputs[output].role != "source":
+                    yield ("ports", name, "outputs", i), f"'{output}' is not a source output of the valve module"
+            if port.zone is not None and port.zone not in self.config.zones:
+                yield ("ports", name, "zone"), f"there is no zone '{port.zone}'"
+            if (port.delivery == "pushed") != (port.push is not None):
+                yield ("ports", name), "'delivery: pushed' goes with 'push: {device, flow}', and only with it"
+            if port.push:
+                loc = ("ports", name, "push", "device")
+                yield from self._device(loc, port.push.device, "set_flow", "flow controller")
+
+    def shared_outputs(self) -> Found:
+        """A port whose outputs are, or contain, those of another: a word that opens the one opens the other."""
+        owner: dict[str, str] = {}
+        for name, port in self.config.ports.items():
+            for i, output in enumerate(port.outputs):
+                if output in owner:
+                    what = f"'{output}' belongs to port '{owner[output]}' already"
+                    yield ("ports", name, "outputs", i), f"{what}: each output opens one bottle"
+                owner.setdefault(output, name)
+
+    def signals(self) -> Found:
+        for field, signal in self.config.signals.model_dump().items():
+            if signal is not None:
+                yield from self._signal(("signals", field), signal, _ENDS.get(field, ()))
+
+    def limits(self) -> Found:
+        """Each limit below the next; said at the higher one, or at the lower where the file leaves the higher out."""
+        for names, dimension in ((_LITHIUM, units.TEMPERATURE), (_GLOVEBOX, units.FRACTION)):
+            for low, high in pairwise(names):
+                below, above = getattr(self.config.limits, low), getattr(self.config.limits, high)
+                if not below < above:
+                    loc = ("limits", high if ("limits", high) in self.document.marks else low)
+                    yield loc, f"{high} is {dimension.show(above)}: above {low}, {dimension.show(below)}, is expected"
+
+    def errors(self) -> Found:
+        """An analyser must tell its limits from zero and from each other: no two nearer than twice its error."""
+        for signal in (self.config.signals.glovebox_o2, self.config.signals.glovebox_h2o):
+            device, _, channel = (signal or "").partition(".")
+            wired = self.devices.get(device)
+            for i, one in enumerate(getattr(wired.settings, "analogue", ()) if wired else ()):
+                if one.channel == channel and (why := self._too_coarse(one.error)):
+                    yield ("devices", device, "analogue", i, "error"), f"an error of {one.error:g} ppm {why}"
+
+    def _too_coarse(self, error_ppm: float) -> str:
+        limits = [(name, float(getattr(self.config.limits, name))) for name in _GLOVEBOX]
+        pairs = list(pairwise([("zero", 0.0), *limits]))
+        for (low, below), (high, above) in pairs:
+            if 0 < above - below < _MARGIN * error_ppm * (1 - 1e-9):  # the wrong order is said at the limits
+                most = min(b - a for (_, a), (_, b) in pairs) / _MARGIN
+                return f"cannot tell {high}, {above:g} ppm, from {low}: {most:g} ppm at most carries these limits"
+        return ""
+
+    def _device(self, loc: Location, name: str, verb: str, kind: str) -> Found:
+        if name not in self.document.data["devices"]:
+            yield loc, f"there is no device '{name}'"
+        elif name in self.devices and not self.devices[name].can(verb):
+            known = ", ".join(sorted(n for n, d in self.devices.items() if d.can(verb))) or "none here"
+            yield loc, f"'{name}' ({self.devices[name].driver}) is no {kind}; there are: {known}"
+
+    def _signal(self, loc: Location, signal: str, ends: tuple[str, ...]) -> Found:
+        device, dot, channel = signal.partition(".")
+        if not dot:
+            yield loc, f"'{signal}' is no signal: write device.channel, for example coupler-b.o2_ppm"
+        elif device not in self.document.data["devices"]:
+            yield loc, f"there is no device '{device}'"
+        elif device in self.devices and channel not in self.devices[device].channels:
+            known = ", ".join(sorted(self.devices[device].channels)) or "none"
+            yield loc, f"'{device}' has no channel '{channel}'; it has: {known}"
+        elif ends and not signal.endswith(ends):
+            yield loc, f"'{signal}' is in another unit: a channel whose name ends in {' or '.join(ends)} is expected"
