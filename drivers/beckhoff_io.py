@@ -19,6 +19,7 @@ from drivers.modbus import Registers, signed
 IMAGE_BITS, FALLBACKS, WATCHDOG_MS, WATCHDOG_RESET, WATCHDOG_TYPE = 0x1010, 0x1021, 0x1120, 0x1121, 0x1122
 RESET_WORDS = 0xBECF, 0xAFFE
 ANY_TELEGRAM = 1
+COUNT_S = 1.0
 FULL_SCALE = 0x7FFF  # 20 mA or 10 V; the low end, 4 mA or 0 V, is 0
 C_PER_DIGIT = 0.1
 STATUS_BITS = {0: "under range", 1: "over range"}
@@ -96,6 +97,7 @@ class BeckhoffIo:
         self._inputs = max((one.input + 1 for one in settings.digital), default=0)
         self._fallbacks: int | None = None  # the coupler's count at `identify`
         self._trips = 0
+        self._counted: Reading | None = None  # the trips as read last
 
     @staticmethod
     def channels(settings: BeckhoffIoConfig) -> frozenset[str]:
@@ -117,7 +119,7 @@ class BeckhoffIo:
         return Identity("Beckhoff bus coupler", facts=facts)
 
     async def poll(self) -> dict[str, Reading]:
-        """All inputs in two reads, and the count of fallbacks in a third where the coupler has one."""
+        """All inputs in two reads; about once a second, where the coupler has it, the count of fallbacks in a third."""
         loop = asyncio.get_running_loop()
         readings: dict[str, Reading] = {}
         if self._settings.analogue:
@@ -132,10 +134,16 @@ class BeckhoffIo:
             for contact in self._settings.digital:
                 readings[contact.channel] = Reading(float(inputs[contact.input]), now_s)
         if self._fallbacks is not None:
-            (count,) = await self._registers.read_holding(FALLBACKS, 1)
-            self._trips = (count - self._fallbacks) % 0x10000
-            readings["watchdog_trips"] = Reading(float(self._trips), loop.time())
+            readings["watchdog_trips"] = await self._count_trips(self._fallbacks, loop.time())
         return readings
+
+    async def _count_trips(self, baseline: int, now_s: float) -> Reading:
+        """The fallbacks since `identify`, as counted within the last second: after one, outputs stay off anyway."""
+        if self._counted is None or now_s - self._counted.at_s >= COUNT_S:
+            (count,) = await self._registers.read_holding(FALLBACKS, 1)
+            self._trips = (count - baseline) % 0x10000
+            self._counted = Reading(float(self._trips), now_s)
+        return self._counted
 
     async def set_output(self, name: str, on: bool) -> None:
         """Raises Refused on an unknown name or a differing read-back, DeviceFault after a trip of the watchdog."""
@@ -192,7 +200,7 @@ class BeckhoffIo:
 
     async def _count_fallbacks(self) -> str:
         """The baseline of `watchdog_trips`; only newer couplers have this counter."""
-        self._trips = 0
+        self._trips, self._counted = 0, None
         try:
             (self._fallbacks,) = await self._registers.read_holding(FALLBACKS, 1)
         except Refused:

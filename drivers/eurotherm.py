@@ -30,6 +30,9 @@ STATUS_WORDS = {
 }
 
 
+REFRESH_S = 0.9  # well within the time after which an instrument gives up an unrefreshed remote set-point
+
+
 @dataclass(frozen=True, slots=True)
 class EurothermConfig:
     """Unit 1–254, the local set-point in °C that the instrument falls back to, and the decimals of its display."""
@@ -54,6 +57,7 @@ class Eurotherm3216:
         self._registers = Registers(line, settings.unit, "rtu", name, PROBE)
         self._scale = float(10**settings.decimals)
         self._following: int | None = None  # the remote set-point last read back, in display digits
+        self._refreshed_s = 0.0
 
     @staticmethod
     def channels(settings: EurothermConfig) -> frozenset[str]:
@@ -95,19 +99,22 @@ class Eurotherm3216:
         }
 
     async def follow(self, setpoint_c: float | None) -> None:
-        """One write while the polled working set-point agrees; else written, read back and remote mode made sure of."""
+        """One write a second while the polled working set-point agrees; else written, read back and made remote."""
         if setpoint_c is None:
             await self._select_remote(False)
             self._following = None
             return
         digits = self._digits(setpoint_c)
+        now_s = asyncio.get_running_loop().time()
         if digits == self._following:
-            await self._registers.write_register(REMOTE_SP, digits & 0xFFFF)
+            if now_s - self._refreshed_s >= REFRESH_S:
+                await self._registers.write_register(REMOTE_SP, digits & 0xFFFF)
+                self._refreshed_s = now_s
             return
         self._following = None
         await self._write(REMOTE_SP, digits)
         await self._select_remote(True)
-        self._following = digits
+        self._following, self._refreshed_s = digits, now_s
 
     async def safe(self) -> None:
         """Back to the instrument's own safe local set-point; written before anything is asked."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ald_controller.valves.face import ValveFace
 from ald_controller.valves.host import Host
-from ald_controller.valves.wire import EngineConfig, Fault, Status, ToEngine, ValveError
+from ald_controller.valves.wire import Beat, EngineConfig, Fault, Status, ToEngine, ValveError
 from drivers.valve_outputs import BeckhoffOutputs
 
 START_S = 2.0  # a module that is not proven by then does not start
@@ -82,7 +82,8 @@ class InlineValves(ValveFace):
 
     def _tell(self, message: ToEngine) -> None:
         self._running.hear(_ns(asyncio.get_running_loop().time()), message)
-        self._turn()
+        if not isinstance(message, Beat):  # a heartbeat makes nothing due: what is planned wakes the loop by itself
+            self._turn()
 
     def _turn(self) -> None:
         """Everything that is due now, as the process does it; then sleep until the next time."""

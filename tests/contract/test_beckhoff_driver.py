@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable
 
@@ -194,6 +195,7 @@ def test_a_trip_of_the_watchdog_is_a_channel_and_stops_every_output() -> None:
         await device.identify()
         assert (await device.poll())["watchdog_trips"].value == 0.0
         coupler.control[0x1021] = 6
+        await asyncio.sleep(1.0)  # counted once a second
         assert (await device.poll())["watchdog_trips"].value == 1.0
         with pytest.raises(DeviceFault, match="watchdog has tripped"):
             await device.set_output("vent", True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from drivers.base import DeviceFault, DriverError, Refused
@@ -118,7 +120,7 @@ def test_a_set_point_goes_to_memory_that_does_not_wear_and_is_read_back() -> Non
     run_virtual(main())
 
 
-def test_refreshing_the_same_set_point_is_one_write() -> None:
+def test_refreshing_the_same_set_point_is_one_write_a_second() -> None:
     async def main() -> None:
         instrument = Instrument()
         device = heater(instrument)
@@ -127,6 +129,9 @@ def test_refreshing_the_same_set_point_is_one_write() -> None:
         for _ in range(3):
             await device.poll()
             instrument.asked.clear()
+            await device.follow(150.0)
+            assert instrument.asked == []
+            await asyncio.sleep(1.0)
             await device.follow(150.0)
             assert instrument.asked == [("write", 26)]
 
