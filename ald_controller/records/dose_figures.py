@@ -68,9 +68,7 @@ def timing_figure(d: Digest) -> str:
     if not late:
         return missing("No edge is on record, so there is no timing to show.")
     if d.header.anchor.boot_id == VIRTUAL:
-        return missing(
-            "This run took place on virtual time, where nothing is late: there was nothing to measure."
-        )
+        return missing("This run took place on virtual time, where nothing is late: there was nothing to measure.")
     parts = [_histogram(late, "Edge: sent − due", LEFT, 470.0)]
     if widths:
         parts.append(_histogram(widths, "Dose width: error on the wire", 560.0, 972.0))
