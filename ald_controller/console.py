@@ -220,6 +220,9 @@ class Console:
         return CheckRequest(name, text, parameters, self.registers.dump(), now_c)
 
     async def _do_register_set(self, request: c.SetRegister, who: c.Principal) -> c.Reply:
+        port = request.name.removeprefix("bottle.")
+        if port != request.name and port not in self.tool.config.ports:
+            return no("register-refused", f"there is no port '{port}'; there are: {', '.join(self.tool.config.ports)}")
         if self._job or self._busy:
             return no("misplaced", f"registers do not change {'while ' + self._busy if self._busy else 'during a run'}")
         old = self.registers.dump()["registers"].get(request.name)
@@ -321,7 +324,8 @@ class Console:
         status = self.run_status()
         self._job = None
         if status is not None:
-            self.last = status.model_copy(update={"ending": ending})
+            done = {"ending": ending, "cycle": job.run.progress.cycles_done}
+            self.last = status.model_copy(update=done)
 
     def _make_report(self, job: _Job) -> None:
         """In a task of its own: nothing that concerns the tool waits for a report."""
@@ -395,6 +399,7 @@ class Console:
             self.guard.reset(who.role)
         except ResetRefused as error:
             return no("reset-refused", ". ".join(filter(None, (str(error), self._watchdog_acted()))))
+        self.tool.look_again()
         if self._job is None:
             self._idle = follow(self._idle, "reset")
             self.tool.valves.clear()

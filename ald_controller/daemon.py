@@ -85,6 +85,7 @@ class Daemon:
     async def _control(self, tool: Tool, guard: Guard, chemistry: Chemistry) -> None:
         parts = self.parts
         # outputs are verified safe before any other device is spoken to
+        log.info("reaching the valve module", address=parts.file.config.lines[parts.file.config.valves.line].address)
         status = await tool.valves.start(engine_config(parts.file, self.console.registers, chemistry))
         self.console.degraded = status.degraded
         tool.valves.state(tool.chamber.state)

@@ -40,7 +40,7 @@ class BottleCard(Strict):
 
     label: Text
     precursor: Text
-    grams: units.Grams | None = None
+    grams: units.Grams | None = Field(default=None, ge=0)
     lot: Text | None = None
     supplier: Text | None = None
     gross_mass: units.Grams | None = None
@@ -50,7 +50,7 @@ class BottleCard(Strict):
 
 _KINDS: dict[str, TypeAdapter[Any]] = {
     "load": TypeAdapter(Load),
-    "leak": TypeAdapter(units.PascalsPerSecond),
+    "leak": TypeAdapter(Annotated[units.PascalsPerSecond, Field(ge=0)]),
     "seasoned": TypeAdapter(Annotated[bool, Field(strict=True)]),
     "constants": TypeAdapter(dict[str, Text]),
 }

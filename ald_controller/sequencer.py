@@ -184,6 +184,7 @@ class Run:
             loaded = self._find(message.id)
             if loaded and not loaded.ended.done():
                 loaded.ended.set_result(None)
+                self._next_started(loaded)
         elif isinstance(message, wire.Missed):
             self.progress.missed += 1
             self.journal.event("missed", half=message.id.half, cycle=message.id.cycle, edge=message.index,
@@ -368,6 +369,12 @@ class Run:
         self.progress.step = label
         self.journal.event("step", label=label, part=at.part, cycle=at.cycle)
 
+    def _next_started(self, ended: _Loaded) -> None:
+        """The segment that was loaded ahead begins where the one before ends."""
+        behind = self._loaded[self._loaded.index(ended) + 1 :]
+        if behind:
+            self._started(behind[0].step.label, behind[0].at)
+
     # --- segments --------------------------------------------------------------------------------------------------
 
     async def _load(self, at: At, step: SegmentStep) -> None:
@@ -385,7 +392,8 @@ class Run:
                 self._hold_for(str(refused))
             raise Held(str(refused)) from None
         self._half += 1  # the engine numbers what it accepted, without gaps
-        self._started(step.label, at)
+        if self._loaded[0] is loaded:
+            self._started(step.label, at)
 
     async def _intend(self, id: wire.SegmentId, at: At, step: SegmentStep) -> None:
         """Write down what is about to happen; without a record what is loaded may end, and nothing more begins (K8)."""

@@ -121,6 +121,13 @@ class Tool:
     def identities(self) -> dict[str, Identity]:
         return {name: h.identity for name, h in self._health.items() if h.identity}
 
+    def look_again(self) -> None:
+        """An operator's reset: a device whose output watchdog has acted is identified, and so armed, anew."""
+        for name, health in self._health.items():
+            trips = self.samples.get(f"{name}.watchdog_trips")
+            if trips is not None and trips.value > 0:
+                health.present, health.error = False, "its output watchdog has acted; it is being armed anew"
+
     async def poll_forever(self) -> None:
         """One task per device; ends only by cancellation."""
         async with asyncio.TaskGroup() as group:

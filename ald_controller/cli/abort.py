@@ -8,6 +8,8 @@ import sys
 from ald_controller.cli.sockets import find_socket
 from ald_controller.doorbell import LocalClient, NoDoor
 
+ANSWER_S = 2.0  # a controller that does not answer by then will not shut anything either
+
 
 def main(arguments: list[str]) -> int:
     """Ask for an abort and print the answer; 0 when it was taken, 1 refused, 3 nobody answers."""
@@ -16,7 +18,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--socket", help="the controller's local door")
     options = parser.parse_args(arguments)
     try:
-        reply = LocalClient(find_socket(options.socket)).ask({"verb": "abort", "why": " ".join(options.why)[:200]})
+        reply = LocalClient(find_socket(options.socket)).ask(
+            {"verb": "abort", "why": " ".join(options.why)[:200]}, timeout_s=ANSWER_S
+        )
     except NoDoor as error:
         print(f"ald abort: {error}\nUse the emergency stop at the tool.", file=sys.stderr)
         return 3

@@ -18,7 +18,7 @@ from ald_controller.planner import make_plan
 from ald_controller.recipe import load_blocks
 from ald_controller.registers import PLANNED, RegisterFile, Registers
 from ald_controller.shipped import DEPLOY, RECIPES
-from ald_controller.yamlfile import Document, Mark, Problems, parse, read
+from ald_controller.yamlfile import Document, Mark, Problem, Problems, parse, read
 
 SIMULATED = DEPLOY / "registers-simulated.yaml"
 
@@ -50,7 +50,7 @@ def assume(recipe: Path, tool: Path, load: Path | None, rack: Path | None, regis
     known = Registers.load(SIMULATED, chemistry) if known is None else known
     document = read(recipe)
     if rack:
-        known = known.with_rack(read(rack), chemistry)
+        known = known.with_rack(_on_ports(read(rack), file), chemistry)
         notes.append(f"rack from {rack}")
     elif supposed:
         known, told = _hang(document, known, file, chemistry)
@@ -96,6 +96,20 @@ def _hang(recipe: Document, known: Registers, tool: Tool, chemistry: Chemistry) 
     return known, [f"{precursor} hangs at {port}" for port, precursor in hung.items()]
 
 
+def _on_ports(rack: Document, tool: Tool) -> Document:
+    """A planned rack, refused where it names a port that the tool does not have."""
+    strange = [name for name in rack.data if name not in tool.config.ports] if isinstance(rack.data, dict) else []
+    if strange:
+        ports = ", ".join(tool.config.ports)
+        raise Problems(
+            [
+                Problem(rack.mark((name,), of_key=True), f"there is no port '{name}'; there are: {ports}")
+                for name in strange
+            ]
+        )
+    return rack
+
+
 def _precursors(data: Any) -> Iterator[str]:
     """Every text behind a key `precursor`, however deep."""
     if isinstance(data, dict):
@@ -136,7 +150,7 @@ def check_inline(request: CheckRequest, tool: Tool) -> dict[str, Any]:
         chemistry = load_chemistry(RECIPES / "chemistry")
         registers = Registers.of(parse(json.dumps(request.registers, ensure_ascii=False), "registers"), chemistry)
         blocks = load_blocks(RECIPES / "blocks")
-        document = parse(request.text, request.name)
+        document = parse(request.text, f"{request.name}.yaml")
         plan = make_plan(
             document, tool, registers, request.parameters, chemistry, blocks, temperatures_c=request.temperatures_c
         )

@@ -45,9 +45,13 @@ def given(parameters: tuple[str, ...]) -> dict[str, str]:
 def celsius(zones: tuple[str, ...]) -> dict[str, float]:
     """ZONE=CELSIUS pairs; exits with 2 on anything else."""
     try:
-        return {zone: float(value) for zone, value in given(zones).items()}
+        found = {zone: float(value) for zone, value in given(zones).items()}
     except ValueError as error:
         raise click.UsageError(f"--zone: write NAME=CELSIUS, for example substrate=120 ({error})") from None
+    for zone, value in found.items():
+        if not -50.0 <= value <= 500.0:  # also what is not a number
+            raise click.UsageError(f"--zone {zone}={value:g}: no zone of a reactor is that warm, or that cold")
+    return found
 
 
 def text_of(recipe: Path) -> str:
@@ -195,6 +199,27 @@ def register_set(name: str, value: str, by: str, socket: str | None) -> None:
         click.echo(str(error), err=True)
         sys.exit(1)
     ask(socket, {"verb": "register-set", "name": name, "value": data, "by": by})
+
+
+@register.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--by", required=True, help="who says so")
+@SOCKET
+def register_import(file: Path, by: str, socket: str | None) -> None:
+    """Set every register of a registers file, for example deploy/registers-simulated.yaml."""
+    from ald_controller.yamlfile import Problems, read
+
+    try:
+        data = read(file).data
+        registers = {name: entry["value"] for name, entry in data["registers"].items()}
+    except Problems as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    except (KeyError, TypeError, AttributeError):
+        click.echo(f"{file}: 'registers: {{NAME: {{value: …}}}}' is expected", err=True)
+        sys.exit(1)
+    for name, value in registers.items():
+        ask(socket, {"verb": "register-set", "name": name, "value": value, "by": by})
 
 
 @register.command("list")

@@ -106,7 +106,7 @@ class View:
             self._bar.update(self._task, description=f"{last['recipe']}  {last['ending']}", completed=self._total_s)
         if self.console.is_terminal:
             self._live.update(Group(self._bar, state_table(status)))
-        elif run is not None and (line := f"{run['part']} {run['cycle']}/{run['cycles']} {run['step']}") != self._step:
+        elif run is not None and (line := run_line(run)) != self._step:
             self._step = line
             self.console.print(f"{clock(run['elapsed_s']):>8}  {line}", highlight=False, soft_wrap=True)
 
@@ -127,6 +127,8 @@ def state_table(status: dict[str, Any]) -> Table:
         table.add_row("step", f"{run['part']}: {run['step']}   {doses}")
     elif last := status.get("last_run"):
         table.add_row("last run", f"{last['run']}  {last['ending']}")
+    if run and run.get("why"):
+        table.add_row("waits", Text(f"{run['why']}; `ald resume` goes on", style="bold yellow"))
     table.add_row("valves", _valves(status["valves"]))
     table.add_row("pressure", _pressures(status["values"]))
     table.add_row("zones", _row(status["zones"]))
@@ -135,6 +137,12 @@ def state_table(status: dict[str, Any]) -> Table:
     for alarm in status["alarms"][:3]:
         table.add_row("alarm", Text(f"{alarm['row']} {alarm['reaction']}: {alarm['text']}", style="red"))
     return table
+
+
+def run_line(run: dict[str, Any]) -> str:
+    """Where a run is, and what it waits for, in one line."""
+    waits = f"   waits: {run['why']}" if run.get("why") else ""
+    return f"{run['part']} {run['cycle']}/{run['cycles']} {run['step']}{waits}"
 
 
 def run_clock(run: dict[str, Any]) -> str:

@@ -32,6 +32,10 @@ def check_command(recipe: Path, tool: Path, options: CheckOptions) -> int:
     result: Plan | Problems
     try:
         assumed = assume(recipe, tool, options.load, options.rack, options.registers)
+        if unknown := options.temperatures_c.keys() - assumed.tool.config.zones.keys():
+            zones = ", ".join(assumed.tool.config.zones)
+            click.echo(f"--zone: there is no zone '{min(unknown)}'; there are: {zones}", err=True)
+            return 2
         result = plan_for(recipe, assumed, options.parameters, options.temperatures_c)
     except Problems as problems:
         result = problems
@@ -69,8 +73,8 @@ def report_command(folder: Path, as_json: bool) -> int:
 
     try:
         path = write_report(folder)
-    except RecordError as error:
-        click.echo(str(error), err=True)
+    except (RecordError, OSError) as error:
+        click.echo(f"no report: {error}", err=True)
         return 1
     click.echo(json.dumps({"report": str(path)}) if as_json else str(path))
     return 0

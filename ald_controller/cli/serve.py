@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
+import stat
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from importlib import metadata
 from pathlib import Path
@@ -33,7 +36,13 @@ Door = tuple[str, Callable[[Desk], Awaitable[None]]]
 def load_or_exit(tool: Path, addresses: Path | None) -> Tool:
     """The tool file, or its problems on stderr and exit 1."""
     try:
-        return load_tool(tool, read_addresses(addresses) if addresses else None)
+        elsewhere = read_addresses(addresses) if addresses else None
+        file = load_tool(tool, elsewhere)
+        missing = sorted({*file.devices, "valves"} - elsewhere.keys()) if elsewhere is not None else []
+        if missing:
+            told = f"{addresses}: no address of {', '.join(missing)}: simulated and real devices are not mixed"
+            raise BadAddresses(told)
+        return file
     except (Problems, BadAddresses) as error:
         click.echo(str(error), err=True)
         sys.exit(1)
@@ -77,7 +86,11 @@ def daemon_command(
     configure_log(quiet)
     file = load_or_exit(tool, addresses)
     mqtt = _broker(file.config.tool, file.config.mqtt, broker, password_file)
-    doors = _doors(door or default_socket(file.config.tool), mqtt)
+    socket = door or default_socket(file.config.tool)
+    if why := cannot_listen(socket):
+        click.echo(f"ald daemon: {why}", err=True)
+        return 1
+    doors = _doors(socket, mqtt)
     parts = Parts(
         file=file, open_line=tool_line, valves=_valves(file, state), state_dir=state,
         check=children.checker(tool), report=children.report, doors=doors, notifier=Notifier(),
@@ -107,12 +120,28 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     ]  # fmt: skip
 
 
+def cannot_listen(socket: Path) -> str:
+    """Why there can be no local door at this address, or "": a tool that nobody at it can stop is not started."""
+    if not socket.parent.is_dir():
+        return f"--door {socket}: the folder {socket.parent} does not exist"
+    if not os.access(socket.parent, os.W_OK):
+        return f"--door {socket}: the folder {socket.parent} may not be written to"
+    if socket.exists() and not stat.S_ISSOCK(socket.stat().st_mode):
+        return f"--door {socket}: something stands there that is not a socket"
+    return ""
+
+
+def lock_folder() -> Path:
+    """One place for the whole computer, so that two controllers meet whatever their state directories are."""
+    return next(folder for folder in (Path("/run/lock"), Path(tempfile.gettempdir())) if os.access(folder, os.W_OK))
+
+
 def _valves(file: Tool, state: Path) -> ValveClient:
     valves = file.config.valves
     host, _, port = file.config.lines[valves.line].address.removeprefix("tcp://").rpartition(":")
     return ValveClient(
         host, int(port), unit=valves.unit, coils=valves.coils, watchdog_ms=round(valves.watchdog * 1000),
-        lock_dir=state,
+        lock_dir=lock_folder(),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ald_controller import commands as c
+from simulators.beckhoff_io import CouplerB
 from simulators.faults import Fault
 from tests.run.rig import LIGL_C, OPERATOR, Rig, ligl, virtually
 
@@ -103,3 +104,34 @@ async def test_a_safe_state_that_takes_long_on_one_line_makes_no_other_reading_o
         await rig.do(c.Abort())
         await rig.until_state("FAULT", 5)
         assert not [a.row for a in rig.console.status().alarms if a.row == "K3"]
+
+
+@virtually
+async def test_a_reset_arms_the_output_watchdog_of_the_second_coupler_again(tmp_path: Path) -> None:
+    async with Rig(tmp_path, warm=LIGL_C) as rig:
+        await rig.proven()
+        coupler = rig.world.instruments["coupler-b"]
+        assert isinstance(coupler, CouplerB)
+        coupler.deadline_s = rig.now_s - 0.001  # a stall of one watchdog time, too short for the link to count as lost
+        await rig.rest(1.5)
+        assert coupler.tripped
+        await rig.do(c.Reset())
+        await rig.start(ligl(1))
+        await rig.until_open("LTB")
+        assert rig.state == "EXECUTING"
+
+
+@virtually
+async def test_a_bottle_hangs_at_a_port_that_there_is(tmp_path: Path) -> None:
+    async with Rig(tmp_path) as rig:
+        bottle = {"label": "a", "precursor": "TMA"}
+        text = await rig.refused(c.SetRegister(name="bottle.XX", value=bottle, by="Ann"), "register-refused")
+        assert "there is no port 'XX'" in text and "TMA, H2O" in text
+
+
+@virtually
+async def test_a_leak_and_what_is_left_in_a_bottle_are_never_negative(tmp_path: Path) -> None:
+    async with Rig(tmp_path) as rig:
+        await rig.refused(c.SetRegister(name="leak", value="-2 mTorr/min", by="Ann"), "register-refused")
+        bottle = {"label": "a", "precursor": "TMA", "grams": "-3 g"}
+        await rig.refused(c.SetRegister(name="bottle.TMA", value=bottle, by="Ann"), "register-refused")
