@@ -19,7 +19,8 @@ from ald_controller.aio import supervise, uncancellable
 from ald_controller.chemistry import Chemistry, load_chemistry
 from ald_controller.config import LineConfig
 from ald_controller.config import Tool as ToolFile
-from ald_controller.console import Checker, Console, ConsoleParts, Reporter
+from ald_controller.console import Console
+from ald_controller.consoleparts import Checker, ConsoleParts, Reporter
 from ald_controller.doors.desk import Desk
 from ald_controller.engineconfig import engine_config
 from ald_controller.guard import PERIOD_S, Guard

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from ald_controller.acts import PumpSpeed, leaf_label
 from ald_controller.journal import Journal, JournalError
 from ald_controller.plan import (
     At,
@@ -27,6 +28,7 @@ from ald_controller.plan import (
     Where,
     walk,
 )
+from ald_controller.segments import Loaded, Progress, again
 from ald_controller.states import TRANSITIONS, Ending, Event, Misplaced, ProcessState, follow
 from ald_controller.tool import Tool
 from ald_controller.valves import wire
@@ -51,59 +53,6 @@ class Held(Exception):
 
 
 @dataclass(slots=True)
-class Progress:
-    """Where the run is, for screens and summaries; counts are of doses."""
-
-    part: str = "prepare"
-    step: str = ""
-    cycle: int = 0
-    planned: int = 0
-    confirmed: int = 0
-    missed: int = 0
-    cycles_done: int = 0
-
-
-@dataclass(slots=True)
-class PumpSpeed:
-    """Watches how fast the pressure falls; no throttle obeys it here, so it can only tell, once."""
-
-    limit_pa_per_s: float | None
-    before: tuple[float, float] | None = None  # pressure in Pa, loop time in s
-    told: bool = False
-
-    def look(self, pressure_pa: float, now_s: float) -> str:
-        """A sentence the first time that the limit is passed, else ""."""
-        before, self.before = self.before, (pressure_pa, now_s)
-        if self.limit_pa_per_s is None or self.told or before is None or now_s <= before[1]:
-            return ""
-        speed = (before[0] - pressure_pa) / (now_s - before[1])
-        if speed <= self.limit_pa_per_s:
-            return ""
-        self.told = True
-        return f"pumped at {speed:.3g} Pa/s, faster than the {self.limit_pa_per_s:.3g} Pa/s that the recipe allows"
-
-
-@dataclass(slots=True)
-class _Loaded:
-    """A segment that the engine holds, or that a hold took from it; `half` is its number there."""
-
-    half: int
-    step: SegmentStep
-    at: At
-    ended: asyncio.Future[None]
-    edges: int = 0  # how many have gone out as planned
-    at_ns: int | None = None
-
-    @property
-    def ends_at_s(self) -> float | None:
-        return None if self.at_ns is None else (self.at_ns + self.step.length_ns) / 1e9
-
-    def planned(self, edge: wire.Edge) -> bool:
-        """Whether this edge came from the plan; what a hold or an abort cuts short is due when it was cut."""
-        return self.at_ns is not None and edge.due_ns == self.at_ns + self.step.edges[edge.index][0]
-
-
-@dataclass(slots=True)
 class Run:
     """One run of one plan on one tool."""
 
@@ -118,7 +67,7 @@ class Run:
     _stop: bool = False
     _may_go: asyncio.Event = field(default_factory=asyncio.Event)
     _half: int = 0
-    _loaded: list[_Loaded] = field(default_factory=list)
+    _loaded: list[Loaded] = field(default_factory=list)
     _held: str = ""
     _flow_now: FlowStep = _NO_FLOW  # the recipe's flows as they are now, with the newest settling
 
@@ -212,7 +161,7 @@ class Run:
         if loaded:
             loaded.at_ns = message.at_ns
 
-    def _find(self, id: wire.SegmentId) -> _Loaded | None:
+    def _find(self, id: wire.SegmentId) -> Loaded | None:
         return next((x for x in self._loaded if id.run == self.name and x.half == id.half), None)
 
     # --- the run itself --------------------------------------------------------------------------------------------
@@ -369,7 +318,7 @@ class Run:
         self.progress.step = label
         self.journal.event("step", label=label, part=at.part, cycle=at.cycle)
 
-    def _next_started(self, ended: _Loaded) -> None:
+    def _next_started(self, ended: Loaded) -> None:
         """The segment that was loaded ahead begins where the one before ends."""
         behind = self._loaded[self._loaded.index(ended) + 1 :]
         if behind:
@@ -382,7 +331,7 @@ class Run:
         id = wire.SegmentId(self.name, at.cycle, self._half)
         await self._intend(id, at, step)
         self._check_held()
-        loaded = _Loaded(id.half, step, at, asyncio.get_running_loop().create_future())
+        loaded = Loaded(id.half, step, at, asyncio.get_running_loop().create_future())
         self._loaded.append(loaded)
         try:
             await self.tool.valves.load(wire.Segment(id, step.edges, step.length_ns))
@@ -416,7 +365,7 @@ class Run:
                 return
             await self._first_ended()
 
-    async def _within(self, loaded: _Loaded, ahead_s: float) -> bool:
+    async def _within(self, loaded: Loaded, ahead_s: float) -> bool:
         """Wait until `ahead_s` before the segment's end; False when it ended, well or not, before that."""
         loop = asyncio.get_running_loop()
         while not loaded.ended.done():
@@ -524,34 +473,3 @@ class Run:
         if otherwise == "hold":
             self._hold_for(what)
             raise Held(what)
-
-
-def again(step: SegmentStep, edges_done: int) -> SegmentStep:
-    """What is left of a segment that a hold cut: the whole half-cycle, or only its purge when all doses are in."""
-    if not step.doses or any(d.edge + 1 >= edges_done for d in step.doses):
-        return step
-    last_ns = step.edges[-1][0]
-    return SegmentStep("segment", step.where, f"{step.label} (purge again)", (), step.length_ns - last_ns)
-
-
-def leaf_label(leaf: Leaf) -> str:
-    """What a screen calls this step."""
-    if isinstance(leaf, SegmentStep):
-        return leaf.label
-    if isinstance(leaf, FlowStep):
-        return "flow " + ", ".join(f"{d} {q:g} sccm" for d, q in leaf.flows_sccm.items())
-    if isinstance(leaf, HeatStep):
-        return "heat " + ", ".join(f"{z} {_celsius(t)}" for z, t in leaf.targets_c.items())
-    if isinstance(leaf, PumpStep):
-        return f"pump to {leaf.to_pa:.3g} Pa"
-    return "wait for " + ", ".join(leaf.zones)
-
-
-def _celsius(value: float | None) -> str:
-    return "off" if value is None else f"{value:g} °C"
-
-
-def steps_of(plan: Plan) -> Iterator[tuple[At, Leaf]]:
-    """All leaves of a plan in order."""
-    for part in ("prepare", "deposit", "finish"):
-        yield from walk(plan, part)

@@ -5,20 +5,34 @@ from __future__ import annotations
 import asyncio
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from ald_controller import commands as c
 from ald_controller import stamp
+from ald_controller.guard import Guard
 from ald_controller.interlocks import Sample
-
-if TYPE_CHECKING:
-    from ald_controller.console import Console
-    from ald_controller.guard import Guard
-    from ald_controller.sequencer import Run
+from ald_controller.sequencer import Run
+from ald_controller.states import ProcessState
+from ald_controller.tool import Tool
 
 _UNITS = {
     "sccm": "sccm", "pa": "Pa", "torr": "Torr", "mbar": "mbar", "c": "°C", "ppm": "ppm", "percent": "%",
 }  # fmt: skip
+
+
+class Shown(Protocol):
+    """What a status is made from: the console, as far as a screen needs it."""
+
+    tool: Tool
+    guard: Guard
+    remote: bool
+    degraded: bool
+    last: c.RunStatus | None
+
+    @property
+    def state(self) -> ProcessState: ...
+
+    def run_status(self) -> c.RunStatus | None: ...
 
 
 def unit_of(signal: str) -> str:
@@ -33,7 +47,7 @@ def value_of(signal: str, sample: Sample, now_s: float) -> c.Value:
     return c.Value(v=number, u=unit_of(signal), q=quality, age_s=round(max(0.0, now_s - sample.at_s), 3))
 
 
-def status_of(console: Console, sequence: int) -> c.Status:
+def status_of(console: Shown, sequence: int) -> c.Status:
     """Everything now."""
     tool, guard, now_s = console.tool, console.guard, asyncio.get_running_loop().time()
     module = tool.valves.status

@@ -11,7 +11,7 @@ from typing import Any
 from ald_controller.chemistry import Chemistry, load_chemistry
 from ald_controller.cli.sockets import find_socket
 from ald_controller.config import Tool, load_tool
-from ald_controller.console import CheckRequest
+from ald_controller.consoleparts import CheckRequest
 from ald_controller.doorbell import LocalClient, NoDoor
 from ald_controller.plan import PLAN, Plan
 from ald_controller.planner import make_plan

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ald_controller.console import CheckRequest
+from ald_controller.consoleparts import CheckRequest
 
 CHECK_S = 30.0
 REPORT_S = 120.0

@@ -16,7 +16,8 @@ from ald_controller.cli.checking import Assumed, assume, check_inline
 from ald_controller.cli.logs import configure_log
 from ald_controller.cli.warmth import warm_zones
 from ald_controller.config import LineConfig, Tool
-from ald_controller.console import CheckRequest, Console
+from ald_controller.console import Console
+from ald_controller.consoleparts import CheckRequest
 from ald_controller.daemon import Daemon, Parts
 from ald_controller.records.record import open_run
 from ald_controller.valves.inline import InlineValves

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ald_controller.acts import leaf_label
 from ald_controller.plan import Dose, FlowStep, HeatStep, Leaf, PumpStep, SegmentStep, WaitStep, Where
-from ald_controller.sequencer import again, leaf_label, steps_of
-from tests.recipe_bench import plan, shipped
+from ald_controller.segments import again
 
 HERE = Where(1, 1)
 S = 1_000_000_000
@@ -45,9 +45,3 @@ def test_a_purge_that_was_cut_is_done_again_as_a_whole() -> None:
 )
 def test_a_step_has_a_name_for_screens(leaf: Leaf, label: str) -> None:
     assert leaf_label(leaf) == label
-
-
-def test_all_steps_of_a_plan_come_in_the_order_of_its_parts() -> None:
-    parts = [at.part for at, _ in steps_of(plan(shipped("trial-ligl.yaml")))]
-    assert parts == sorted(parts, key=["prepare", "deposit", "finish"].index)
-    assert set(parts) == {"prepare", "deposit", "finish"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ald_controller.sequencer import PumpSpeed
+from ald_controller.acts import PumpSpeed
 
 
 def test_a_pump_down_that_is_too_fast_is_told_once() -> None:

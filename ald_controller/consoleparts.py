@@ -1,0 +1,91 @@
+"""What a console works with: uploaded recipes, whoever checks and reports, and the two shapes of an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from ald_controller import commands as c
+from ald_controller.chemistry import Chemistry
+from ald_controller.guard import Guard
+from ald_controller.registers import RegisterFile
+from ald_controller.tool import Tool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """What a check needs besides the tool: the recipe's text and the registers as they are."""
+
+    name: str
+    text: str
+    parameters: dict[str, str]
+    registers: dict[str, Any]
+    temperatures_c: dict[str, float]  # zone -> now, for the estimate of time
+
+
+Checker = Callable[[CheckRequest], Awaitable[dict[str, Any]]]  # `ald check --json`, in whatever process
+Reporter = Callable[[Path], Awaitable[Path | None]]
+
+
+class Recipes:
+    """Uploaded recipes by name, immutable by content: what runs is a copy that nobody edits."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, name: str, text: str) -> str:
+        """Keep a recipe; returns its SHA-256."""
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        (self._folder / f"{digest}.yaml").write_text(text, "utf-8")
+        (self._folder / f"{name}.name").write_text(digest, "ascii")
+        return digest
+
+    def get(self, name: str) -> str | None:
+        """The newest text under this name, or None."""
+        try:
+            digest = (self._folder / f"{name}.name").read_text("ascii")
+            return (self._folder / f"{digest}.yaml").read_text("utf-8")
+        except FileNotFoundError:
+            return None
+
+
+class Spawn(Protocol):
+    """Starts an essential task: its unexpected end is the daemon's."""
+
+    def __call__(self, work: Any, name: str) -> asyncio.Task[None]: ...
+
+
+class RegisterAudit(Protocol):
+    """Keeps every change of a register."""
+
+    def register(self, name: str, old: object, new: object, who: str) -> None: ...
+
+
+def no(code: str, text: str, **data: Any) -> c.Reply:
+    """A refusal: code for scripts, a sentence for people."""
+    return c.Reply(ok=False, code=code, text=text, data=data)
+
+
+def yes(text: str, **data: Any) -> c.Reply:
+    return c.Reply(ok=True, code="done", text=text, data=data)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleParts:
+    """What a console works with; `simulated` is None when nobody knows whether the devices are real."""
+
+    tool: Tool
+    guard: Guard
+    registers: RegisterFile
+    chemistry: Chemistry
+    audit: RegisterAudit
+    state_dir: Path
+    check: Checker
+    report: Reporter
+    inline: bool
+    simulated: bool | None
