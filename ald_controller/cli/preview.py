@@ -20,6 +20,7 @@ from ald_controller.console import Console
 from ald_controller.consoleparts import CheckRequest
 from ald_controller.daemon import Daemon, Parts
 from ald_controller.records.record import open_run
+from ald_controller.records.report import write_report
 from ald_controller.valves.inline import InlineValves
 from ald_controller.yamlfile import Problems
 from drivers.line import memory_line
@@ -82,9 +83,10 @@ def preview(recipe: Path, assumed: Assumed, options: PreviewOptions) -> dict[str
     start_s = clock.time()
     try:
         done = run_virtual(run_once(assumed, upload, folder, warmth, options.parameters))
-        return _result(done, clock.time() - start_s)
+        wall_s = clock.time() - start_s
     finally:
         clock.close()
+    return _result(done, wall_s) | {"report": str(write_report(Path(done.status.folder)))}
 
 
 class Refused(Exception):
@@ -189,4 +191,5 @@ def _text(assumed: Assumed, result: dict[str, Any]) -> str:
     speed = f"{result['times_real_time']:.0f} times real time, {result['transactions_per_s']} transactions/s"
     lines.append(f"{speed} ({result['wall_s']:.1f} s)")
     lines.append(f"run folder {result['run_folder']}")
+    lines.append(f"report     {result['report']}")
     return "\n".join(lines)
