@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,12 @@ def _preview() -> dict[str, object]:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr or done.stdout
     result: dict[str, object] = json.loads(done.stdout)
-    print(f"{result['times_real_time']} times real time, load {os.getloadavg()[0]:.1f}")
+    told = f"{result['cycles']} cycles, {result['duration_s']} s: {result['times_real_time']} times real time, "
+    told += f"{result['transactions_per_s']} transactions/s, load {os.getloadavg()[0]:.1f}"
+    print(told)
+    if page := os.environ.get("ALD_FIGURES"):
+        with Path(page).open("a", encoding="utf-8") as file:
+            file.write(told + "\n")
     return result
 
 
