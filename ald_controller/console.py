@@ -14,7 +14,7 @@ from ald_controller.engineconfig import engine_config
 from ald_controller.interlocks import ResetRefused
 from ald_controller.journal import JournalError
 from ald_controller.plan import PLAN, Plan
-from ald_controller.records.folder import Papers, header_for, list_runs
+from ald_controller.records.folder import Papers, header_for
 from ald_controller.records.journal import RunJournal
 from ald_controller.registers import Registers
 from ald_controller.sequencer import Run
@@ -51,7 +51,7 @@ class Console:
         self._audit = parts.audit
         self.recipes = Recipes(parts.state_dir / "recipes")
         self.runs_dir = parts.state_dir / "runs"
-        self._check, self._report, self._spawn = parts.check, parts.report, spawn
+        self._check, self._report, self._runs, self._spawn = parts.check, parts.report, parts.runs, spawn
         self._inline, self._simulated = parts.inline, parts.simulated
         self._idle: ProcessState = "IDLE"
         self._busy = ""
@@ -109,7 +109,7 @@ class Console:
         return yes("the registers", registers=self.registers.dump())
 
     async def _do_runs(self, request: c.GetRuns, who: c.Principal) -> c.Reply:
-        rows = [{"run": r.run, "ending": r.ending, "problem": r.problem} for r in list_runs(self.runs_dir)]
+        rows = await self._runs()
         return yes(f"{len(rows)} runs", runs=rows)
 
     async def _do_watch(self, request: c.Watch, who: c.Principal) -> c.Reply:
@@ -385,7 +385,6 @@ class Console:
         else:
             self._idle = follow(self._idle, "abort")
         report = await self._made_safe(why)
-        self.guard.keep_safe_report(report)
         if job is not None:
             for line in report:
                 job.journal.event("safe", what=line.what, ok=line.ok, after_s=line.after_s, detail=line.detail)

@@ -28,6 +28,7 @@ class CheckRequest:
 
 
 Checker = Callable[[CheckRequest], Awaitable[dict[str, Any]]]  # `ald check --json`, in whatever process
+Lister = Callable[[], Awaitable[list[dict[str, Any]]]]  # the rows of `ald runs --json`
 Reporter = Callable[[Path], Awaitable[Path | None]]
 
 
@@ -87,5 +88,6 @@ class ConsoleParts:
     state_dir: Path
     check: Checker
     report: Reporter
+    runs: Lister
     inline: bool
     simulated: bool | None

@@ -20,7 +20,7 @@ from ald_controller.chemistry import Chemistry, load_chemistry
 from ald_controller.config import LineConfig
 from ald_controller.config import Tool as ToolFile
 from ald_controller.console import Console
-from ald_controller.consoleparts import Checker, ConsoleParts, Reporter
+from ald_controller.consoleparts import Checker, ConsoleParts, Lister, Reporter
 from ald_controller.doors.desk import Desk
 from ald_controller.engineconfig import engine_config
 from ald_controller.guard import PERIOD_S, Guard
@@ -44,6 +44,7 @@ class Parts:
     state_dir: Path
     check: Checker
     report: Reporter
+    runs: Lister
     inline: bool = False  # virtual time: no threads, no processes
     simulated: bool | None = None
     doors: tuple[tuple[str, Callable[[Desk], Awaitable[None]]], ...] = ()
@@ -72,7 +73,7 @@ class Daemon:
         audit = await Audit.open(parts.state_dir / "tool.db", inline=parts.inline)
         self.console = Console(
             ConsoleParts(
-                tool, guard, registers, chemistry, audit, parts.state_dir, parts.check, parts.report,
+                tool, guard, registers, chemistry, audit, parts.state_dir, parts.check, parts.report, parts.runs,
                 inline=parts.inline, simulated=parts.simulated,
             ),
             self._spawn,

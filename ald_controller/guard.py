@@ -16,7 +16,7 @@ from ald_controller.aio import every
 from ald_controller.config import Role
 from ald_controller.interlocks.rules import rules_for
 from ald_controller.states import Ending
-from ald_controller.tool import Confirmed, Tool
+from ald_controller.tool import Tool
 from ald_controller.valves import wire
 
 PERIOD_S = 0.1
@@ -51,7 +51,6 @@ class Guard:
         self.lithium = True
         self.notes: deque[Note] = deque(maxlen=NOTES)
         self.told_abort: Note | None = None  # the abort that stands, until a reset
-        self.safe_report: list[Confirmed] = []
         self.scans = 0
         self._lease_lost = self._faults = 0
         self._isolating = False
@@ -167,9 +166,6 @@ class Guard:
         """An abort, whoever asked for it, bars openings and starts until a person resets it."""
         if self.told_abort is None:
             self.told_abort = Note(asyncio.get_running_loop().time(), why)
-
-    def keep_safe_report(self, report: list[Confirmed]) -> None:
-        self.safe_report = report
 
     def reset(self, role: Role) -> None:
         """Clear the latch; raises interlocks.ResetRefused and changes nothing while a cause lives."""

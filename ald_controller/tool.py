@@ -117,10 +117,6 @@ class Tool:
     def absent(self) -> list[Absent]:
         return [Absent(name, h.error) for name, h in self._health.items() if not h.present]
 
-    @property
-    def identities(self) -> dict[str, Identity]:
-        return {name: h.identity for name, h in self._health.items() if h.identity}
-
     def look_again(self) -> None:
         """An operator's reset: a device whose output watchdog has acted is identified, and so armed, anew."""
         for name, health in self._health.items():

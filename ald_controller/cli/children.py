@@ -63,6 +63,21 @@ def _written(folder: Path, request: CheckRequest) -> tuple[Path, Path]:
     return recipe, registers
 
 
+def lister(state: Path) -> Any:
+    """`ald runs --json`: a folder of a thousand runs is not read where the guard waits."""
+
+    async def runs() -> list[dict[str, Any]]:
+        code, out, errors = await _ald("runs", "--state", str(state), "--json", within_s=CHECK_S)
+        if code:
+            return [
+                {"run": "", "ending": None, "recipe": "", "problem": errors.decode(errors="replace").strip()[-400:]}
+            ]
+        rows: list[dict[str, Any]] = json.loads(out)
+        return rows
+
+    return runs
+
+
 async def report(folder: Path) -> Path | None:
     """`ald report FOLDER`; None when it could not be made, and the run folder is as good without."""
     code, out, _ = await _ald("report", str(folder), "--json", within_s=REPORT_S)

@@ -50,17 +50,27 @@ def runs_text(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) or "no runs yet"
 
 
-def runs_command(state: Path, as_json: bool) -> int:
-    """One line per run, newest first."""
+def run_rows(state: Path) -> list[dict[str, Any]]:
+    """The runs of a state directory, newest first; `problem` says why a folder cannot be read."""
     from ald_controller.records.folder import list_runs
 
-    rows = list_runs(state / "runs")
+    return [
+        {
+            "run": r.run, "folder": str(r.folder), "ending": r.ending, "problem": r.problem,
+            "recipe": r.header.recipe if r.header else "",
+        }
+        for r in list_runs(state / "runs")
+    ]  # fmt: skip
+
+
+def runs_command(state: Path, as_json: bool) -> int:
+    """One line per run, newest first."""
+    rows = run_rows(state)
     if as_json:
-        click.echo(json.dumps([{"run": r.run, "folder": str(r.folder), "ending": r.ending} for r in rows]))
+        click.echo(json.dumps(rows))
         return 0
     for row in rows:
-        recipe = row.header.recipe if row.header else row.problem
-        click.echo(f"{row.run:<44} {row.ending or 'running':<12} {recipe}")
+        click.echo(f"{row['run']:<44} {row['ending'] or 'running':<12} {row['recipe'] or row['problem']}")
     if not rows:
         click.echo(f"no runs in {state / 'runs'}")
     return 0

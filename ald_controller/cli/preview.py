@@ -14,6 +14,7 @@ import click
 from ald_controller import commands as c
 from ald_controller.cli.checking import Assumed, assume, check_inline
 from ald_controller.cli.logs import configure_log
+from ald_controller.cli.offline import run_rows
 from ald_controller.cli.warmth import warm_zones
 from ald_controller.config import LineConfig, Tool
 from ald_controller.console import Console
@@ -133,12 +134,16 @@ def parts_over(world: World, tool: Tool, folder: Path) -> Parts:
     async def check(request: CheckRequest) -> dict[str, Any]:
         return check_inline(request, tool)
 
+    async def runs() -> list[dict[str, Any]]:
+        return run_rows(folder)
+
     async def no_report(folder: Path) -> Path | None:
         return None
 
     valves = tool.config.valves
     return Parts(
-        file=tool, open_line=line, state_dir=folder, check=check, report=no_report, inline=True, simulated=True,
+        file=tool, open_line=line, state_dir=folder, check=check, report=no_report, runs=runs,
+        inline=True, simulated=True,
         valves=InlineValves(
             world.coupler_a, unit=valves.unit, coils=valves.coils, watchdog_ms=round(valves.watchdog * 1000)
         ),

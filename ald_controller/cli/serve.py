@@ -93,7 +93,8 @@ def daemon_command(
     doors = _doors(socket, mqtt)
     parts = Parts(
         file=file, open_line=tool_line, valves=_valves(file, state), state_dir=state,
-        check=children.checker(tool), report=children.report, doors=doors, notifier=Notifier(),
+        check=children.checker(tool), report=children.report, runs=children.lister(state), doors=doors,
+        notifier=Notifier(),
         simulated=True if addresses else None,
     )  # fmt: skip
     log = structlog.get_logger()

@@ -38,9 +38,6 @@ class Tool:
     path: str
     text: str = dataclasses.field(repr=False, default="")
 
-    def port_of_output(self, output: str) -> str | None:
-        return next((name for name, port in self.config.ports.items() if output in port.outputs), None)
-
 
 def load_tool(path: Path, addresses: dict[str, str] | None = None) -> Tool:
     """Read and check a tool file; `addresses` (device -> address) replaces those of the lines. Raises Problems."""

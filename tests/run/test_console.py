@@ -12,14 +12,32 @@ from simulators.faults import Fault
 from tests.run.rig import LIGL_C, OPERATOR, Rig, ligl, virtually
 
 
-@virtually
-async def test_an_abort_is_whole_while_the_report_of_the_run_before_is_still_being_made(tmp_path: Path) -> None:
-    async def slow(folder: Path) -> Path | None:
-        await asyncio.sleep(60)
+def reporting_slowly(folder: Path, seconds: float) -> Rig:
+    """A rig whose reports take this long, and then fail."""
+
+    async def slow(run: Path) -> Path | None:
+        await asyncio.sleep(seconds)
         return None
 
-    rig = Rig(tmp_path, warm=LIGL_C)
+    rig = Rig(folder, warm=LIGL_C)
     rig.daemon.parts = replace(rig.daemon.parts, report=slow)
+    return rig
+
+
+@virtually
+async def test_the_runs_are_listed_with_their_endings(tmp_path: Path) -> None:
+    async with Rig(tmp_path, warm=LIGL_C) as rig:
+        name = await rig.start(ligl(1))
+        await rig.until_open("LTB")
+        await rig.do(c.Abort())
+        await rig.ended()
+        (row,) = (await rig.do(c.GetRuns())).data["runs"]
+        assert row["run"] == name and row["ending"] == "aborted" and not row["problem"]
+
+
+@virtually
+async def test_an_abort_is_whole_while_the_report_of_the_run_before_is_still_being_made(tmp_path: Path) -> None:
+    rig = reporting_slowly(tmp_path, 60)
     async with rig:
         await rig.start(ligl(2))
         await rig.until_open("LTB")
@@ -39,12 +57,7 @@ async def test_an_abort_is_whole_while_the_report_of_the_run_before_is_still_bei
 
 @virtually
 async def test_a_reset_while_a_report_is_made_stays_reset(tmp_path: Path) -> None:
-    async def slow(folder: Path) -> Path | None:
-        await asyncio.sleep(30)
-        return None
-
-    rig = Rig(tmp_path, warm=LIGL_C)
-    rig.daemon.parts = replace(rig.daemon.parts, report=slow)
+    rig = reporting_slowly(tmp_path, 30)
     async with rig:
         await rig.start(ligl(1))
         await rig.until_open("LTB")
