@@ -152,6 +152,20 @@ def test_the_state_the_registers_and_the_runs_are_readable(door: list[str]) -> N
     assert typed("runs", *door).output.strip() == "no runs yet"
 
 
+def test_a_second_controller_is_kept_off_the_module_whatever_its_state_directory(made: Stand, tmp_path: Path) -> None:
+    before = made.trace_lines()
+    done = subprocess.run(
+        made.account.command(
+            "daemon", "--tool", made.tool, "--state", tmp_path / "other", "--door", tmp_path / "other.sock",
+            "--addresses", made.folder / "addresses.json",
+        ),
+        cwd=ROOT, env=made.account.environment, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == 1 and "lock" in done.stderr, done.stderr
+    assert not [line for line in made.trace_lines()[len(before) :] if "foreign" in line]
+    assert made.status()["state"] == "IDLE" and not made.status()["run"]
+
+
 def test_an_abort_is_on_its_way_in_a_tenth_of_a_second(made: Stand, door: list[str]) -> None:
     assert made.start(LONG_DOSES)["ok"]
     made.wait_open()

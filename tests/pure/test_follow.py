@@ -1,0 +1,32 @@
+"""What a terminal shows of a run that waits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ald_controller.cli.follow import run_line, status_text
+from ald_controller.commands import RunStatus
+from tests.fake_handler import state
+
+WHY = "coupler-b: the output watchdog has tripped"
+
+
+def run(why: str) -> RunStatus:
+    return RunStatus(
+        run="r-1", recipe="trial", part="deposit", step="purge 20 s", cycle=1, cycles=3, elapsed_s=1, duration_s=9,
+        doses_confirmed=1, doses_planned=6, doses_missed=0, folder="f", why=why,
+    )  # fmt: skip
+
+
+def shown(why: str) -> dict[str, Any]:
+    return state(1).model_copy(update={"run": run(why)}).model_dump(mode="json")
+
+
+def test_a_hold_says_why_it_waits_and_what_goes_on() -> None:
+    text = status_text(shown(WHY))
+    assert WHY in text and "ald resume" in text
+    assert run_line(shown(WHY)["run"]).endswith(f"waits: {WHY}")
+
+
+def test_a_run_that_goes_on_waits_for_nothing() -> None:
+    assert "waits" not in status_text(shown("")) and "waits" not in run_line(shown("")["run"])
