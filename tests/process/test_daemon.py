@@ -113,7 +113,14 @@ def test_a_controller_killed_in_a_dose_leaves_closed_valves_and_comes_back_latch
     assert (status["state"], status["latched"], status["run"]) == ("IDLE", True, None)
     (row,) = list_runs(dosing.state / "runs")
     assert (row.run, row.ending) == (dosing.run, "interrupted")
-    assert dosing.ask("runs")["data"]["runs"] == [{"run": dosing.run, "ending": "interrupted", "problem": ""}]
+    listed = {
+        "run": dosing.run,
+        "folder": str(row.folder),
+        "ending": "interrupted",
+        "problem": "",
+        "recipe": "long-doses",
+    }
+    assert dosing.ask("runs")["data"]["runs"] == [listed]
     refused = dosing.ask("start", name="long-doses", parameters={})
     assert not refused["ok"] and refused["code"] in ("latched", "device-absent"), refused["text"]
     time.sleep(2.0)
