@@ -1,9 +1,8 @@
-"""The output module of the valve word, a Beckhoff BK9000/BK9050/BK9100 or EK9000 coupler, for the valve process alone.
+"""What every output module of the valve word shares, for the valve process alone: requests, replies and the connection.
 
-Standard library only. `BeckhoffOutputs` is without I/O: requests go out as bytes, replies come in as bytes, and every
-reply is matched to its request by transaction id. `Connection` is the socket. Nothing in here resets a tripped
-watchdog but `start(rearm=True)`, which a fresh valve process may ask for, because the tool comes up latched.
-Source: Beckhoff's documentation of the Modbus registers of these couplers, as far as it is public.
+Standard library only. `ModbusOutputs` is without I/O: requests go out as bytes, replies come in as bytes, and every
+reply is matched to its request by transaction id. A module is a subclass in a file of its own, which knows how its
+watchdog is armed, proven and asked for trips; `valve_modules.py` lists them. `Connection` is the socket.
 """
 
 from __future__ import annotations
@@ -12,16 +11,10 @@ import errno
 import os
 import socket
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Generator
 from dataclasses import dataclass
-
-TIME_LEFT = 0x1020
-TRIPS = 0x1021
-WATCHDOG_MS = 0x1120
-RESET = 0x1121
-KIND = 0x1122  # followed by the fallback behaviour, 0x1123
-ONLY_WRITES = 0  # the watchdog is fed by write telegrams alone
-RESET_SEQUENCE = (0xBECF, 0xAFFE)
+from typing import ClassVar
 
 _HEAD = struct.Struct(">HHHBB")
 _PAIR = struct.Struct(">HH")
@@ -53,11 +46,14 @@ class Reply:
 Conversation = Generator[bytes, Reply, int]
 
 
-class BeckhoffOutputs:
-    """One coupler: makes requests, takes replies apart, and knows how it is armed and proven.
+class ModbusOutputs(ABC):
+    """One module: makes requests and takes replies apart; a subclass knows how it is armed and proven.
 
     `coils` is the width of the valve word, `watchdog_ms` the time after which the module zeroes its outputs alone.
     """
+
+    first_coil: ClassVar[int] = 0  # where the outputs are written
+    read_back_at: ClassVar[int] = 0  # where they are read back (FC 1)
 
     def __init__(self, unit: int, coils: int, watchdog_ms: int) -> None:
         self.unit, self.coils, self.watchdog_ms = unit, coils, watchdog_ms
@@ -78,14 +74,15 @@ class BeckhoffOutputs:
         if frame is None:
             data = word.to_bytes((self.coils + 7) // 8, "little")
             head = _HEAD.pack(0, 0, 7 + len(data), self.unit, 15)
-            frame = self._frames[word] = bytearray(head + struct.pack(">HHB", 0, self.coils, len(data)) + data)
+            where = struct.pack(">HHB", self.first_coil, self.coils, len(data))
+            frame = self._frames[word] = bytearray(head + where + data)
         self._next()
         frame[0:2] = self._transaction.to_bytes(2, "big")
         return bytes(frame)
 
     def read_coils(self) -> bytes:
         """Read the valve word back (FC 1)."""
-        return self._pair(1, 0, self.coils)
+        return self._pair(1, self.read_back_at, self.coils)
 
     def read_registers(self, address: int, count: int = 1) -> bytes:
         """Read internal registers (FC 3)."""
@@ -127,7 +124,7 @@ class BeckhoffOutputs:
         """Raises OutputsFault unless the reply is one to this request; an exception is a reply, too."""
         function, expected = request[7], request[8:12]
         if function == 1:
-            expected = bytes(((self.coils + 7) // 8,))
+            expected = bytes(((int.from_bytes(request[10:12], "big") + 7) // 8,))
         elif function == 3:
             expected = bytes((2 * request[11],))
         counted = function in (1, 3) and len(reply.data) != 1 + expected[0]
@@ -135,27 +132,25 @@ class BeckhoffOutputs:
         if reply.function != function or wrong:
             raise OutputsFault(f"function {reply.function} {reply.data.hex(' ')} is no reply to {request.hex(' ')}")
 
-    # --- conversations ---------------------------------------------------------------------------------------------
+    # --- what a module is asked --------------------------------------------------------------------------------------
 
+    @abstractmethod
     def start(self, *, rearm: bool, trips: int | None = None) -> Conversation:
         """Bring the module to the safe word with its watchdog armed and proven: yields requests, takes their replies.
 
         Returns the module's count of watchdog trips. `rearm` is for a fresh valve process alone; without it `trips`
         is the count as it was, and any other one is refused. Raises OutputsFault.
         """
-        # The safe word comes before anything else: should the reset below bring old outputs back, they are closed
-        # ones. A tripped module may refuse this first word, which is no news yet.
-        first = yield self.write(0)
-        if rearm:
-            yield from self._set(KIND, ONLY_WRITES)
-            yield from self._set(WATCHDOG_MS, self.watchdog_ms)
-            for value in RESET_SEQUENCE:
-                yield from self._set(RESET, value)
-            first = yield self.write(0)
-        counted = yield from self._count(trips)
-        self._accepted(first, "the safe word")
-        yield from self._prove()
-        return counted
+
+    @abstractmethod
+    def ask_trips(self) -> bytes | None:
+        """The request that shows whether the watchdog tripped; None for a module that cannot tell."""
+
+    @abstractmethod
+    def check_trips(self, reply: Reply, trips: int) -> None:
+        """Raises OutputsFault unless the reply to `ask_trips` says that the watchdog runs and never tripped since."""
+
+    # --- what conversations are made of ------------------------------------------------------------------------------
 
     def _set(self, address: int, value: int) -> Generator[bytes, Reply, None]:
         self._accepted((yield self.write_register(address, value)), f"{value:#06x} in register {address:#06x}")
@@ -165,27 +160,13 @@ class BeckhoffOutputs:
         self._accepted(reply, f"a read of register {address:#06x}")
         return reply.registers()
 
-    def _accepted(self, reply: Reply, what: str) -> None:
+    @staticmethod
+    def _accepted(reply: Reply, what: str) -> None:
         if reply.exception:
             raise OutputsFault(f"the module refused {what} with exception {reply.exception:#04x}")
 
-    def _count(self, expected: int | None) -> Conversation:
-        (counted,) = yield from self._get(TRIPS)
-        if expected is not None and counted != expected:
-            raise OutputsFault(f"the module's watchdog tripped (count {expected} before, {counted} now)")
-        return counted
-
-    def _prove(self) -> Generator[bytes, Reply, None]:
-        (time_ms,) = yield from self._get(WATCHDOG_MS)
-        kind, fallback = yield from self._get(KIND, 2)
-        if (time_ms, kind, fallback) != (self.watchdog_ms, ONLY_WRITES, 0):
-            raise OutputsFault(
-                f"the watchdog reads back {time_ms} ms, type {kind}, fallback {fallback}: "
-                f"{self.watchdog_ms} ms, type {ONLY_WRITES} (write telegrams), fallback 0 (outputs zero) are needed"
-            )
-        (left_ms,) = yield from self._get(TIME_LEFT)
-        if not 0 < left_ms <= self.watchdog_ms:
-            raise OutputsFault(f"the watchdog does not run after a write: {left_ms} ms left of {self.watchdog_ms}")
+    def _prove_safe(self) -> Generator[bytes, Reply, None]:
+        """The coils read back as the safe word."""
         reply = yield self.read_coils()
         self._accepted(reply, "a read of its coils")
         if reply.coils():

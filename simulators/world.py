@@ -11,13 +11,13 @@ import yaml
 
 from simulators.alicat import AlicatFace
 from simulators.beckhoff_io import Channel, CouplerB, CouplerBFace
-from simulators.coupler import Change, CouplerA
 from simulators.eurotherm import Eurotherm
 from simulators.face import Bus, Face, Paced
 from simulators.faults import Faults, Framing
 from simulators.mks import MksFace
 from simulators.plant import Plant, Port, Wiring
 from simulators.plant.heat import BUILDS
+from simulators.valve_beckhoff import Change, CouplerA
 
 Instrument = AlicatFace | MksFace | Eurotherm | CouplerB
 FRAMINGS: dict[str, Framing] = {

@@ -25,7 +25,8 @@ from ald_controller.valves.wire import (
     decode,
     encode,
 )
-from drivers.valve_outputs import BeckhoffOutputs, OutputsFault, Reply
+from drivers.valve_modules import outputs_of
+from drivers.valve_outputs import ModbusOutputs, OutputsFault, Reply
 
 START_S = 5.0
 LOCK_S = 2.0  # a valve process that lost its daemon ends within a second and frees the lock
@@ -43,11 +44,12 @@ class ValveClient(ValveFace):
     """The valve process of the module at `host`:`port`; `lock_dir` is where lock files lie."""
 
     def __init__(
-        self, host: str, port: int, *, lock_dir: Path, unit: int = 1, coils: int = 16, watchdog_ms: int = 500
-    ) -> None:
+        self, host: str, port: int, *, lock_dir: Path, driver: str = "beckhoff_bk9050", unit: int = 1, coils: int = 16,
+        watchdog_ms: int = 500,
+    ) -> None:  # fmt: skip
         super().__init__()
         self._host, self._port, self._lock_dir = host, port, lock_dir
-        self._unit, self._coils, self._watchdog_ms = unit, coils, watchdog_ms
+        self._module = (driver, unit, coils, watchdog_ms)
         self._lock: int | None = None
         self._socket: socket.socket | None = None
         self._child: asyncio.subprocess.Process | None = None
@@ -106,7 +108,7 @@ class ValveClient(ValveFace):
         """
         if self._child is not None:
             raise ValveError("the valve process lives and is the only writer: abort instead")
-        await write_safe_alone(self._host, self._port, unit=self._unit, coils=self._coils)
+        await write_safe_alone(self._host, self._port, outputs_of(*self._module))
 
     # --- the process -----------------------------------------------------------------------------------------------
 
@@ -118,10 +120,10 @@ class ValveClient(ValveFace):
         own, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             own.setblocking(False)
-            module = (self._host, self._port, self._unit, self._coils, self._watchdog_ms)
             passed = [theirs.fileno()] if self._lock is None else [theirs.fileno(), self._lock]
             self._child = await asyncio.create_subprocess_exec(
-                sys.executable, "-I", "-S", "-B", "-c", _BOOT, str(_ROOT), str(theirs.fileno()), *map(str, module),
+                sys.executable, "-I", "-S", "-B", "-c", _BOOT, str(_ROOT), str(theirs.fileno()), self._host,
+                str(self._port), *map(str, self._module),
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
                 pass_fds=passed, start_new_session=True, env={}, cwd="/",
             )  # fmt: skip
@@ -231,9 +233,7 @@ def _taken(lock: int) -> bool:
     return True
 
 
-async def write_safe_alone(
-    host: str, port: int, *, unit: int = 1, coils: int = 16, lock_dir: Path | None = None
-) -> None:
+async def write_safe_alone(host: str, port: int, outputs: ModbusOutputs, *, lock_dir: Path | None = None) -> None:
     """Write zeros once over a connection of its own and read them back; a tripped watchdog stays tripped.
 
     With `lock_dir`, refuses while a valve process holds the lock. Raises ValveError when zeros are not confirmed.
@@ -243,7 +243,7 @@ async def write_safe_alone(
         async with asyncio.timeout(ALONE_S):
             reader, writer = await asyncio.open_connection(host, port)
             try:
-                await _converse(reader, writer, BeckhoffOutputs(unit, coils, 0))
+                await _converse(reader, writer, outputs)
             finally:
                 writer.close()
     except (OSError, OutputsFault, TimeoutError) as error:
@@ -254,7 +254,7 @@ async def write_safe_alone(
             os.close(lock)
 
 
-async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, outputs: BeckhoffOutputs) -> None:
+async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, outputs: ModbusOutputs) -> None:
     talk = _zeros(outputs)
     request = next(talk)
     while True:
@@ -272,7 +272,7 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
             return
 
 
-def _zeros(outputs: BeckhoffOutputs) -> Generator[bytes, Reply, None]:
+def _zeros(outputs: ModbusOutputs) -> Generator[bytes, Reply, None]:
     """A tripped module may refuse the write: what counts is that its coils read zero."""
     yield outputs.write(0)
     reply = yield outputs.read_coils()

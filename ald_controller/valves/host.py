@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from ald_controller.valves.engine import Engine, Write
 from ald_controller.valves.wire import EngineConfig, FromEngine, Status, ToEngine
-from drivers.valve_outputs import TRIPS, BeckhoffOutputs, Conversation, OutputsFault, Reply
+from drivers.valve_outputs import Conversation, ModbusOutputs, OutputsFault, Reply
 
 BEFORE_EDGE_NS = 5_000_000  # no other telegram goes out within this time before an edge
 BEHIND_EDGE_NS = 1_000_000
@@ -29,7 +30,8 @@ class _Asked:
 
     request: bytes
     until_ns: int
-    word: int
+    kind: Literal["start", "word", "coils", "trips"]
+    word: int = 0
     write: Write | None = None
 
 
@@ -39,7 +41,7 @@ class Host:
     A turn is: `hear` every message, `heard` the bytes of the module, `check`, send what `step` returns, tell `sent`.
     """
 
-    def __init__(self, config: EngineConfig, outputs: BeckhoffOutputs, *, degraded: bool, now_ns: int) -> None:
+    def __init__(self, config: EngineConfig, outputs: ModbusOutputs, *, degraded: bool, now_ns: int) -> None:
         self.engine = Engine(config, degraded=degraded)
         self.linked = False  # there is a connection; dropped as soon as anything is wrong with it
         self.link_at = now_ns
@@ -69,7 +71,7 @@ class Host:
         self._outputs.forget()
         self._safe_sent_ns = now_ns
         self._talk = self._outputs.start(rearm=self._trips is None, trips=self._trips)
-        self._ask(now_ns, next(self._talk))
+        self._ask(now_ns, next(self._talk), "start")
 
     def fail(self, now_ns: int, what: str, retry_ns: int = RETRY_NS) -> None:
         """The connection is of no use: the caller ends it so that nothing unsent leaves any more."""
@@ -106,14 +108,12 @@ class Host:
             return
         if reply.exception:
             raise OutputsFault(f"the module refused function {reply.function} with exception {reply.exception:#04x}")
-        if reply.function == 15:
+        if asked.kind == "word":
             self._confirmed(now_ns, asked)
-        elif reply.function == 1 and reply.coils() != asked.word:
+        elif asked.kind == "trips":
+            self._outputs.check_trips(reply, self._trips or 0)
+        elif reply.coils() != asked.word:
             raise OutputsFault(f"the coils read {reply.coils():#06x} where {asked.word:#06x} was written")
-        elif reply.function == 3 and reply.registers() != (self._trips,):
-            raise OutputsFault(
-                f"the module's watchdog tripped (count {self._trips} before, {reply.registers()[0]} now)"
-            )
 
     def _confirmed(self, now_ns: int, asked: _Asked) -> None:
         self._word = asked.word
@@ -122,7 +122,7 @@ class Host:
 
     def _go_on(self, now_ns: int, talk: Conversation, reply: Reply) -> None:
         try:
-            self._ask(now_ns, talk.send(reply))
+            self._ask(now_ns, talk.send(reply), "start")
         except StopIteration as done:
             self._talk, self._trips, self.connected = None, done.value, True
             self._written = self._word = self._alive_bit = 0
@@ -131,8 +131,11 @@ class Host:
             self.engine.assume(0, self._safe_sent_ns, now_ns)
             self.engine.repaired()
 
-    def _ask(self, now_ns: int, request: bytes, word: int = 0, write: Write | None = None) -> None:
-        self._asked[self._outputs.transaction] = _Asked(request, now_ns + self._confirm_ns, word, write)
+    def _ask(
+        self, now_ns: int, request: bytes, kind: Literal["start", "word", "coils", "trips"], word: int = 0,
+        write: Write | None = None,
+    ) -> None:  # fmt: skip
+        self._asked[self._outputs.transaction] = _Asked(request, now_ns + self._confirm_ns, kind, word, write)
         self._out.append(request)
 
     # --- the turn --------------------------------------------------------------------------------------------------
@@ -161,7 +164,7 @@ class Host:
     def _put(self, now_ns: int, write: Write | None) -> None:
         word = (write.word if write is not None else self.engine.word) | self._alive_bit
         self._written = word
-        self._ask(now_ns, self._outputs.write(word), word, write)
+        self._ask(now_ns, self._outputs.write(word), "word", word, write)
 
     # --- rounds: one request at a time, and never shortly before an edge ---------------------------------------
 
@@ -174,14 +177,15 @@ class Host:
             self._rounds.popleft()(now_ns)
 
     def _read_back(self, now_ns: int) -> None:
-        self._ask(now_ns, self._outputs.read_coils(), self._written)
+        self._ask(now_ns, self._outputs.read_coils(), "coils", self._written)
 
     def _rewrite(self, now_ns: int) -> None:
         self._alive_bit = self._config.alive_mask & ~self._alive_bit if self.engine.alive else 0
         self._put(now_ns, None)
 
     def _count_trips(self, now_ns: int) -> None:
-        self._ask(now_ns, self._outputs.read_registers(TRIPS))
+        if (request := self._outputs.ask_trips()) is not None:
+            self._ask(now_ns, request, "trips")
 
     def _gap_at(self, at_ns: int) -> int:
         """When something that can wait may go out: not within 5 ms before an edge, but behind it."""

@@ -12,7 +12,7 @@ from typing import Protocol
 from ald_controller.valves.face import ValveFace
 from ald_controller.valves.host import Host
 from ald_controller.valves.wire import Beat, EngineConfig, Fault, Status, ToEngine, ValveError
-from drivers.valve_outputs import BeckhoffOutputs
+from drivers.valve_modules import outputs_of
 
 START_S = 2.0  # a module that is not proven by then does not start
 
@@ -28,10 +28,12 @@ class Module(Protocol):
 class InlineValves(ValveFace):
     """The valve path without a process: the same engine and the same host, woken by the loop."""
 
-    def __init__(self, module: Module, *, unit: int = 1, coils: int = 16, watchdog_ms: int = 500) -> None:
+    def __init__(
+        self, module: Module, *, driver: str = "beckhoff_bk9050", unit: int = 1, coils: int = 16, watchdog_ms: int = 500
+    ) -> None:
         super().__init__()
         self._module = module
-        self._outputs = BeckhoffOutputs(unit, coils, watchdog_ms)
+        self._outputs = outputs_of(driver, unit, coils, watchdog_ms)
         self._host: Host | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._started: asyncio.Future[None] | None = None

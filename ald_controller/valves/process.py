@@ -4,7 +4,7 @@ Standard library only, one thread, and nothing in it ever waits for the daemon: 
 blocked on. It takes real-time priority where it may, and says `degraded` where it may not. When the daemon is gone
 (end of file) or silent (lease) the valves rest; when this process itself is gone the module's watchdog closes them.
 
-    python -m ald_controller.valves.process fd host port unit coils watchdog_ms
+    python -m ald_controller.valves.process fd host port driver unit coils watchdog_ms
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from time import monotonic_ns
 
 from ald_controller.valves.host import Host
 from ald_controller.valves.wire import EngineConfig, FromEngine, Refused, ToEngine, ValveError, decode, encode
-from drivers.valve_outputs import BeckhoffOutputs, Connection
+from drivers.valve_modules import outputs_of
+from drivers.valve_outputs import Connection
 
 PRIORITY = 20
 SPIN_NS = 300_000  # with real-time priority the last stretch before an edge is spun, not slept
@@ -206,7 +207,7 @@ def main(arguments: list[str]) -> int:
     """Exit code 0: the valves rest, confirmed; 1: the module could not be reached; 2: never begun."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the daemon ends this process by closing its end, and nobody else does
-    fd, host, port, unit, coils, watchdog_ms = arguments
+    fd, host, port, driver, unit, coils, watchdog_ms = arguments
     own = socket.socket(fileno=int(fd))
     address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0][4]
     config = decode(own.recv(DATAGRAM))
@@ -214,7 +215,7 @@ def main(arguments: list[str]) -> int:
         return 2
     control = Control(own)
     degraded = not take_real_time()
-    outputs = BeckhoffOutputs(int(unit), int(coils), int(watchdog_ms))
+    outputs = outputs_of(driver, int(unit), int(coils), int(watchdog_ms))
     try:
         engine_host = Host(config, outputs, degraded=degraded, now_ns=monotonic_ns())
     except ValueError as error:

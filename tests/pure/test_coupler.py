@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from drivers.valve_outputs import BeckhoffOutputs, OutputsFault, Reply
-from simulators.coupler import Change, CouplerA
+from drivers.valve_beckhoff import BeckhoffOutputs
+from drivers.valve_outputs import OutputsFault, Reply
+from simulators.valve_beckhoff import Change, CouplerA
 from tests.valve_rig import ALIVE, H2O, TMA
 
 

@@ -42,8 +42,8 @@ from ald_controller.valves.wire import (
     decode,
     encode,
 )
-from drivers.valve_outputs import BeckhoffOutputs
-from simulators.coupler import CouplerA
+from drivers.valve_beckhoff import BeckhoffOutputs
+from simulators.valve_beckhoff import CouplerA
 from simulators.virtualtime import run_virtual
 from tests.valve_rig import ALIVE, CONFIG, CONTACTOR, H2O, LTB, MS, SOURCES, STOP, TMA, S, dose
 
