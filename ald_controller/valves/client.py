@@ -18,6 +18,7 @@ from ald_controller.valves.face import ValveFace
 from ald_controller.valves.wire import (
     EngineConfig,
     Fault,
+    Lateness,
     Refused,
     Status,
     ToEngine,
@@ -158,6 +159,9 @@ class ValveClient(ValveFace):
             self._status = message
             if message.connected and self._ready is not None and not self._ready.done():
                 self._ready.set_result(None)
+            return
+        if isinstance(message, Lateness):
+            self.lateness = message
             return
         if isinstance(message, Fault):
             self._last_fault = message.what

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ald_controller.valves.rules import Rules, mask_of, opposite
+from ald_controller.valves.wear import WearCount
 from ald_controller.valves.wire import (
     Abort,
     Anchored,
@@ -92,7 +93,7 @@ class Engine:
         self.word = 0
         self.held = "boot"
         self.late_edges = 0
-        self.actuations = {source.name: 0 for source in config.sources}
+        self.wear = WearCount(config.segment_mask | config.aux_mask)
         self._grave = True  # held for a reason that takes the aux outputs along: boot, abort, lease, fault
         self._fault = ""  # what the host must repair before Clear
         self._rest_word = config.rest_words.get("UNKNOWN", 0)
@@ -383,8 +384,7 @@ class Engine:
         return write
 
     def _move(self, now_ns: int, word: int) -> None:
-        for source in self._rules.opened(self.word, word):
-            self.actuations[source.name] += 1
+        self.wear.move(now_ns, self.word, word)
         for source in self._rules.opened(word, self.word):
             self._closed[source.kind] = now_ns
         self.word = word

@@ -15,6 +15,7 @@ from ald_controller.valves.wire import (
     EngineConfig,
     FromEngine,
     Hold,
+    Lateness,
     Load,
     Refused,
     Segment,
@@ -36,6 +37,7 @@ class ValveFace(ABC):
         self._events: asyncio.Queue[FromEngine | ValveError | None] = asyncio.Queue()
         self._loading: dict[SegmentId, asyncio.Future[None]] = {}
         self._sequence = 0
+        self.lateness: Lateness | None = None  # of this computer, where the engine runs on a real clock
 
     @abstractmethod
     def _tell(self, message: ToEngine) -> None:

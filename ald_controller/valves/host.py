@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ald_controller.valves.engine import Engine, Write
-from ald_controller.valves.wire import EngineConfig, FromEngine, Status, ToEngine
+from ald_controller.valves.wire import EngineConfig, FromEngine, Status, ToEngine, Wear
 from drivers.valve_outputs import Conversation, ModbusOutputs, OutputsFault, Reply
 
 BEFORE_EDGE_NS = 5_000_000  # no other telegram goes out within this time before an edge
@@ -21,6 +21,8 @@ BEHIND_EDGE_NS = 1_000_000
 RETRY_NS = 20_000_000  # a link that failed is tried again
 RETRY_MODULE_NS = 250_000_000  # a module that answers but is not right is asked again
 STATUS_NS = 100_000_000
+WEAR_NS = 1_000_000_000
+TRIPS_EVERY = 5  # rounds: a trip shows in the coils, too, unless all were off
 TELL_AGAIN_NS = 1_000_000_000  # a failure that comes back at every attempt is told once
 
 
@@ -56,12 +58,13 @@ class Host:
         self._trips: int | None = None
         self._written = self._word = 0  # as last sent, and as last confirmed
         self._alive_bit = 0
-        self._round_at = now_ns
+        self._round, self._round_at = 0, now_ns
         self._rounds: deque[Callable[[int], None]] = deque()
         self._safe_sent_ns = now_ns
         self._failure, self._failed_ns = "", now_ns
         self._sequence, self._status_at = 0, now_ns
         self._told = ("", False)
+        self._wear_at = now_ns
 
     # --- the link --------------------------------------------------------------------------------------------------
 
@@ -172,7 +175,10 @@ class Host:
         if now_ns >= self._round_at and not self._rounds:
             self._round_at = now_ns + self._round_ns
             # the coils are read before they are written again: what somebody else wrote is not covered up
-            self._rounds.extend((self._read_back, self._rewrite, self._count_trips))
+            self._rounds.extend((self._read_back, self._rewrite))
+            self._round = (self._round + 1) % TRIPS_EVERY
+            if self._round == 0:
+                self._rounds.append(self._count_trips)
         if self._rounds and not self._asked and self._gap_at(now_ns) <= now_ns:
             self._rounds.popleft()(now_ns)
 
@@ -214,6 +220,18 @@ class Host:
         """What there is to tell, in order and each once."""
         return self.engine.reports()
 
+    def wear(self, now_ns: int) -> Wear | None:
+        """The counts of actuations where they changed: once a second, and at once when the engine comes to rest."""
+        wear = self.engine.wear
+        if now_ns >= self._wear_at:
+            due = wear.moved or wear.grows
+        else:
+            due = wear.moved and self.engine.running is None
+        if not due:
+            return None
+        self._wear_at = now_ns + WEAR_NS
+        return wear.told(now_ns)
+
     def status_due(self, now_ns: int) -> bool:
         """Whether a status is due: ten times a second, and at once when the engine or the link changed its state."""
         return now_ns >= self._status_at or self._told != (self.engine.held, self.connected)
@@ -240,5 +258,4 @@ class Host:
             late_edges=engine.late_edges,
             queued=engine.queued,
             running=engine.running,
-            actuations=dict(engine.actuations),
         )

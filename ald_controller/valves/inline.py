@@ -101,14 +101,16 @@ class InlineValves(ValveFace):
             host.sent(now_ns)
             if answer := self._module.hear(now_s, out):
                 host.heard(now_ns, answer)
-        self._forward(host)
+        self._forward(host, now_ns)
         self._sleep(loop, host, now_ns)
 
-    def _forward(self, host: Host) -> None:
+    def _forward(self, host: Host, now_ns: int) -> None:
         for message in host.reports():
             self._heard(message)
             if isinstance(message, Fault):
                 self._last_fault = message.what
+        if (wear := host.wear(now_ns)) is not None:
+            self._heard(wear)
         if host.connected and self._started is not None and not self._started.done():
             self._started.set_result(None)
 

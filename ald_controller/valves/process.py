@@ -20,7 +20,7 @@ from collections import deque
 from time import monotonic_ns
 
 from ald_controller.valves.host import Host
-from ald_controller.valves.wire import EngineConfig, FromEngine, Refused, ToEngine, ValveError, decode, encode
+from ald_controller.valves.wire import EngineConfig, FromEngine, Lateness, Refused, ToEngine, ValveError, decode, encode
 from drivers.valve_modules import outputs_of
 from drivers.valve_outputs import Connection
 
@@ -32,6 +32,8 @@ CONNECT_DEGRADED_NS = 100_000_000
 FAREWELL_NS = 1_000_000_000  # how long a closing is tried after the daemon has gone
 BACKLOG = 50_000  # reports kept for a daemon that does not read
 DATAGRAM = 1 << 18
+
+LATENESS_N, LATENESS_PERIOD_NS = 100, 2_000_000
 
 _MCL_CURRENT, _MCL_FUTURE = 1, 2
 _PR_SET_TIMERSLACK = 29
@@ -52,6 +54,20 @@ def take_real_time() -> bool:
     return True
 
 
+def measure_lateness(spin_ns: int) -> Lateness:
+    """How late this computer wakes this process now: it takes 0.2 s, and nothing is written anywhere."""
+    due_ns, late_ns = monotonic_ns(), []
+    for _ in range(LATENESS_N):
+        due_ns += LATENESS_PERIOD_NS
+        select.select((), (), (), max(0, due_ns - spin_ns - monotonic_ns()) / 1e9)
+        while (now_ns := monotonic_ns()) < due_ns:
+            pass
+        late_ns.append(now_ns - due_ns)
+        due_ns = max(due_ns, now_ns)  # one long absence is one late wake-up
+    late_ns.sort()
+    return Lateness(LATENESS_N, late_ns[LATENESS_N // 2], late_ns[LATENESS_N * 99 // 100 - 1], late_ns[-1])
+
+
 class Control:
     """The daemon's end: datagrams in and out, neither ever waited for."""
 
@@ -61,6 +77,9 @@ class Control:
         self._buffer = bytearray(DATAGRAM)
         self._backlog: deque[bytes] = deque()
         self.open = True
+        poll = select.poll()
+        poll.register(own, select.POLLIN)
+        self.poll = poll.poll  # whether something can be received; True, too, when the daemon has gone
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -104,7 +123,11 @@ class Control:
 
 
 class Process:
-    """One turn after the other: hear the daemon, hear the module, write what is due, report, wait."""
+    """One turn after the other: hear the daemon, hear the module, write what is due, report, wait.
+
+    An edge that was waited for is written before anybody is heard: the daemon's socket was found empty until the last
+    microseconds before it, and whatever comes later comes after the edge.
+    """
 
     def __init__(self, control: Control, host: Host, address: tuple[str, int], *, degraded: bool) -> None:
         self._control, self._host, self._address = control, host, address
@@ -116,17 +139,20 @@ class Process:
 
     def run(self) -> bool:
         """Until the daemon has gone and the valves rest, or cannot be reached; returns whether they rest."""
+        edge_due = False
         while self._farewell_until is None or monotonic_ns() < self._farewell_until:
-            self._turn()
+            self._turn(edge_first=edge_due)
             if self._farewell_until is not None and self._host.rests:
                 return True
-            self._wait()
+            edge_due = self._waited_for_edge()
         return False
 
-    def _turn(self) -> None:
-        self._hear_daemon()
-        now_ns = monotonic_ns()  # before the module is heard: an answer that was there by now is not late
+    def _turn(self, *, edge_first: bool) -> None:
         try:
+            if edge_first:
+                self._write()
+            self._hear_daemon()
+            now_ns = monotonic_ns()  # before the module is heard: an answer that was there by now is not late
             self._reach_module(now_ns)
             self._host.check(now_ns)
             self._write()
@@ -183,16 +209,29 @@ class Process:
             host.engine.rest(now_ns, "fault: the daemon does not read its reports")
         if self._control.flush() and host.status_due(now_ns):
             self._control.report(host.status(now_ns))
+            if (wear := host.wear(now_ns)) is not None:
+                self._control.report(wear)
             self._control.flush()
 
-    def _wait(self) -> None:
-        """Sleep until something comes or is due; spin the last stretch before an edge."""
+    def _waited_for_edge(self) -> bool:
+        """Sleep until something comes or is due; the last stretch before an edge is spun, which is then due: True."""
         host, now_ns = self._host, monotonic_ns()
         edge_ns = host.engine.next_edge_at() if host.connected else None
         if edge_ns is not None and now_ns >= edge_ns - self._spin_ns:
-            while monotonic_ns() < edge_ns:
-                pass
-            return
+            return self._spun_until(edge_ns)
+        self._sleep(now_ns, edge_ns)
+        return False
+
+    def _spun_until(self, edge_ns: int) -> bool:
+        """Spin; False as soon as the daemon says something, because it may be an abort."""
+        said = self._control.poll
+        while monotonic_ns() < edge_ns:
+            if said(0):
+                return False
+        return bool(self._spin_ns)
+
+    def _sleep(self, now_ns: int, edge_ns: int | None) -> None:
+        host = self._host
         times = [host.status_at, edge_ns - self._spin_ns if edge_ns is not None else None, self._farewell_until]
         times.append(host.next_at(now_ns) if host.linked else self._connecting_until or host.link_at)
         until_ns = min(at for at in times if at is not None)
@@ -215,6 +254,7 @@ def main(arguments: list[str]) -> int:
         return 2
     control = Control(own)
     degraded = not take_real_time()
+    control.report(measure_lateness(0 if degraded else SPIN_NS))
     outputs = outputs_of(driver, int(unit), int(coils), int(watchdog_ms))
     try:
         engine_host = Host(config, outputs, degraded=degraded, now_ns=monotonic_ns())

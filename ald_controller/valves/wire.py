@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from operator import index
 from typing import Any
 
@@ -223,10 +223,31 @@ class Status:
     late_edges: int
     queued: int
     running: SegmentId | None
-    actuations: dict[str, int] = field(default_factory=dict)
 
 
-FromEngine = Anchored | Edge | Ended | Missed | Refused | Held | Fault | Status
+@dataclass(frozen=True, slots=True)
+class Wear:
+    """How often each output was energised and for how long in all, by coil, since this valve process started.
+
+    Told at most once a second, when something changed.
+    """
+
+    at_ns: int
+    actuations: tuple[int, ...]
+    on_ns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """How late this computer woke the valve process in the self-test that comes before its first Status."""
+
+    n: int
+    p50_ns: int
+    p99_ns: int
+    max_ns: int
+
+
+FromEngine = Anchored | Edge | Ended | Missed | Refused | Held | Fault | Status | Wear | Lateness
 
 # --- as bytes: one datagram per message ----------------------------------------------------------------------------
 
@@ -297,4 +318,6 @@ _MADE_BY: dict[str, Callable[..., ToEngine | FromEngine]] = {
     "Held": lambda why, id, at_ns: Held(why, _id(id), at_ns),
     "Fault": Fault,
     "Status": _status,
+    "Wear": lambda at_ns, actuations, on_ns: Wear(at_ns, tuple(actuations), tuple(on_ns)),
+    "Lateness": Lateness,
 }

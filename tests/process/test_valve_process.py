@@ -156,7 +156,7 @@ async def test_every_edge_is_accounted_for_and_is_what_the_module_saw(tmp_path: 
         ]  # fmt: skip
         assert all(edge.due_ns <= edge.sent_ns <= edge.confirmed_ns for edge in edges)
         assert [word & SOURCES for _, word in module.words() if word & SOURCES] == [TMA, H2O]
-        assert status is not None and status.armed and status.actuations == {"TMA": 1, "H2O": 1, "LTB": 0}
+        assert status is not None and status.armed
         seen = next(at for at, word in module.words() if word & SOURCES == TMA)
         assert edges[1].due_ns / 1e9 <= seen <= edges[1].confirmed_ns / 1e9
 

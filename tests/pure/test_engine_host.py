@@ -28,6 +28,7 @@ from ald_controller.valves.wire import (
     FromEngine,
     Held,
     Hold,
+    Lateness,
     Load,
     Missed,
     Refused,
@@ -39,6 +40,7 @@ from ald_controller.valves.wire import (
     ToEngine,
     Trim,
     ValveError,
+    Wear,
     decode,
     encode,
 )
@@ -72,8 +74,10 @@ ID = SegmentId("run 7", 3, 9)
         Held("lease", None, 8),
         Held("lease", ID, 8),
         Fault("what", 9),
-        Status(1, 2, 3, "boot", True, True, False, 0, 0, 0, None, {"TMA": 4}),
-        Status(1, 2, 3, "", True, True, False, 0, 0, 0, ID, {}),
+        Status(1, 2, 3, "boot", True, True, False, 0, 0, 0, None),
+        Status(1, 2, 3, "", True, True, False, 0, 0, 0, ID),
+        Wear(1, (2, 0), (3, 0)),
+        Lateness(100, 1, 2, 3),
     ],
 )
 def test_a_message_survives_the_wire(message: ToEngine | FromEngine) -> None:
