@@ -26,6 +26,7 @@ from drivers.valve_outputs import Connection
 
 PRIORITY = 20
 SPIN_NS = 300_000  # with real-time priority the last stretch before an edge is spun, not slept
+PREPARE_NS = 150_000  # so long before an edge its telegram is made, so that at its time there is only the sending
 REPORT_BEFORE_EDGE_NS = 500_000  # closer to an edge than this nothing is encoded for the daemon
 CONNECT_NS = 20_000_000  # then a fresh socket is tried
 CONNECT_DEGRADED_NS = 100_000_000
@@ -125,8 +126,8 @@ class Control:
 class Process:
     """One turn after the other: hear the daemon, hear the module, write what is due, report, wait.
 
-    An edge that was waited for is written before anybody is heard: the daemon's socket was found empty until the last
-    microseconds before it, and whatever comes later comes after the edge.
+    The telegram of an edge that was waited for is sent before anybody is heard: the daemon's socket was found empty
+    until PREPARE_NS before it, and whatever comes later comes after the edge.
     """
 
     def __init__(self, control: Control, host: Host, address: tuple[str, int], *, degraded: bool) -> None:
@@ -139,18 +140,18 @@ class Process:
 
     def run(self) -> bool:
         """Until the daemon has gone and the valves rest, or cannot be reached; returns whether they rest."""
-        edge_due = False
+        due = b""
         while self._farewell_until is None or monotonic_ns() < self._farewell_until:
-            self._turn(edge_first=edge_due)
+            self._turn(due)
             if self._farewell_until is not None and self._host.rests:
                 return True
-            edge_due = self._waited_for_edge()
+            due = self._waited()
         return False
 
-    def _turn(self, *, edge_first: bool) -> None:
+    def _turn(self, due: bytes) -> None:
         try:
-            if edge_first:
-                self._write()
+            if due and self._connection is not None:
+                self._send(self._connection, due)
             self._hear_daemon()
             now_ns = monotonic_ns()  # before the module is heard: an answer that was there by now is not late
             self._reach_module(now_ns)
@@ -194,8 +195,11 @@ class Process:
 
     def _write(self) -> None:
         if self._connection is not None and self._host.linked and (out := self._host.step(monotonic_ns())):
-            self._connection.send(out)
-            self._host.sent(monotonic_ns())
+            self._send(self._connection, out)
+
+    def _send(self, connection: Connection, out: bytes) -> None:
+        connection.send(out)
+        self._host.sent(monotonic_ns())
 
     def _report(self) -> None:
         """Tell the daemon what there is to tell; not shortly before an edge, which comes first."""
@@ -213,22 +217,25 @@ class Process:
                 self._control.report(wear)
             self._control.flush()
 
-    def _waited_for_edge(self) -> bool:
-        """Sleep until something comes or is due; the last stretch before an edge is spun, which is then due: True."""
+    def _waited(self) -> bytes:
+        """Sleep until something comes or is due; spin before an edge. Returns the telegram to send now, if one is."""
         host, now_ns = self._host, monotonic_ns()
         edge_ns = host.engine.next_edge_at() if host.connected else None
         if edge_ns is not None and now_ns >= edge_ns - self._spin_ns:
-            return self._spun_until(edge_ns)
+            return self._prepared(edge_ns) if now_ns < edge_ns else b""
         self._sleep(now_ns, edge_ns)
-        return False
+        return b""
 
-    def _spun_until(self, edge_ns: int) -> bool:
-        """Spin; False as soon as the daemon says something, because it may be an abort."""
+    def _prepared(self, edge_ns: int) -> bytes:
+        """Spin to the edge, with its telegram made shortly before; nothing, and no edge taken, if the daemon speaks."""
         said = self._control.poll
-        while monotonic_ns() < edge_ns:
+        while monotonic_ns() < edge_ns - PREPARE_NS:
             if said(0):
-                return False
-        return bool(self._spin_ns)
+                return b""
+        due = self._host.step(edge_ns)
+        while monotonic_ns() < edge_ns:
+            pass
+        return due
 
     def _sleep(self, now_ns: int, edge_ns: int | None) -> None:
         host = self._host
