@@ -1,6 +1,6 @@
 """The simulated module of the valve word as an independent computer: its own process, with the kernel's receive stamps.
 
-python -m simulators.coupler --port 1502 --trace FILE
+python -m simulators.coupler --driver beckhoff_bk9050 --port 1502 --trace FILE
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from time import CLOCK_REALTIME, clock_gettime_ns, monotonic_ns
 
-from simulators.valve_beckhoff import Change, CouplerA
+from simulators.valve_module import Change, ValveModule
+from simulators.valve_modules import MODULES
 
 _SO_TIMESTAMPNS = 35
 _STAMP = struct.Struct("qq")
@@ -29,7 +30,7 @@ _PRIORITY = 30  # above the valve process: another computer does not wait for th
 class _Peer:
     """One TCP connection to the module."""
 
-    def __init__(self, connection: socket.socket, name: str, coupler: CouplerA) -> None:
+    def __init__(self, connection: socket.socket, name: str, coupler: ValveModule) -> None:
         self.socket, self.name, self._coupler = connection, name, coupler
         self._framer = coupler.connection()
         self.open = True
@@ -113,7 +114,7 @@ class _Log:
 class _Computer:
     """The module on a listening socket, until standard input ends."""
 
-    def __init__(self, coupler: CouplerA, listener: socket.socket, log: _Log) -> None:
+    def __init__(self, coupler: ValveModule, listener: socket.socket, log: _Log) -> None:
         self._coupler, self._listener, self._log = coupler, listener, log
         self._peers: list[_Peer] = []
         self._writer: _Peer | None = None
@@ -153,6 +154,7 @@ class _Computer:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m simulators.coupler", description="The module of the valve word.")
     parser.add_argument("--port", type=int, default=0, help="TCP port on loopback; 0 takes a free one")
+    parser.add_argument("--driver", choices=MODULES, default="beckhoff_bk9050", help="which module this is")
     parser.add_argument("--coils", type=int, default=16)
     parser.add_argument("--quiet", type=lambda text: int(text, 0), default=0, help="bits whose changes are not told")
     parser.add_argument("--edges-fd", type=int, default=1, help="descriptor for the lines of JSON")
@@ -173,7 +175,7 @@ def main() -> None:
         log = _Log(arguments.edges_fd, arguments.trace)
         log.put({"port": listener.getsockname()[1], "real_time": real_time})
         log.flush()
-        coupler = CouplerA(arguments.coils, tell=log.tell, quiet=arguments.quiet)
+        coupler = MODULES[arguments.driver](arguments.coils, tell=log.tell, quiet=arguments.quiet)
         _Computer(coupler, listener, log).run()
 
 

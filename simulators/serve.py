@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from simulators.face import Face
-from simulators.valve_beckhoff import Change
+from simulators.valve_module import Change
 from simulators.world import VALVES, World, build
 
 LAG_S = 0.05  # how late a valve word may come to be known: coupler, pipe and this loop together

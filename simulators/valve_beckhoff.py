@@ -1,60 +1,35 @@
 """Coupler A of the simulated tool: a Beckhoff BK9050 with the coils of the valve word and a watchdog of its own.
 
-`CouplerA` is the module without I/O; on virtual time it is used as it is, and `coupler.py` makes a computer of it.
 Source of the registers: Beckhoff's documentation of the BK9000 family's Modbus interface.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from simulators.modbus_server import (
-    DEVICE_FAILURE,
-    ILLEGAL_ADDRESS,
-    ModbusException,
-    ModbusServer,
-    RegisterMap,
-    TcpFace,
-    Unit,
-)
+from simulators.modbus_server import DEVICE_FAILURE, ILLEGAL_ADDRESS, ModbusException, RegisterMap
+from simulators.valve_module import Change, ValveModule
 
 _ANY_TELEGRAM, _WRITE_TELEGRAM = 1, 0
 _RESTART = [0xBECF, 0xAFFE]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """The outputs became `word` at `at_s`, by a write or by the module's own watchdog."""
-
-    at_s: float
-    word: int
-    cause: str  # write | watchdog
-
-
-class CouplerA(Unit):
+class CouplerA(ValveModule):
     """The module: coils from 0, watchdog in registers 0x1020 ff. Times are monotonic seconds.
 
     The watchdog (1000 ms and fed by any telegram until told otherwise) starts with the first write telegram. When it
     expires all outputs fall to 0, register 0x1021 counts, and outputs stay off until 0xBECF, 0xAFFE are written to
     0x1121. What a real module answers to a coil write in that state is not documented: this one refuses it with
-    exception 04, and a restart brings no old output back. Changes of bits within `quiet` alone are not told.
+    exception 04, and a restart brings no old output back.
     """
 
     functions = frozenset({1, 2, 3, 4, 5, 6, 15, 16, 23})
 
     def __init__(self, coils: int = 16, *, tell: Callable[[Change], None] | None = None, quiet: int = 0) -> None:
-        self.coils, self.word, self.trips = coils, 0, 0
-        self.changes: list[Change] = []
-        self.tripped = False
-        self.writes = 0  # coil writes that were executed
-        self._tell, self._quiet = tell or self.changes.append, quiet
-        self._now_s = 0.0
-        self._expires_s: float | None = None
+        super().__init__(coils, tell=tell, quiet=quiet)
+        self.trips, self.tripped = 0, False
         self._watchdog_ms, self._kind, self._mode = 1000, _ANY_TELEGRAM, 0
         self._restart: list[int] = []
-        self._server = ModbusServer({1: self})
-        self._line = self._server.tcp()
         self._map = self._registers()
 
     def _registers(self) -> RegisterMap:
@@ -78,38 +53,10 @@ class CouplerA(Unit):
         }
         return RegisterMap(read, write)
 
-    # --- the face on a line ----------------------------------------------------------------------------------------
-
-    def connection(self) -> TcpFace:
-        """A framer of its own for one more TCP connection; call `at` before each use of it."""
-        return self._server.tcp()
-
-    def at(self, now_s: float) -> None:
-        """Time has come this far: a watchdog that expired meanwhile has acted when it did."""
-        self._now_s = now_s
-        if self._expires_s is not None and now_s >= self._expires_s:
-            expired_s, self._expires_s = self._expires_s, None
-            self.trips, self.tripped = (self.trips + 1) & 0xFFFF, True
-            self._become(0, expired_s, "watchdog")
-
-    def hear(self, now_s: float, data: bytes) -> bytes:
-        """Take bytes of the one connection that this face stands for and return the replies."""
-        self.at(now_s)
-        return self._line.hear(now_s, data)
-
-    def next_at(self) -> float | None:
-        return self._expires_s
-
-    def speak(self, now_s: float) -> bytes:
-        self.at(now_s)
-        return b""
+    def _expired(self) -> None:
+        self.trips, self.tripped = (self.trips + 1) & 0xFFFF, True
 
     # --- outputs ---------------------------------------------------------------------------------------------------
-
-    def _become(self, word: int, at_s: float, cause: str) -> None:
-        changed, self.word = word ^ self.word, word
-        if changed & ~self._quiet:
-            self._tell(Change(at_s, word, cause))
 
     def _feed(self, *, by_write: bool) -> None:
         runs = self._expires_s is not None
@@ -119,9 +66,7 @@ class CouplerA(Unit):
 
     def read_coils(self, address: int, count: int) -> Sequence[bool]:
         self._feed(by_write=False)
-        if address + count > self.coils:
-            raise ModbusException(ILLEGAL_ADDRESS)
-        return [bool(self.word >> (address + i) & 1) for i in range(count)]
+        return self._outputs(address, count)
 
     def read_discretes(self, address: int, count: int) -> Sequence[bool]:
         raise ModbusException(ILLEGAL_ADDRESS)  # there is no input terminal
@@ -132,10 +77,7 @@ class CouplerA(Unit):
         if self.tripped:
             raise ModbusException(DEVICE_FAILURE)
         self._feed(by_write=True)
-        self.writes += 1
-        mask = ((1 << len(values)) - 1) << address
-        bits = sum(1 << (address + i) for i, value in enumerate(values) if value)
-        self._become(self.word & ~mask | bits, self._now_s, "write")
+        self._put(address, values)
 
     # --- registers -------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,8 @@ from simulators.faults import Faults, Framing
 from simulators.mks import MksFace
 from simulators.plant import Plant, Port, Wiring
 from simulators.plant.heat import BUILDS
-from simulators.valve_beckhoff import Change, CouplerA
+from simulators.valve_beckhoff import CouplerA
+from simulators.valve_module import Change
 
 Instrument = AlicatFace | MksFace | Eurotherm | CouplerB
 FRAMINGS: dict[str, Framing] = {

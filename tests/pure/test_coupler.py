@@ -6,7 +6,8 @@ import pytest
 
 from drivers.valve_beckhoff import BeckhoffOutputs
 from drivers.valve_outputs import OutputsFault, Reply
-from simulators.valve_beckhoff import Change, CouplerA
+from simulators.valve_beckhoff import CouplerA
+from simulators.valve_module import Change
 from tests.valve_rig import ALIVE, H2O, TMA
 
 
