@@ -11,7 +11,6 @@ import fcntl
 import os
 import socket
 import sys
-from collections.abc import Generator
 from pathlib import Path
 
 from ald_controller.valves.face import ValveFace
@@ -259,7 +258,7 @@ async def write_safe_alone(host: str, port: int, outputs: ModbusOutputs, *, lock
 
 
 async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, outputs: ModbusOutputs) -> None:
-    talk = _zeros(outputs)
+    talk = outputs.zero()
     request = next(talk)
     while True:
         writer.write(request)
@@ -274,11 +273,3 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
             request = talk.send(replies[0])
         except StopIteration:
             return
-
-
-def _zeros(outputs: ModbusOutputs) -> Generator[bytes, Reply, None]:
-    """A tripped module may refuse the write: what counts is that its coils read zero."""
-    yield outputs.write(0)
-    reply = yield outputs.read_coils()
-    if reply.exception or reply.coils():
-        raise OutputsFault(f"coils read {reply.coils():#06x}" if not reply.exception else "its coils cannot be read")

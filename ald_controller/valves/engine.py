@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ald_controller.valves.rules import Rules, mask_of, opposite
+from ald_controller.valves.rules import Rules, Stand, mask_of
 from ald_controller.valves.wear import WearCount
 from ald_controller.valves.wire import (
     Abort,
@@ -34,7 +34,6 @@ from ald_controller.valves.wire import (
     Refused,
     Segment,
     SegmentId,
-    Source,
     State,
     ToEngine,
     Trim,
@@ -104,8 +103,8 @@ class Engine:
         self._last: SegmentId | None = None  # accepted last
         self._offered: SegmentId | None = None  # offered last under a right number
         self._tail_ns: int | None = None  # where the last accepted segment ends; None: nothing to join on to
-        self._closes: dict[str, int] = {}  # kind -> when a source of it closes last by plan
-        self._closed: dict[str, int] = {}  # kind -> when a source of it closed last in fact
+        self._closes: dict[Stand, int] = {}  # when it closes last by plan
+        self._closed: dict[Stand, int] = {}  # when it closed last in fact
         self._missed = 0
         self._cut: Write | None = None  # the edge that a cut or trim makes of the next word
         self._reports: deque[FromEngine | Write] = deque()
@@ -249,7 +248,7 @@ class Engine:
             return f"the engine is held ({self.held}): reset it first"
         if (why := self._number_fault(segment.id)) is not None:
             return why
-        closed = self._closed | {kind: max(ns, self._closed.get(kind, ns)) for kind, ns in self._closes.items()}
+        closed = self._closed | {stand: max(ns, self._closed.get(stand, ns)) for stand, ns in self._closes.items()}
         return self._rules.segment_fault(segment, self._rest_word, at_ns, closed)
 
     def _number_fault(self, id: SegmentId) -> str | None:
@@ -332,7 +331,7 @@ class Engine:
             if self._in_time(now_ns, run, opening):
                 run.skip &= ~mask_of(opening)
             else:  # bits that it shares with a source that stays open stay on
-                staying = tuple(source for source in self._rules.open(word) if source not in opening)
+                staying = (stand for stand in self._rules.open(word) if stand not in opening)
                 run.skip |= mask_of(opening) & ~mask_of(staying)
         if self.held:
             return None
@@ -350,13 +349,13 @@ class Engine:
         run = self._runs.popleft()
         self._reports.append(Ended(run.segment.id, run.at_ns + run.segment.length_ns))
 
-    def _may_open(self, now_ns: int, opening: tuple[Source, ...]) -> bool:
-        barred = [source.name for source in opening if source.mask & ~self._permit]
+    def _may_open(self, now_ns: int, opening: tuple[Stand, ...]) -> bool:
+        barred = [str(stand) for stand in opening if stand.mask & ~self._permit]
         if barred:
             self.rest(now_ns, f"permit: {', '.join(barred)} may not open now", grave=False)
         return not barred
 
-    def _in_time(self, now_ns: int, run: _Run, opening: tuple[Source, ...]) -> bool:
+    def _in_time(self, now_ns: int, run: _Run, opening: tuple[Stand, ...]) -> bool:
         """Whether an opening edge may still be written; a missed one is reported, the third in a row holds."""
         late_ns = max(now_ns - run.due_ns, self._too_soon_ns(now_ns, opening))
         closing = run.without(mask_of(opening))
@@ -370,11 +369,10 @@ class Engine:
             self.rest(now_ns, f"late: {MISSED_IN_A_ROW} doses in a row were missed", grave=False)
         return False
 
-    def _too_soon_ns(self, now_ns: int, opening: tuple[Source, ...]) -> int:
-        """How much is wanting to the minimum closed time, because a source of an opposite kind closed late."""
-        floor = self._config.min_closed_ns
-        past = [(kind, source.kind, ns) for source in opening for kind, ns in self._closed.items()]
-        return max((ns + floor - now_ns for one, other, ns in past if opposite(one, other)), default=0)
+    def _too_soon_ns(self, now_ns: int, opening: tuple[Stand, ...]) -> int:
+        """How much is wanting to the time for which everything stays shut, because something closed late."""
+        past = ((stand, before, ns) for stand in opening for before, ns in self._closed.items())
+        return max((ns + self._rules.gap_ns(before, stand) - now_ns for stand, before, ns in past), default=0)
 
     def _put(self, now_ns: int, write: Write) -> Write:
         write.word = self._plan_word | self._aux
@@ -385,6 +383,6 @@ class Engine:
 
     def _move(self, now_ns: int, word: int) -> None:
         self.wear.move(now_ns, self.word, word)
-        for source in self._rules.opened(word, self.word):
-            self._closed[source.kind] = now_ns
+        for stand in self._rules.opened(word, self.word):
+            self._closed[stand] = now_ns
         self.word = word

@@ -49,6 +49,7 @@ class Host:
         self.link_at = now_ns
         self.connected = False  # the module is proven and takes words
         self._config, self._outputs, self._degraded = config, outputs, degraded
+        self._late_ns = config.late_degraded_ns if degraded else config.late_ns
         self._confirm_ns = config.confirm_degraded_ns if degraded else config.confirm_ns
         self._round_ns = outputs.watchdog_ms * 1_000_000 // 5  # with what a round itself may take, below a quarter
         self._asked: dict[int, _Asked] = {}
@@ -58,6 +59,7 @@ class Host:
         self._trips: int | None = None
         self._written = self._word = 0  # as last sent, and as last confirmed
         self._alive_bit = 0
+        self._stepped_ns, self._opens = now_ns, False  # what `step` returned last: when, and whether it opens a valve
         self._round, self._round_at = 0, now_ns
         self._rounds: deque[Callable[[int], None]] = deque()
         self._safe_sent_ns = now_ns
@@ -149,6 +151,7 @@ class Host:
 
     def step(self, now_ns: int) -> bytes:
         """What is to be sent to the module now; tell `sent` when it is out."""
+        self._stepped_ns, self._opens = now_ns, False
         if self.connected:
             while (write := self.engine.step(now_ns)) is not None:
                 self._unsent.append(write)
@@ -158,6 +161,11 @@ class Host:
         self._out.clear()
         return out
 
+    def held_up_ns(self, now_ns: int) -> int:
+        """For how long what `step` returned has waited, if that is too long for an opening that is in it; else 0."""
+        waited_ns = now_ns - self._stepped_ns
+        return waited_ns if self._opens and waited_ns > self._late_ns else 0
+
     def sent(self, now_ns: int) -> None:
         """What `step` returned has been handed to the wire."""
         for write in self._unsent:
@@ -166,6 +174,7 @@ class Host:
 
     def _put(self, now_ns: int, write: Write | None) -> None:
         word = (write.word if write is not None else self.engine.word) | self._alive_bit
+        self._opens |= bool(word & ~self._written & self._config.segment_mask)
         self._written = word
         self._ask(now_ns, self._outputs.write(word), "word", word, write)
 

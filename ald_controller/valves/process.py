@@ -198,6 +198,8 @@ class Process:
             self._send(self._connection, out)
 
     def _send(self, connection: Connection, out: bytes) -> None:
+        if (held_up_ns := self._host.held_up_ns(monotonic_ns())) > 0:
+            raise OSError(f"this process was held up for {held_up_ns / 1e6:.0f} ms with an opening in its hand")
         connection.send(out)
         self._host.sent(monotonic_ns())
 

@@ -1,18 +1,20 @@
 """What may stand on the valve word, and which segments are refused: pure questions about the configuration.
 
-A refusal is one sentence that names the edge. A source counts as open when every bit of its mask is energised; a bit
-that belongs to no wholly open source is refused, so that half a source is never open unseen.
+A refusal is one sentence that names the edge. A source stands in a position when every bit of that position is
+energised; a bit that belongs to no whole position is refused, so that half a source is never open unseen. How a source
+delivers (draw, pushed, bubbled, filled) is in its words alone: a filled one has a position in which it fills.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, combinations
 
 from ald_controller.valves.wire import EngineConfig, Segment, Source
 
 MOST_EDGES = 256
+CHANGEOVER_NS = 50_000_000  # a valve has moved by then: what fills a volume is shut before what empties it opens
 # Reactants that a recipe may let follow each other: both are there to react with a metal precursor, not each other.
 _REACTANTS = {"protic", "oxidising"}
 
@@ -22,19 +24,38 @@ def opposite(kind: str, other: str) -> bool:
     return kind != other and not {kind, other} <= _REACTANTS
 
 
-def mask_of(sources: tuple[Source, ...]) -> int:
-    """Every bit of these sources."""
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """One source in one of its positions; the dosing one has no name. A source that is shut has no stand."""
+
+    source: Source
+    position: str
+    mask: int
+    longest_ns: int
+
+    def __str__(self) -> str:
+        return f"{self.source.name} ({self.position})" if self.position else self.source.name
+
+
+def stands_of(source: Source) -> tuple[Stand, ...]:
+    """Every stand of a source, the dosing one first."""
+    others = (Stand(source, each.name, each.mask, each.longest_ns) for each in source.positions)
+    return (Stand(source, "", source.mask, source.longest_open_ns), *others)
+
+
+def mask_of(stands: Iterable[Stand]) -> int:
+    """Every bit of these stands."""
     mask = 0
-    for source in sources:
-        mask |= source.mask
+    for stand in stands:
+        mask |= stand.mask
     return mask
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """One opening of one source within a segment, by edge number and by ns from the segment's start."""
+    """One stand of one source within a segment, by edge number and by ns from the segment's start."""
 
-    source: Source
+    stand: Stand
     edge: int
     open_ns: int
     close_ns: int
@@ -45,8 +66,9 @@ class Rules:
 
     def __init__(self, config: EngineConfig, degraded: bool) -> None:
         self._config, self._degraded = config, degraded
-        self.source_mask = mask_of(config.sources)
-        self._open: dict[int, tuple[Source, ...]] = {}
+        self._stands = [stands_of(source) for source in config.sources]
+        self.source_mask = mask_of(chain(*self._stands))
+        self._open: dict[int, tuple[Stand, ...]] = {}
         if (fault := next(self._config_faults(), None)) is not None:
             raise ValueError(fault)
         self._together = {frozenset(pair) for pair in config.compatible}
@@ -68,67 +90,86 @@ class Rules:
 
     def _source_faults(self) -> Iterator[str]:
         allowed = self._config.segment_mask
+        for stand in chain(*self._stands):
+            if not stand.mask or stand.mask & ~allowed:
+                yield f"source {stand} has mask {stand.mask:#06x}, which must lie in {allowed:#06x}"
+            if stand.longest_ns <= 0:
+                yield f"source {stand} needs a longest opening above 0"
         for source in self._config.sources:
-            if not source.mask or source.mask & ~allowed:
-                yield f"source {source.name} has mask {source.mask:#06x}, which must lie in {allowed:#06x}"
-            if source.longest_open_ns <= 0:
-                yield f"source {source.name} needs a longest opening above 0"
+            if not 0 <= source.shortest_open_ns <= source.longest_open_ns:
+                yield f"source {source.name} has a shortest opening that is not from 0 to its longest"
+            named = [source.mask, *(position.mask for position in source.positions)]
+            if len(set(named)) < len(named) or any(not position.name for position in source.positions):
+                yield f"the positions of {source.name} need a name and a word of their own each"
         for one, other in combinations(self._config.sources, 2):
             if one.name == other.name:
                 yield f"there are two sources of the name {one.name}"
-            if one.mask & other.mask in (one.mask, other.mask):
+            if any(a.mask & b.mask in (a.mask, b.mask) for a in stands_of(one) for b in stands_of(other)):
                 yield f"{one.name} and {other.name} cannot be told apart: one mask contains the other"
 
-    def open(self, word: int) -> tuple[Source, ...]:
-        """The sources that this word opens."""
+    def open(self, word: int) -> tuple[Stand, ...]:
+        """How this word lets the sources stand that it does not shut."""
         bits = word & self.source_mask
         found = self._open.get(bits)
         if found is None:
-            found = tuple(source for source in self._config.sources if bits & source.mask == source.mask)
+            within = ([stand for stand in stands if bits & stand.mask == stand.mask] for stands in self._stands)
+            found = tuple(max(stands, key=lambda stand: stand.mask.bit_count()) for stands in within if stands)
             self._open[bits] = found
         return found
 
-    def opened(self, before: int, word: int) -> tuple[Source, ...]:
-        """The sources that are open in `word` and not `before`."""
-        return tuple(source for source in self.open(word) if before & source.mask != source.mask)
+    def opened(self, before: int, word: int) -> tuple[Stand, ...]:
+        """What stands open in `word` and did not `before`."""
+        standing = self.open(before)
+        return tuple(stand for stand in self.open(word) if stand not in standing)
 
     def whole(self, word: int) -> int:
         """This word without the bits of sources that it would open in part."""
         return word & ~self.source_mask | mask_of(self.open(word))
 
-    def word_fault(self, word: int) -> str | None:
-        """Why this word may never be written by a segment, or None."""
+    def gap_ns(self, before: Stand, after: Stand) -> int:
+        """How long everything stays shut between the closing of one stand and the opening of another."""
+        if before.source.name == after.source.name and before.position != after.position:
+            return CHANGEOVER_NS
+        reacts = not before.position and not after.position and opposite(before.source.kind, after.source.kind)
+        return self._config.min_closed_ns if reacts else 0
+
+    def word_fault(self, word: int, before: int) -> str | None:
+        """Why a segment may not go from the word `before` to this one, or None."""
         if unknown := word & ~self._config.segment_mask:
             return f"sets bits {unknown:#06x}, which belong to no source or stop valve"
         if stray := word & ~self.whole(word):
             return f"sets bits {stray:#06x}, which open no source as a whole"
         for one, other in combinations(self.open(word), 2):
-            if frozenset((one.name, other.name)) not in self._together:
-                return f"opens {one.name} and {other.name} together: one source at a time"
+            if frozenset((one.source.name, other.source.name)) not in self._together:
+                return f"opens {one} and {other} together: one source at a time"
+        standing = {stand.source.name: stand for stand in self.open(before)}
+        for stand in self.opened(before, word):
+            if (old := standing.get(stand.source.name)) is not None:
+                return f"goes from {old} to {stand} at once: shut it for {_s(CHANGEOVER_NS)} between"
         return None
 
     def openings(self, segment: Segment) -> list[Opening]:
         """Every opening of a segment that is in order, by the time it opens."""
         found: list[Opening] = []
-        since: dict[str, tuple[int, int]] = {}
+        since: dict[Stand, tuple[int, int]] = {}
         before = 0
         for i, (offset, word) in enumerate(segment.edges):
-            for source in self.opened(before, word):
-                since[source.name] = (i, offset)
-            for source in self.opened(word, before):
-                found.append(Opening(source, *since.pop(source.name), offset))
+            for stand in self.opened(before, word):
+                since[stand] = (i, offset)
+            for stand in self.opened(word, before):
+                found.append(Opening(stand, *since.pop(stand), offset))
             before = word
         return sorted(found, key=lambda opening: opening.edge)
 
-    def closes(self, segment: Segment, at_ns: int) -> dict[str, int]:
-        """When a source of each kind closes last, for a segment that starts at `at_ns`."""
+    def closes(self, segment: Segment, at_ns: int) -> dict[Stand, int]:
+        """When each stand closes last, for a segment that starts at `at_ns`."""
         openings = sorted(self.openings(segment), key=lambda opening: opening.close_ns)
-        return {opening.source.kind: at_ns + opening.close_ns for opening in openings}
+        return {opening.stand: at_ns + opening.close_ns for opening in openings}
 
-    def segment_fault(self, segment: Segment, rest: int, at_ns: int, closed: Mapping[str, int]) -> str | None:
+    def segment_fault(self, segment: Segment, rest: int, at_ns: int, closed: Mapping[Stand, int]) -> str | None:
         """Why a segment that would start at `at_ns` in the rest word is refused, or None.
 
-        `closed` says when a source of each kind closes, or closed, last before this segment.
+        `closed` says when each stand closes, or closed, last before this segment.
         """
         if (fault := next(self._shape_faults(segment, rest), None)) is not None:
             return fault
@@ -139,44 +180,51 @@ class Rules:
     def _shape_faults(self, segment: Segment, rest: int) -> Iterator[str]:
         if len(segment.edges) > MOST_EDGES:
             yield f"it has {len(segment.edges)} edges: {MOST_EDGES} at most, so that judging one never delays another"
-        before = 0
+        last_ns, before = 0, rest
         for i, (offset, word) in enumerate(segment.edges):
-            if offset < before:
-                yield f"{_edge(i, offset)} lies before {_s(before)}: offsets start at 0 and never decrease"
-            if (fault := self.word_fault(word)) is not None:
+            if offset < last_ns:
+                yield f"{_edge(i, offset)} lies before {_s(last_ns)}: offsets start at 0 and never decrease"
+            if (fault := self.word_fault(word, before)) is not None:
                 yield f"{_edge(i, offset)} {fault}"
-            before = offset
-        if segment.edges and segment.edges[-1][1] != rest:
-            offset, word = segment.edges[-1]
-            yield (
-                f"{_edge(len(segment.edges) - 1, offset)} is {word:#06x}: a segment ends in the rest word {rest:#06x}"
-            )
-        if segment.length_ns < before:
-            yield f"{_edge(len(segment.edges) - 1, before)} lies after the segment's end at {_s(segment.length_ns)}"
+            last_ns, before = offset, word
+        if segment.edges and before != rest:
+            what = f"{_edge(len(segment.edges) - 1, last_ns)} is {before:#06x}"
+            yield f"{what}: a segment ends in the rest word {rest:#06x}"
+        if segment.length_ns < last_ns:
+            yield f"{_edge(len(segment.edges) - 1, last_ns)} lies after the segment's end at {_s(segment.length_ns)}"
 
     def _width_faults(self, openings: list[Opening]) -> Iterator[str]:
         for each in openings:
-            width, what = each.close_ns - each.open_ns, f"{_edge(each.edge, each.open_ns)} opens {each.source.name}"
+            width, stand = each.close_ns - each.open_ns, each.stand
+            what = f"{_edge(each.edge, each.open_ns)} opens {stand}"
             if width <= 0:
                 yield f"{what} for no time at all"
-            if width > each.source.longest_open_ns:
-                yield f"{what} for {_s(width)}: no longer than {_s(each.source.longest_open_ns)} is allowed"
+            if width > stand.longest_ns:
+                yield f"{what} for {_s(width)}: no longer than {_s(stand.longest_ns)} is allowed"
+            if not stand.position and width < stand.source.shortest_open_ns:
+                yield f"{what} for {_s(width)}: its valve needs {_s(stand.source.shortest_open_ns)} at least"
             if self._degraded and width < self._config.shortest_degraded_ns:
                 shortest = _s(self._config.shortest_degraded_ns)
                 yield f"{what} for {_s(width)}: without real-time priority a dose lasts at least {shortest}"
 
-    def _gap_faults(self, openings: list[Opening], at_ns: int, closed: Mapping[str, int]) -> Iterator[str]:
-        floor, closes = self._config.min_closed_ns, dict(closed)
+    def _gap_faults(self, openings: list[Opening], at_ns: int, closed: Mapping[Stand, int]) -> Iterator[str]:
+        closes = dict(closed)
         for each in openings:
-            kind = each.source.kind
-            past = [(when, other) for other, when in closes.items() if opposite(kind, other)]
-            when, other = max(past, default=(None, ""))
-            if when is not None and (gap := at_ns + each.open_ns - when) < floor:
-                yield (
-                    f"{_edge(each.edge, each.open_ns)} opens {each.source.name} {_s(gap)} after another kind of "
-                    f"source closed: {kind} and {other} need {_s(floor)} between them"
-                )
-            closes[kind] = max(at_ns + each.close_ns, closes.get(kind, 0))
+            opens_ns = at_ns + each.open_ns
+            lacking = [
+                (when_ns + self.gap_ns(stand, each.stand) - opens_ns, stand) for stand, when_ns in closes.items()
+            ]
+            lack_ns, before = max(lacking, key=lambda one: one[0], default=(0, each.stand))
+            if lack_ns > 0 and (floor_ns := self.gap_ns(before, each.stand)):
+                what = f"{_edge(each.edge, each.open_ns)} opens {each.stand} {_s(floor_ns - lack_ns)} after {before}"
+                yield f"{what} closed: {_why_apart(before, each.stand)} {_s(floor_ns)} between them"
+            closes[each.stand] = max(at_ns + each.close_ns, closes.get(each.stand, 0))
+
+
+def _why_apart(before: Stand, after: Stand) -> str:
+    if before.source.name == after.source.name:
+        return "the positions of one source need"
+    return f"{after.source.kind} and {before.source.kind} need"
 
 
 def _s(ns: int) -> str:

@@ -24,13 +24,24 @@ class SegmentRefused(ValveError):
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """A position of a source in which it is neither shut nor doses: a volume is filled, a bottle drawn on."""
+
+    name: str  # e.g. "fill"
+    mask: int  # every bit that is energised in it
+    longest_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """One precursor or source valve of the valve word, with the facts that the engine holds it to."""
+    """One bottle on the valve word, with the facts that the engine holds it to; without any bit it is shut."""
 
     name: str  # the port, e.g. "LTB"
     mask: int  # every bit that is energised while it doses
     kind: str  # metal-organic | protic | oxidising | halide | ... : opposite kinds keep a minimum closed time
     longest_open_ns: int
+    shortest_open_ns: int = 0  # below it the valve does not open, or not the same way twice
+    positions: tuple[Position, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,12 +298,16 @@ def _segment(id: list[Any], edges: list[list[int]], length_ns: int) -> Segment:
     return Segment(_segment_id(id), tuple((index(at), index(word)) for at, word in edges), index(length_ns))
 
 
+def _source(name: str, mask: int, kind: str, longest: int, shortest: int, positions: list[list[Any]]) -> Source:
+    return Source(name, mask, kind, longest, shortest, tuple(Position(*each) for each in positions))
+
+
 def _config(
     sources: list[list[Any]], segment: int, aux: int, alive: int, rest: dict[str, int], closed: int,
     compatible: list[list[str]], *times: int,
 ) -> EngineConfig:  # fmt: skip
     pairs = tuple((one, other) for one, other in compatible)
-    return EngineConfig(tuple(Source(*each) for each in sources), segment, aux, alive, rest, closed, pairs, *times)
+    return EngineConfig(tuple(_source(*each) for each in sources), segment, aux, alive, rest, closed, pairs, *times)
 
 
 def _status(*values: Any) -> Status:

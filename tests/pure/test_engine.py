@@ -23,6 +23,7 @@ from ald_controller.valves.wire import (
     Hold,
     Load,
     Missed,
+    Position,
     Refused,
     Segment,
     SegmentId,
@@ -270,7 +271,7 @@ def test_an_unconfirmed_edge_holds_back_what_was_told_after_it(rig: Rig) -> None
         (segment(length_ns=-1), "edge -1 at 0.000 s lies after the segment's end at -0.000 s"),
         (
             segment((0, 0), (S, TMA), (2 * S, 0), (2 * S + 999 * MS, H2O), (3 * S, 0)),
-            "edge 3 at 2.999 s opens H2O 0.999 s after another kind of source closed: protic and metal-organic need",
+            "edge 3 at 2.999 s opens H2O 0.999 s after TMA closed: protic and metal-organic need 1.000 s between them",
         ),
         (segment(*((0, 0) for _ in range(257))), "it has 257 edges: 256 at most"),
         (segment(half=1), "it is number 1 of run r, where number 0 is next"),
@@ -286,9 +287,7 @@ def test_a_refusal_names_the_edge_and_changes_nothing(rig: Rig, refused: Segment
 
 def test_opposite_kinds_keep_their_distance_across_segments(rig: Rig) -> None:
     assert rig.load(dose(0, TMA, 15 * MS, 500 * MS)) == ""
-    assert rig.load(dose(1, H2O, 15 * MS, 500 * MS)).startswith(
-        "edge 1 at 0.000 s opens H2O 0.485 s after another kind of source closed"
-    )
+    assert rig.load(dose(1, H2O, 15 * MS, 500 * MS)).startswith("edge 1 at 0.000 s opens H2O 0.485 s after TMA closed")
     assert rig.load(Segment(SegmentId("r", 1, 1), (), 515 * MS)) == "", "a purge between them"
     assert rig.load(dose(2, H2O, 15 * MS, 500 * MS)) == ""
 
@@ -298,7 +297,7 @@ def test_what_was_open_before_a_hold_counts_for_the_distance(rig: Rig) -> None:
     rig.run(S)
     rig.hear(Hold("a test"))
     rig.hear(Clear())
-    assert "opens H2O 0.020 s after another kind of source closed" in rig.load(dose(1, H2O, 15 * MS, S))
+    assert "opens H2O 0.020 s after LTB closed" in rig.load(dose(1, H2O, 15 * MS, S))
     assert rig.load(dose(1, TMA, 15 * MS, S)) == "", "the same kind needs no distance"
 
 
@@ -351,6 +350,28 @@ def test_a_compatible_pair_opens_together() -> None:
         ({"sources": (Source("A", 0, "protic", S),)}, "source A has mask 0x0000, which must lie in 0x0047"),
         ({"sources": (Source("A", 1 << 9, "protic", S),)}, "source A has mask 0x0200, which must lie in 0x0047"),
         ({"sources": (Source("A", 1, "protic", 0),)}, "source A needs a longest opening above 0"),
+        (
+            {"sources": (Source("A", 1, "protic", S, 2 * S),)},
+            "A has a shortest opening that is not from",
+        ),
+        ({"sources": (Source("A", 1, "protic", S, -1),)}, "A has a shortest opening that is not from"),
+        (
+            {"sources": (Source("A", 1, "protic", S, 0, (Position("fill", 0, S),)),)},
+            r"A \(fill\) has mask 0x0000",
+        ),
+        (
+            {"sources": (Source("A", 1, "protic", S, 0, (Position("fill", 2, 0),)),)},
+            r"A \(fill\) needs a longest",
+        ),
+        (
+            {"sources": (Source("A", 1, "protic", S, 0, (Position("fill", 1, S),)),)},
+            "positions of A need a name",
+        ),
+        ({"sources": (Source("A", 1, "protic", S, 0, (Position("", 2, S),)),)}, "positions of A need a name"),
+        (
+            {"sources": (Source("A", 1, "protic", S, 0, (Position("fill", 2, S),)), Source("B", 2, "protic", S))},
+            "A and B cannot be told apart",
+        ),
         ({"sources": (Source("A", 1, "protic", S), Source("A", 2, "protic", S))}, "two sources of the name A"),
         ({"sources": (Source("A", 1, "protic", S), Source("B", 3, "protic", S))}, "one mask contains the other"),
     ],
@@ -358,6 +379,85 @@ def test_a_compatible_pair_opens_together() -> None:
 def test_a_contradictory_configuration_is_no_engine(change: dict[str, object], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         Engine(replace(CONFIG, **change))  # type: ignore[arg-type]
+
+
+# --- sources with positions ------------------------------------------------------------------------------------------
+
+FILL, OUT = 2, 4
+FILLED = replace(
+    CONFIG,
+    sources=(
+        Source("TMA", TMA, "metal-organic", S, 8 * MS),
+        Source("EG", OUT, "protic", 2 * S, positions=(Position("fill", FILL, 4 * S),)),
+    ),
+)
+
+
+def filled(*edges: tuple[int, int], half: int = 0) -> Segment:
+    return segment((0, 0), *edges, half=half)
+
+
+def test_a_filled_source_fills_shuts_and_doses() -> None:
+    rig = Rig(FILLED)
+    assert rig.load(filled((S, FILL), (4 * S, 0), (4 * S + 50 * MS, OUT), (5 * S, 0))) == ""
+    rig.run(8 * S)
+    assert [word for _, word in rig.words] == [0, FILL, 0, OUT, 0]
+
+
+@pytest.mark.parametrize(
+    ("refused", "why"),
+    [
+        (
+            filled((S, FILL), (2 * S, OUT), (3 * S, 0)),
+            "edge 2 at 2.000 s goes from EG (fill) to EG at once: shut it for 0.050 s between",
+        ),
+        (
+            filled((S, FILL), (2 * S, 0), (2 * S + 49 * MS, OUT), (3 * S, 0)),
+            "edge 3 at 2.049 s opens EG 0.049 s after EG (fill) closed: the positions of one source need",
+        ),
+        (filled((S, FILL | OUT), (2 * S, 0)), "edge 1 at 1.000 s sets bits 0x0002, which open no source"),
+        (
+            filled((S, FILL | TMA), (2 * S, 0)),
+            "edge 1 at 1.000 s opens TMA and EG (fill) together",
+        ),
+        (filled((S, FILL), (5 * S + MS, 0)), "edge 1 at 1.000 s opens EG (fill) for 4.001 s: no longer than 4.000 s"),
+        (
+            filled((S, TMA), (S + 7 * MS, 0)),
+            "edge 1 at 1.000 s opens TMA for 0.007 s: its valve needs 0.008 s",
+        ),
+    ],
+)
+def test_a_position_that_the_wiring_forbids_is_refused(refused: Segment, why: str) -> None:
+    rig = Rig(FILLED)
+    assert rig.load(refused).startswith(why)
+    assert rig.words == []
+
+
+def test_filling_is_no_dose_in_the_chamber() -> None:
+    rig = Rig(FILLED)
+    assert rig.load(filled((S, TMA), (2 * S, 0), (2 * S + MS, FILL), (3 * S, 0), (3 * S + MS, OUT), (4 * S, 0))) != ""
+    assert (
+        rig.load(filled((S, TMA), (2 * S, 0), (2 * S + MS, FILL), (3 * S, 0), (3 * S + 50 * MS, OUT), (4 * S, 0))) == ""
+    )
+
+
+def test_a_dose_waits_for_a_filling_that_shut_late() -> None:
+    rig = Rig(FILLED)
+    assert rig.load(filled((S, FILL), (2 * S, 0), (2 * S + 50 * MS, OUT), (3 * S, 0))) == ""
+    rig.run(LEAD + 1900 * MS)
+    rig.jump(LEAD + 2 * S + 40 * MS)  # so late is the filling shut
+    rig.run(LEAD + 4 * S)
+    assert [word for _, word in rig.words] == [0, FILL, 0] and len(rig.of(Missed)) == 1
+
+
+def test_a_permit_is_for_a_position() -> None:
+    rig = Rig(FILLED)
+    assert rig.load(filled((S, FILL), (2 * S, 0), (3 * S, OUT), (4 * S, 0))) == ""
+    rig.beat(OUT | TMA)
+    rig.run(S // 2, beating=False)
+    rig.beat(OUT | TMA)
+    rig.jump(LEAD + S)
+    assert rig.engine.held == "permit: EG (fill) may not open now"
 
 
 # --- sources of several bits -----------------------------------------------------------------------------------------

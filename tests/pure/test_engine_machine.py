@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ald_controller.valves.engine import Engine
+from ald_controller.valves.rules import CHANGEOVER_NS
 from ald_controller.valves.wire import (
     Abort,
     Anchored,
@@ -19,18 +22,45 @@ from ald_controller.valves.wire import (
     Hold,
     Load,
     Missed,
+    Position,
     Refused,
     Segment,
     SegmentId,
+    Source,
     State,
     Trim,
 )
-from tests.valve_rig import CONFIG, CONTACTOR, H2O, LTB, MS, SOURCES, STOP, TMA, S
+from tests import valve_rig
+from tests.valve_rig import CONTACTOR, H2O, LTB, MS, STOP, TMA, S
+
+FILL, EG = 8, 16  # a filled source: first its volume, then, after a while, the chamber
+SOURCES = valve_rig.SOURCES | FILL | EG
+CONFIG = replace(
+    valve_rig.CONFIG,
+    sources=(
+        replace(valve_rig.CONFIG.sources[0], shortest_open_ns=4 * MS),
+        *valve_rig.CONFIG.sources[1:],
+        Source("EG", EG, "protic", 2 * S, positions=(Position("fill", FILL, 4 * S),)),
+    ),
+    segment_mask=valve_rig.CONFIG.segment_mask | FILL | EG,
+)
+LONGEST_NS = {TMA: S, H2O: 5 * S, LTB: 12 * S, EG: 2 * S, FILL: 4 * S}
+METAL_ORGANIC, PROTIC = TMA | LTB, H2O | EG
 
 CHAMBERS = ("VACUUM", "AT_BOX", "UNKNOWN")
-WORDS = st.sampled_from((0, 0, 0, TMA, H2O, LTB, STOP, TMA | STOP, TMA | H2O, TMA | LTB, 1 << 9, CONTACTOR))
+WORDS = st.sampled_from(
+    (0, 0, 0, TMA, H2O, LTB, EG, FILL, STOP, TMA | STOP, TMA | H2O, TMA | LTB, EG | FILL, TMA | FILL, 1 << 9, CONTACTOR)
+)
 STEPS = st.sampled_from((0, MS, 15 * MS, 300 * MS, 999 * MS, S, 1500 * MS, 13 * S, -MS))
 LATE_NS = 20 * MS  # by as much as this the host may come too late in one of its turns
+
+
+def apart_ns(one: int, other: int) -> int:
+    """How long these two outputs stay shut between each other's openings, said in the tool's own terms."""
+    if {one, other} == {EG, FILL}:
+        return CHANGEOVER_NS
+    opposite = (one & METAL_ORGANIC and other & PROTIC) or (one & PROTIC and other & METAL_ORGANIC)
+    return CONFIG.min_closed_ns if opposite else 0
 
 
 class EngineMachine(RuleBasedStateMachine):
@@ -44,8 +74,8 @@ class EngineMachine(RuleBasedStateMachine):
         self.beat_ns: int | None = None
         self.permit = 0
         self.word = 0
-        self.opened: dict[str, int] = {}
-        self.closed: dict[str, int] = {}
+        self.opened: dict[int, int] = {}
+        self.closed: dict[int, int] = {}
         self.accepted: dict[SegmentId, Segment] = {}
         self.finished: set[SegmentId] = set()
         self.told: list[object] = []
@@ -63,19 +93,15 @@ class EngineMachine(RuleBasedStateMachine):
     def judge(self, word: int, leased: bool) -> None:
         """Every word on its own: what may be open, with whose leave, how long after what, and for how long."""
         opening, closing = word & ~self.word & SOURCES, self.word & ~word & SOURCES
-        for source in CONFIG.sources:
-            if closing & source.mask:
-                width = self.now - self.opened.pop(source.name)
-                assert width <= source.longest_open_ns + LATE_NS + CONFIG.late_ns, "an opening lasted too long"
-                self.closed[source.name] = self.now
-            if opening & source.mask:
-                assert leased and self.permit & source.mask, "opened without permit or lease"
-                for other in CONFIG.sources:
-                    past = self.closed.get(other.name)
-                    if other.kind != source.kind and past is not None:
-                        distance = self.now - past
-                        assert distance >= CONFIG.min_closed_ns - CONFIG.late_ns, "opposite kinds too close"
-                self.opened[source.name] = self.now
+        for bit, longest_ns in LONGEST_NS.items():
+            if closing & bit:
+                assert self.now - self.opened.pop(bit) <= longest_ns + LATE_NS + CONFIG.late_ns, "open for too long"
+                self.closed[bit] = self.now
+            if opening & bit:
+                assert leased and self.permit & bit, "opened without permit or lease"
+                for other, at_ns in self.closed.items():
+                    assert self.now - at_ns >= apart_ns(bit, other) - CONFIG.late_ns, "too soon after another source"
+                self.opened[bit] = self.now
         assert (word & SOURCES).bit_count() <= 1, "two sources open"
         assert not word & ~(SOURCES | STOP | CONTACTOR), "an unknown bit"
         self.word = word
@@ -99,7 +125,7 @@ class EngineMachine(RuleBasedStateMachine):
     def actuated(self) -> int:
         """How often a source opened, by the engine's count of its outputs."""
         counts = self.engine.wear.told(self.now).actuations
-        return sum(counts[source.mask.bit_length() - 1] for source in CONFIG.sources)
+        return sum(counts[bit.bit_length() - 1] for bit in LONGEST_NS)
 
     # --- what is said ------------------------------------------------------------------------------------------
 
@@ -129,8 +155,17 @@ class EngineMachine(RuleBasedStateMachine):
         edges.append((offset + MS, 0))
         self.load(Segment(SegmentId("r", 1, self.half + skip), tuple(edges), offset + MS + rest))
 
+    @rule(fill=st.sampled_from((300 * MS, 4 * S)), between=st.sampled_from((20 * MS, 50 * MS, S)))
+    def load_filled_dose(self, fill: int, between: int) -> None:
+        """Fill the volume, shut it, let it out."""
+        out = fill + between
+        edges = ((0, FILL), (fill, 0), (out, EG), (out + 300 * MS, 0))
+        self.load(Segment(SegmentId("r", 1, self.half), edges, out + 400 * MS))
+
     @rule(
-        word=st.sampled_from((TMA, H2O, LTB)), width=st.sampled_from((5 * MS, 15 * MS, S)), rest=st.sampled_from((0, S))
+        word=st.sampled_from((TMA, H2O, LTB, FILL)),
+        width=st.sampled_from((5 * MS, 15 * MS, S)),
+        rest=st.sampled_from((0, S)),
     )
     def load_dose(self, word: int, width: int, rest: int) -> None:
         edges = ((0, 0), (100 * MS, word), (100 * MS + width, 0))
@@ -149,7 +184,7 @@ class EngineMachine(RuleBasedStateMachine):
             self.half = segment.id.half + 1
 
     @rule(
-        words=st.lists(st.sampled_from((TMA, H2O, LTB, LTB | STOP)), min_size=1, max_size=4),
+        words=st.lists(st.sampled_from((TMA, H2O, LTB, EG, FILL, LTB | STOP)), min_size=1, max_size=4),
         width=st.sampled_from((3 * MS, 15 * MS, 300 * MS)),
         rest=st.sampled_from((20 * MS, S)),
         permits=st.lists(st.sampled_from((SOURCES, SOURCES, TMA | LTB, 0)), min_size=1, max_size=30),
