@@ -185,6 +185,16 @@ class Alarm(Message):
     first_out: bool
 
 
+class ValveTiming(Message):
+    """How late the valve process was woken in the self-test at its start, in ms; `warning` is "" where all is well."""
+
+    n: int
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+    warning: str
+
+
 class Status(Message):
     """All that a screen shows; retained on MQTT part by part."""
 
@@ -196,6 +206,7 @@ class Status(Message):
     control: Literal["OFFLINE", "LOCAL", "REMOTE"]
     chamber: str
     degraded_timing: bool
+    valve_timing: ValveTiming | None = None  # None on virtual time
     valves: dict[str, bool]  # output -> energised, as the module confirmed
     values: dict[str, Value]
     zones: dict[str, Value]

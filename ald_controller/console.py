@@ -21,6 +21,7 @@ from ald_controller.sequencer import Run
 from ald_controller.states import Ending, Misplaced, ProcessState, follow
 from ald_controller.statusview import run_status, status_of
 from ald_controller.tool import Confirmed
+from ald_controller.valves.timing import Timing
 from ald_controller.yamlfile import Problems
 
 PULSE_FLOOR_DEGRADED_S = 0.2
@@ -61,6 +62,7 @@ class Console:
         self.ended = asyncio.Event()  # the run before is over, with its report
         self.remote = False
         self.degraded = False
+        self.timing: Timing | None = None  # of this computer, as the valve process found it at its start
         self._first_sequence = int(stamp.utc_now() * 10)  # a restarted daemon goes on above what it said before
 
     # --- the seam to doors -----------------------------------------------------------------------------------------
@@ -214,7 +216,8 @@ class Console:
         now_s = asyncio.get_running_loop().time()
         header = header_for(
             plan, self.tool.file, who=who.name, door=who.door, simulated=self._simulated,
-            degraded_timing=self.degraded, anchor=stamp.anchor(now_s, stamp.VIRTUAL if self._inline else None),
+            degraded_timing=self.degraded, valve_timing=self.timing,
+            anchor=stamp.anchor(now_s, stamp.VIRTUAL if self._inline else None),
         )  # fmt: skip
         papers = Papers(plan, text, self.tool.file.text, self.registers.dump())
         try:

@@ -30,6 +30,7 @@ from ald_controller.shipped import RECIPES
 from ald_controller.systemd import Notifier
 from ald_controller.tool import Tool, Valves
 from ald_controller.valves import wire
+from ald_controller.valves.timing import timing_of
 
 log = structlog.get_logger()
 
@@ -88,10 +89,15 @@ class Daemon:
         parts = self.parts
         # outputs are verified safe before any other device is spoken to
         log.info("reaching the valve module", address=parts.file.config.lines[parts.file.config.valves.line].address)
-        status = await tool.valves.start(engine_config(parts.file, self.console.registers, chemistry))
+        config = engine_config(parts.file, self.console.registers, chemistry)
+        status = await tool.valves.start(config)
         self.console.degraded = status.degraded
+        self.console.timing = timing = timing_of(tool.valves.lateness, config, degraded=status.degraded)
         tool.valves.state(tool.chamber.state)
-        log.info("valves are shut and the watchdog is armed", degraded_timing=status.degraded)
+        told = {"valve_timing": timing.sentence} if timing else {}
+        log.info("valves are shut and the watchdog is armed", degraded_timing=status.degraded, **told)
+        if timing and timing.warning:
+            log.warning(timing.warning)
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -14,6 +15,7 @@ from ald_controller.interlocks import Sample
 from ald_controller.sequencer import Run
 from ald_controller.states import ProcessState
 from ald_controller.tool import Tool
+from ald_controller.valves.timing import Timing
 
 _UNITS = {
     "sccm": "sccm", "pa": "Pa", "torr": "Torr", "mbar": "mbar", "c": "°C", "ppm": "ppm", "percent": "%",
@@ -27,6 +29,7 @@ class Shown(Protocol):
     guard: Guard
     remote: bool
     degraded: bool
+    timing: Timing | None
     last: c.RunStatus | None
 
     @property
@@ -63,6 +66,7 @@ def status_of(console: Shown, sequence: int) -> c.Status:
         tool=tool.config.tool, sequence=sequence, time=stamp.utc_now(), state=console.state,
         latched=guard.latched, control="REMOTE" if console.remote else "LOCAL",
         chamber=tool.chamber.state, degraded_timing=console.degraded,
+        valve_timing=c.ValveTiming(**asdict(console.timing)) if console.timing else None,
         valves={name: bool(word & o.mask) for name, o in tool.config.valves.outputs.items() if o.role != "alive"},
         values=values, zones=zones, run=console.run_status(), last_run=console.last,
         alarms=[*_alarms(guard, now_s), *_notes(guard, now_s)],

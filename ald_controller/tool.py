@@ -29,6 +29,8 @@ SOURCE_CONTACTOR = "source contactor"
 class Valves(Protocol):
     """The valve engine's host as the tool sees it: the child process, or its twin on the loop's clock."""
 
+    lateness: wire.Lateness | None
+
     @property
     def status(self) -> wire.Status | None: ...
 

@@ -234,6 +234,8 @@ async def _start_controller(stage: Stage, socket: Path, remote: broker.Prepared 
             continue
         if reply["data"]["degraded_timing"]:
             stage.view.note("[yellow]degraded timing[/]: no real-time priority here; pulses under 200 ms are refused")
+        if (timing := reply["data"]["valve_timing"]) and timing["warning"]:
+            stage.view.note(f"[yellow]valve timing[/]: {escape(timing['warning'])}")
         return
 
 

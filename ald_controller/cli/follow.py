@@ -121,6 +121,8 @@ def state_table(status: dict[str, Any]) -> Table:
     table.add_row("state", f"{status['state']}{latched}   chamber {status['chamber']}   {status['control']}")
     if status["degraded_timing"]:
         table.add_row("timing", "[yellow]degraded timing: no real-time priority; pulses under 200 ms are refused[/]")
+    if (timing := status.get("valve_timing")) and timing["warning"]:
+        table.add_row("timing", Text(timing["warning"], style="yellow"))
     if run:
         table.add_row("run", f"{run['recipe']}  cycle {run['cycle']}/{run['cycles']}   {run_clock(run)}")
         doses = f"{run['doses_confirmed']}/{run['doses_planned']} doses confirmed"

@@ -32,6 +32,7 @@ from ald_controller.config import Tool
 from ald_controller.plan import PLAN, Plan
 from ald_controller.stamp import Anchor, iso
 from ald_controller.states import Ending
+from ald_controller.valves.timing import Timing
 
 HEADER, JOURNAL, RUNNING, REPORT = "run.json", "journal.db", "running", "report.html"
 _NUMBER = re.compile(r"-(\d+)\Z")
@@ -91,6 +92,7 @@ class RunHeader:
     assumptions: tuple[str, ...] = ()
     simulated: bool | None = None  # None = not known
     degraded_timing: bool = False
+    valve_timing: Timing | None = None  # of the valve process's start before this run; None where nothing measured it
     software: dict[str, str] = field(default_factory=dict)
     run: str = ""  # the folder's name; given by `make_folder`
     number: int = 0
@@ -134,8 +136,9 @@ class Papers:
 
 
 def header_for(
-    plan: Plan, tool: Tool, *, who: str, door: str, anchor: Anchor, simulated: bool | None, degraded_timing: bool
-) -> RunHeader:
+    plan: Plan, tool: Tool, *, who: str, door: str, anchor: Anchor, simulated: bool | None, degraded_timing: bool,
+    valve_timing: Timing | None = None,
+) -> RunHeader:  # fmt: skip
     """The header of a run of `plan` on `tool` that starts at the anchor's moment."""
     config = tool.config
     return RunHeader(
@@ -152,7 +155,8 @@ def header_for(
         zones={n: ZoneFacts(z.device, z.role, z.limit) for n, z in config.zones.items()},
         limits=config.limits.model_dump(), lithium_max_c=plan.lithium_zones_max_c,
         warnings=plan.warnings, assumptions=plan.assumptions,
-        simulated=simulated, degraded_timing=degraded_timing, start_s=anchor.monotonic_s,
+        simulated=simulated, degraded_timing=degraded_timing, valve_timing=valve_timing,
+        start_s=anchor.monotonic_s,
     )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def page(d: Digest) -> str:
         _section("One cycle, every cycle", cycle_figure(d)),
         _section("The whole run", run_figure(d)),
         _section("Pulse heights", heights_figure(d)),
-        _section("Timing", timing_figure(d)),
+        _section("Timing", timing_figure(d) + _start(d)),
         _section("Doses", _doses(d)),
         _section("What happened", _events(d)),
         _section("Where this comes from", _provenance(d)),
@@ -89,6 +89,9 @@ def _banners(d: Digest) -> str:
         out.append(
             ("", "Degraded timing", "The valve process had no real-time priority; widths may be off by milliseconds.")
         )
+    if (timing := d.header.valve_timing) and timing.warning:
+        told = f"The valve process was woken late at its start ({timing.sentence}); doses may have been missed."
+        out.append(("", "Late computer", told))
     if d.lost:
         out.append(("bad", "Incomplete record", f"{d.lost} entries were lost: the disk did not take them."))
     if d.record.ending == "interrupted":
@@ -140,6 +143,12 @@ def _thickness(d: Digest, whole: int) -> tuple[str, str]:
     reached = planned * whole / d.header.cycles
     said = "predicted" if whole == d.header.cycles else f"predicted so far, of {number(planned)} nm"
     return f"{reached:.1f}<small> nm</small>", said
+
+
+def _start(d: Digest) -> str:
+    """What the valve process measured of its computer before the run; nothing where nothing did."""
+    timing = d.header.valve_timing
+    return f'<p class="lead">Valve timing at start: {timing.sentence}.</p>' if timing else ""
 
 
 # --- tables --------------------------------------------------------------------------------------------------------

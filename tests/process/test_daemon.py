@@ -202,4 +202,6 @@ def test_without_real_time_rights_it_says_so_everywhere_and_refuses_fine_doses(m
     assert list_runs(made.state / "runs") == []
     assert made.start(LONG_DOSES)["ok"]
     folder = Path(made.status()["run"]["folder"])
-    assert json.loads((folder / "run.json").read_text())["degraded_timing"] is True
+    header = json.loads((folder / "run.json").read_text())
+    assert header["degraded_timing"] is True
+    assert header["valve_timing"] == made.status()["valve_timing"] and header["valve_timing"]["n"] == 100
