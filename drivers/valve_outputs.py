@@ -52,6 +52,9 @@ class ModbusOutputs(ABC):
     `coils` is the width of the valve word, `watchdog_ms` the time after which the module zeroes its outputs alone.
     """
 
+    armed: ClassVar[bool] = True  # its watchdog is armed and proven over the wire; else its owner's test stands for it
+    step_ms: ClassVar[int] = 1  # in which the watchdog's time is counted
+    most_coils: ClassVar[int] = 64  # behind them lies something else, or nothing
     first_coil: ClassVar[int] = 0  # where the outputs are written
     read_back_at: ClassVar[int] = 0  # where they are read back (FC 1)
 
@@ -60,6 +63,11 @@ class ModbusOutputs(ABC):
         self._transaction = 0
         self._heard = b""
         self._frames: dict[int, bytearray] = {}
+
+    @property
+    def round_ms(self) -> int:
+        """How often the word is read back and written again: with what a round may take, below a quarter."""
+        return self.watchdog_ms // 5
 
     # --- requests --------------------------------------------------------------------------------------------------
 
@@ -150,6 +158,11 @@ class ModbusOutputs(ABC):
     def check_trips(self, reply: Reply, trips: int) -> None:
         """Raises OutputsFault unless the reply to `ask_trips` says that the watchdog runs and never tripped since."""
 
+    def zero(self) -> Generator[bytes, Reply, None]:
+        """Write zeros once and prove them; a tripped watchdog stays tripped. Raises OutputsFault."""
+        yield self.write(0)  # a tripped module may refuse it: what counts is that its coils read zero
+        yield from self._prove_safe()
+
     # --- what conversations are made of ------------------------------------------------------------------------------
 
     def _set(self, address: int, value: int) -> Generator[bytes, Reply, None]:
@@ -167,7 +180,9 @@ class ModbusOutputs(ABC):
 
     def _prove_safe(self) -> Generator[bytes, Reply, None]:
         """The coils read back as the safe word."""
-        reply = yield self.read_coils()
+        self._check_safe((yield self.read_coils()))
+
+    def _check_safe(self, reply: Reply) -> None:
         self._accepted(reply, "a read of its coils")
         if reply.coils():
             raise OutputsFault(f"the safe word was written, coils read {reply.coils():#06x}")

@@ -51,7 +51,7 @@ class Host:
         self._config, self._outputs, self._degraded = config, outputs, degraded
         self._late_ns = config.late_degraded_ns if degraded else config.late_ns
         self._confirm_ns = config.confirm_degraded_ns if degraded else config.confirm_ns
-        self._round_ns = outputs.watchdog_ms * 1_000_000 // 5  # with what a round itself may take, below a quarter
+        self._round_ns = outputs.round_ms * 1_000_000
         self._asked: dict[int, _Asked] = {}
         self._talk: Conversation | None = None
         self._out: list[bytes] = []
