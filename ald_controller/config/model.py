@@ -53,6 +53,13 @@ class Output(Model):
     through: Literal["direct", "inverting relay"] = "direct"
     at_zero: Literal["open", "closed", "off"]
     at_power_loss: Literal["open", "closed", "off"]
+    service_after: int | None = Field(default=None, gt=0)  # actuations; a limit that warns and stops nothing
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.service_after is not None and self.role in ("alive", "unused"):
+            raise ValueError(f"service_after: a '{self.role}' output is not counted: only source, stop, contactor are")
+        return self
 
     @property
     def mask(self) -> int:
