@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
-from ald_controller.plan import PLAN, HeatStep, Layer, Plan, RepeatStep, Step
+from ald_controller.config import Output
+from ald_controller.plan import PLAN, HeatStep, Layer, Plan, RepeatStep, SegmentStep, Step
 from ald_controller.planner.dosing import spoken
 from ald_controller.yamlfile import Problems
 
 
-def check_json(result: Plan | Problems) -> str:
-    """`problems` as sentences and, in `places`, in parts; `plan` as PLAN reads it, null when there are problems."""
-    out: dict[str, Any] = {"ok": isinstance(result, Plan), "problems": [], "places": [], "plan": None}
+def check_json(result: Plan | Problems, added: Mapping[str, int] | None = None) -> str:
+    """`problems` as sentences and, in `places`, in parts; `plan` as PLAN reads it, null when there are problems.
+
+    `added` are the actuations of this plan by output.
+    """
+    out: dict[str, Any] = {
+        "ok": isinstance(result, Plan), "problems": [], "places": [], "plan": None, "actuations": dict(added or {}),
+    }  # fmt: skip
     if isinstance(result, Plan):
         out["plan"] = PLAN.dump_python(result, mode="json")
     else:
@@ -24,8 +32,11 @@ def check_json(result: Plan | Problems) -> str:
     return json.dumps(out, ensure_ascii=False)
 
 
-def check_text(result: Plan | Problems) -> str:
-    """For people: every problem at its place, or what was assumed, then the plan in a dozen lines."""
+def check_text(result: Plan | Problems, added: Mapping[str, int] | None = None) -> str:
+    """For people: every problem at its place, or what was assumed, then the plan in a dozen lines.
+
+    `added` are the actuations of this plan by output.
+    """
     if isinstance(result, Problems):
         count = len(result.problems)
         return "\n".join([*(str(p) for p in result.problems), f"{count} problem{'s' if count > 1 else ''}"])
@@ -37,12 +48,38 @@ def check_text(result: Plan | Problems) -> str:
         *(("film", _layer(layer)) for layer in plan.layers[:8]),
         *([("film", f"… {len(plan.layers) - 8} more layers")] if len(plan.layers) > 8 else []),
         ("zones", _zones(plan)),
+        ("valves", ", ".join(f"{name} {times:,}" for name, times in added.items()) + " actuations" if added else ""),
         *(("set", f"{name} = {value}") for name, value in plan.parameters.items()),
         ("provenance", plan.provenance),
     ]
     lines = [f"assumed: {'; '.join(plan.assumptions)}"]
     lines += [f"{name:<11}{value}" for name, value in rows if value]
     return "\n".join([*lines, *plan.warnings, "no problems"])
+
+
+def actuations(plan: Plan, outputs: Mapping[str, Output]) -> dict[str, int]:
+    """How often the segments of a plan energise each output, by name.
+
+    What holds, repeated half-cycles and resting in an isolated chamber add is known afterwards only.
+    """
+    times: Counter[int] = Counter()
+    for part in (plan.prepare, plan.deposit, plan.finish):
+        _energised(part, 1, times)
+    found = {name: sum(n for bits, n in times.items() if bits & output.mask) for name, output in outputs.items()}
+    return {name: n for name, n in found.items() if n}
+
+
+def _energised(steps: tuple[Step, ...], times: int, out: Counter[int]) -> None:
+    """Counts the bits that go on together; a segment is entered from the rest word in which it ends."""
+    for step in steps:
+        if isinstance(step, RepeatStep):
+            _energised(step.steps, times * step.times, out)
+        elif isinstance(step, SegmentStep) and step.edges:
+            before = step.edges[-1][1]
+            for _, word in step.edges:
+                if energised := word & ~before:
+                    out[energised] += times
+                before = word
 
 
 def clock(seconds: float) -> str:

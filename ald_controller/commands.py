@@ -93,6 +93,21 @@ class GetStatus(Message):
     verb: Literal["status"] = "status"
 
 
+class GetValves(Message):
+    """What every output has done since its valve was new, what is near its service, and the valves replaced."""
+
+    verb: Literal["valves"] = "valves"
+
+
+class ValveReplaced(Message):
+    """A new valve at this output: it counts from zero, and what the old one did is kept. By the owner."""
+
+    verb: Literal["valve-replaced"] = "valve-replaced"
+    name: str = Field(min_length=1, max_length=64)
+    by: str = Field(min_length=1, max_length=64)
+    reason: str = Field(default="", max_length=200)
+
+
 class GetRuns(Message):
     verb: Literal["runs"] = "runs"
 
@@ -106,15 +121,15 @@ class Watch(Message):
 
 Request = Annotated[
     Upload | Check | Start | Pause | Resume | Stop | Abort | Reset | Remote | SetRegister | GetRegisters | GetStatus
-    | GetRuns | Watch,
+    | GetRuns | GetValves | ValveReplaced | Watch,
     Field(discriminator="verb"),
 ]  # fmt: skip
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
 
 VERBS_REMOTE = frozenset({"upload", "check", "start", "pause", "resume", "stop", "abort", "reset", "status"})
 VERBS_REMOTE_ENABLED = frozenset({"start", "resume", "reset"})  # these also need 'remote enabled' at the tool
-VERBS_VIEWER = frozenset({"status", "runs", "registers", "watch", "check"})
-VERBS_OWNER = frozenset[str]()
+VERBS_VIEWER = frozenset({"status", "runs", "registers", "valves", "watch", "check"})
+VERBS_OWNER = frozenset({"valve-replaced"})
 VERBS_ALWAYS = frozenset({"pause", "stop", "abort"})  # an authenticated operator, and nothing else is asked
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ald_controller import commands as c
 from ald_controller import stamp
 from ald_controller.aio import uncancellable
-from ald_controller.consoleparts import CheckRequest, ConsoleParts, Recipes, Spawn, no, yes
+from ald_controller.consoleparts import CheckRequest, ConsoleParts, Recipes, Spawn, no, valve_replaced, yes
 from ald_controller.engineconfig import engine_config
 from ald_controller.interlocks import ResetRefused
 from ald_controller.journal import JournalError
@@ -37,6 +38,7 @@ class _Job:
     task: asyncio.Task[None] | None
     started_s: float
     door: str
+    moved: dict[str, int]  # actuations by output when it began
     ending: Ending | None = None  # known before it is written
     recorded: bool = False
 
@@ -49,7 +51,7 @@ class Console:
         self._chemistry = parts.chemistry
         self.registers: Registers = parts.registers.registers
         self._register_file = parts.registers
-        self._audit = parts.audit
+        self._audit, self.ledger = parts.audit, parts.ledger
         self.recipes = Recipes(parts.state_dir / "recipes")
         self.runs_dir = parts.state_dir / "runs"
         self._check, self._report, self._runs, self._spawn = parts.check, parts.report, parts.runs, spawn
@@ -114,6 +116,9 @@ class Console:
         rows = await self._runs()
         return yes(f"{len(rows)} runs", runs=rows)
 
+    async def _do_valves(self, request: c.GetValves, who: c.Principal) -> c.Reply:
+        return yes("as counted now", tool=self.tool.config.tool, **self.ledger.book().shown())
+
     async def _do_watch(self, request: c.Watch, who: c.Principal) -> c.Reply:
         return no("wrong-door", "watching is a stream: only the local door has it")
 
@@ -130,13 +135,19 @@ class Console:
         result = await self._check(self._check_request(request.name, text, request.parameters))
         if result["problems"]:
             return no("recipe-refused", "\n".join(result["problems"]), problems=result["problems"])
-        plan = PLAN.validate_python(result["plan"])
+        plan = self._planned(result)
         told = {
             "cycles": plan.cycles, "doses": plan.doses, "duration_s": plan.duration_s, "film": plan.film,
             "thickness_nm": plan.thickness_nm, "warnings": plan.warnings, "parameters": plan.parameters,
+            "actuations": result["actuations"],
         }  # fmt: skip
         took = f"{plan.cycles} cycles, {plan.doses} doses, about {plan.duration_s / 60:.0f} min"
         return yes("\n".join([f"no problems: {took}", *plan.warnings]), **told)
+
+    def _planned(self, result: dict[str, Any]) -> Plan:
+        """The plan of a check that found no problem, with a warning for every valve that it brings near its service."""
+        plan = PLAN.validate_python(result["plan"])
+        return replace(plan, warnings=(*plan.warnings, *self.ledger.adds(result["actuations"])))
 
     def _check_request(self, name: str, text: str, parameters: dict[str, str]) -> CheckRequest:
         now_c = {zone: t for zone in self.tool.config.zones if (t := self.tool.temperature_c(zone)) is not None}
@@ -164,6 +175,11 @@ class Console:
             self.tool.valves.configure(engine_config(self.tool.file, self.registers, self._chemistry))
         return yes(f"{request.name} is set, signed by {request.by}")
 
+    async def _do_valve_replaced(self, request: c.ValveReplaced, who: c.Principal) -> c.Reply:
+        if self.state not in ("IDLE", "FAULT") or self._job or self._busy:
+            return no("misplaced", f"a valve is replaced while nothing runs; now the state is {self.state}")
+        return await valve_replaced(self.ledger, request, who)
+
     async def _do_remote(self, request: c.Remote, who: c.Principal) -> c.Reply:
         self.remote = request.enable
         return yes("start, resume and reset are open to the remote door" if self.remote else "the tool is local")
@@ -182,7 +198,7 @@ class Console:
             result = await self._check(self._check_request(request.name, text, request.parameters))
             if result["problems"]:
                 return no("recipe-refused", "\n".join(result["problems"]), problems=result["problems"])
-            plan = PLAN.validate_python(result["plan"])
+            plan = self._planned(result)
             # the world may have moved while the check ran
             refusal = self._not_ready(checking=True) or self._too_fine(plan)
             return refusal or await self._begin(plan, text, who)
@@ -229,7 +245,7 @@ class Console:
             return refusal
         self._idle = follow(self._idle, "start")
         run = Run(journal.run, plan, self.tool, journal, self.guard.note)
-        job = self._job = _Job(run, journal, None, now_s, who.door)
+        job = self._job = _Job(run, journal, None, now_s, who.door, self.ledger.actuations)
         self.ended.clear()
         self.tool.on_reading = journal.reading
         job.task = self._spawn(self._work(job), f"run {run.name}")
@@ -284,6 +300,7 @@ class Console:
         return {
             "ending": ending, "cycles": p.cycles_done, "doses": p.confirmed, "doses_planned": p.planned,
             "doses_missed": p.missed, "thickness_nm": job.run.plan.thickness_nm, "trips": trips,
+            "actuations": self.ledger.since(job.moved),
         }  # fmt: skip
 
     async def _do_pause(self, request: c.Pause, who: c.Principal) -> c.Reply:

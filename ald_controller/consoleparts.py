@@ -12,6 +12,8 @@ from typing import Any, Protocol
 from ald_controller import commands as c
 from ald_controller.chemistry import Chemistry
 from ald_controller.guard import Guard
+from ald_controller.journal import JournalError
+from ald_controller.records.ledger import Ledger
 from ald_controller.registers import RegisterFile
 from ald_controller.tool import Tool
 
@@ -85,9 +87,24 @@ class ConsoleParts:
     registers: RegisterFile
     chemistry: Chemistry
     audit: RegisterAudit
+    ledger: Ledger
     state_dir: Path
     check: Checker
     report: Reporter
     runs: Lister
     inline: bool
     simulated: bool | None
+
+
+async def valve_replaced(ledger: Ledger, request: c.ValveReplaced, who: c.Principal) -> c.Reply:
+    """A new valve at an output: zero from now on, and the old totals kept; refused for a name that is not counted."""
+    known = ledger.actuations
+    if request.name not in known:
+        return no("no-such-output", f"no output '{request.name}' is counted; there are: {', '.join(known)}")
+    signed = f"{request.by} ({who.name} at the {who.door} door)"
+    text = f"{request.name} counts from zero, signed by {request.by}; {known[request.name]:,} actuations are kept"
+    try:
+        await ledger.replaced(request.name, request.by, signed, request.reason)
+    except JournalError as error:  # it counts from zero in any case, and the disk is tried again
+        return yes(f"{text} (not on the disk yet: {error})")
+    return yes(text)

@@ -7,6 +7,7 @@ tool safe and ends the daemon. Service tasks (doors) are supervised: they fail, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,12 +26,15 @@ from ald_controller.doors.desk import Desk
 from ald_controller.engineconfig import engine_config
 from ald_controller.guard import PERIOD_S, Guard
 from ald_controller.records.audit import Audit
+from ald_controller.records.ledger import Ledger
 from ald_controller.registers import RegisterFile
 from ald_controller.shipped import RECIPES
 from ald_controller.systemd import Notifier
 from ald_controller.tool import Tool, Valves
 from ald_controller.valves import wire
 from ald_controller.valves.timing import timing_of
+
+LAST_WORDS_S = 1.0  # a valve path that is closed has said its last word already
 
 log = structlog.get_logger()
 
@@ -59,6 +63,7 @@ class Daemon:
         self.parts = parts
         self.ready = asyncio.Event()
         self.console: Console
+        self._ledger: Ledger
         self._desk: Desk
         self._group: asyncio.TaskGroup
 
@@ -72,15 +77,16 @@ class Daemon:
         tool = Tool(parts.file, parts.open_line, parts.valves)
         guard = Guard(tool, loop.time())
         audit = await Audit.open(parts.state_dir / "tool.db", inline=parts.inline)
-        self.console = Console(
-            ConsoleParts(
-                tool, guard, registers, chemistry, audit, parts.state_dir, parts.check, parts.report, parts.runs,
-                inline=parts.inline, simulated=parts.simulated,
-            ),
-            self._spawn,
-        )  # fmt: skip
-        self._desk = Desk(self.console, parts.file.config, audit, stamp.utc_now)
         try:
+            self._ledger = await Ledger.open(audit.writer, parts.file.config.valves.outputs, loop.time())
+            self.console = Console(
+                ConsoleParts(
+                    tool, guard, registers, chemistry, audit, self._ledger, parts.state_dir, parts.check, parts.report,
+                    parts.runs, inline=parts.inline, simulated=parts.simulated,
+                ),
+                self._spawn,
+            )  # fmt: skip
+            self._desk = Desk(self.console, parts.file.config, audit, stamp.utc_now)
             await self._control(tool, guard, chemistry)
         finally:
             await uncancellable(audit.close())
@@ -113,6 +119,9 @@ class Daemon:
             group.create_task(self._door(name, door), name=name)
         for line in guard.rules.not_guarded:
             log.warning("not guarded here", row=line)
+        for line in self._ledger.told:
+            guard.note(line)
+            log.warning("the ledger of valves", told=line)
         self.parts.notifier.ready()
         self.ready.set()
 
@@ -132,8 +141,16 @@ class Daemon:
             run = self.console.run
             if run is not None:
                 run.hear(message)
-            if isinstance(message, wire.Held | wire.Fault):
+            if isinstance(message, wire.Wear):
+                self._count(message)
+            elif isinstance(message, wire.Held | wire.Fault):
                 log.info("valve engine", message=str(message))
+
+    def _count(self, wear: wire.Wear) -> None:
+        """Keep the counts, and tell when a valve comes near its service: to people, never to the run."""
+        for text in self._ledger.hear(wear):
+            log.warning("a valve is near its service", told=text)
+            self.console.tell("alarm", row="service", text=text)
 
     def _after_scan(self, late_s: float) -> None:
         """A scan is good when every rule was evaluated on time; only then the service manager hears of life."""
@@ -151,5 +168,15 @@ class Daemon:
                 log.warning("did not confirm its safe state", what=line.what, detail=line.detail)
         await self.console.interrupted()
         await tool.close()
+        await self._count_the_rest(tool)
         self.parts.notifier.close()
         log.info("ended in the safe state")
+
+    async def _count_the_rest(self, tool: Tool) -> None:
+        """What the valve process told while the tool was made safe, when nobody listened any more."""
+        with contextlib.suppress(wire.ValveError, TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                async for message in tool.valves.events():
+                    if isinstance(message, wire.Wear):
+                        self._count(message)
+        self._ledger.save()

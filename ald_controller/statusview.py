@@ -12,6 +12,7 @@ from ald_controller import commands as c
 from ald_controller import stamp
 from ald_controller.guard import Guard
 from ald_controller.interlocks import Sample
+from ald_controller.records.ledger import Ledger
 from ald_controller.sequencer import Run
 from ald_controller.states import ProcessState
 from ald_controller.tool import Tool
@@ -27,6 +28,7 @@ class Shown(Protocol):
 
     tool: Tool
     guard: Guard
+    ledger: Ledger
     remote: bool
     degraded: bool
     timing: Timing | None
@@ -69,7 +71,7 @@ def status_of(console: Shown, sequence: int) -> c.Status:
         valve_timing=c.ValveTiming(**asdict(console.timing)) if console.timing else None,
         valves={name: bool(word & o.mask) for name, o in tool.config.valves.outputs.items() if o.role != "alive"},
         values=values, zones=zones, run=console.run_status(), last_run=console.last,
-        alarms=[*_alarms(guard, now_s), *_notes(guard, now_s)],
+        alarms=[*_alarms(guard, now_s), *_notes(guard, now_s), *_service(console.ledger, now_s)],
         not_guarded=list(guard.rules.not_guarded),
     )  # fmt: skip
 
@@ -90,6 +92,15 @@ def _notes(guard: Guard, now_s: float) -> list[c.Alarm]:
         c.Alarm(row=row, reaction=reaction, text=note.text, since_s=round(now_s - note.at_s, 1), latched=latched,
                 first_out=latched and guard.state.first_out is None)
         for row, reaction, note, latched in told
+    ]  # fmt: skip
+
+
+def _service(ledger: Ledger, now_s: float) -> list[c.Alarm]:
+    """Valves near their service, or past it: for people, and no reason to stop anything."""
+    return [
+        c.Alarm(row="service", reaction="WARN", text=due.text, since_s=round(now_s - due.at_s, 1), latched=False,
+                first_out=False)
+        for due in ledger.due
     ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ald_controller.check import actuations
 from ald_controller.chemistry import Chemistry, load_chemistry
 from ald_controller.cli.sockets import find_socket
 from ald_controller.config import Tool, load_tool
@@ -155,5 +156,6 @@ def check_inline(request: CheckRequest, tool: Tool) -> dict[str, Any]:
             document, tool, registers, request.parameters, chemistry, blocks, temperatures_c=request.temperatures_c
         )
     except Problems as error:
-        return {"problems": [str(p) for p in error.problems], "plan": None}
-    return {"problems": [], "plan": PLAN.dump_python(plan, mode="json")}
+        return {"problems": [str(p) for p in error.problems], "plan": None, "actuations": {}}
+    added = actuations(plan, tool.config.valves.outputs)
+    return {"problems": [], "plan": PLAN.dump_python(plan, mode="json"), "actuations": added}

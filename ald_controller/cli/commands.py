@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ald_controller.cli.sockets import find_socket
+from ald_controller.cli.valves import valves
 from ald_controller.doorbell import LocalClient, NoDoor
 from ald_controller.shipped import DEPLOY
 
@@ -31,6 +32,9 @@ PARAMETERS = click.option(
 @click.version_option(package_name="ald-controller")
 def ald() -> None:
     """Control software for ALD/MLD reactors on argon gloveboxes."""
+
+
+ald.add_command(valves)
 
 
 def given(parameters: tuple[str, ...]) -> dict[str, str]:

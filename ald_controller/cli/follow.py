@@ -14,6 +14,7 @@ from rich.text import Text
 from ald_controller.doorbell import LocalClient, NoDoor
 
 GOOD_ENDINGS = ("completed", "stopped")
+SERVICE = "service"  # the row of valves that are near their service
 
 
 def follow(client: LocalClient, run: str) -> int:
@@ -136,8 +137,11 @@ def state_table(status: dict[str, Any]) -> Table:
     table.add_row("zones", _row(status["zones"]))
     table.add_row("flows", _row(_ending_in(status["values"], ".flow_sccm")))
     table.add_row("glovebox", _row(_ending_in(status["values"], "_ppm")))
-    for alarm in status["alarms"][:3]:
+    alarms = [a for a in status["alarms"] if a["row"] != SERVICE]
+    for alarm in alarms[:3]:
         table.add_row("alarm", Text(f"{alarm['row']} {alarm['reaction']}: {alarm['text']}", style="red"))
+    for due in [a for a in status["alarms"] if a["row"] == SERVICE][:3]:  # they hide no alarm, and no alarm hides them
+        table.add_row("service", Text(due["text"], style="yellow"))
     return table
 
 

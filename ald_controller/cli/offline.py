@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,13 @@ class CheckOptions:
 
 def check_command(recipe: Path, tool: Path, options: CheckOptions) -> int:
     """Print all problems, exit 1; or the plan, exit 0."""
-    from ald_controller.check import check_json, check_text
+    from ald_controller.check import actuations, check_json, check_text
     from ald_controller.cli.checking import assume, plan_for
     from ald_controller.plan import Plan
     from ald_controller.yamlfile import Problems
 
     result: Plan | Problems
+    added: dict[str, int] = {}
     try:
         assumed = assume(recipe, tool, options.load, options.rack, options.registers)
         if unknown := options.temperatures_c.keys() - assumed.tool.config.zones.keys():
@@ -37,11 +38,30 @@ def check_command(recipe: Path, tool: Path, options: CheckOptions) -> int:
             click.echo(f"--zone: there is no zone '{min(unknown)}'; there are: {zones}", err=True)
             return 2
         result = plan_for(recipe, assumed, options.parameters, options.temperatures_c)
+        added = actuations(result, assumed.tool.config.valves.outputs)
+        if options.registers is None:
+            result = replace(result, warnings=(*result.warnings, *_near_service(assumed.tool.config.tool, added)))
     except Problems as problems:
         result = problems
     good = isinstance(result, Plan)
-    click.echo(check_json(result) if options.as_json else check_text(result), err=not (good or options.as_json))
+    text = check_json(result, added) if options.as_json else check_text(result, added)
+    click.echo(text, err=not (good or options.as_json))
     return 0 if good else 1
+
+
+def _near_service(tool: str, added: dict[str, int]) -> list[str]:
+    """What the controller of this tool, where it runs here, has counted so far; without it the totals are not known."""
+    from ald_controller.cli.sockets import find_socket
+    from ald_controller.doorbell import LocalClient, NoDoor
+    from ald_controller.valves.totals import adds
+
+    try:
+        reply = LocalClient(find_socket(None)).ask({"verb": "valves"}, timeout_s=2.0)
+    except NoDoor:
+        return []
+    rows = reply["data"]["valves"] if reply["ok"] and reply["data"]["tool"] == tool else []
+    told = (adds(row["name"], added.get(row["name"], 0), row["actuations"], row["service_after"]) for row in rows)
+    return [text for text in told if text]
 
 
 def runs_text(rows: list[dict[str, Any]]) -> str:

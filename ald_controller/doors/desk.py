@@ -111,10 +111,10 @@ def authorise(who: Principal, request: Request, status: Status) -> None:
     verb = request.verb
     if who.door == "mqtt" and verb not in VERBS_REMOTE:
         raise Refusal("not-remote", f"'{verb}' is not a verb of the remote door; use `ald {verb}` at the tool")
+    if verb in VERBS_OWNER and who.role != "owner":
+        raise Refusal("forbidden", f"{who.name} is no owner of this tool; '{verb}' needs one")
     if verb not in VERBS_VIEWER and who.role == "viewer":
         raise Refusal("forbidden", f"{who.name} is a viewer; '{verb}' needs an operator")
-    if verb in VERBS_OWNER and who.role != "owner":
-        raise Refusal("forbidden", f"{who.name} is an {who.role}; '{verb}' needs the owner")
     if who.door == "mqtt" and verb in VERBS_REMOTE_ENABLED and status.control != "REMOTE":
         text = f"'{verb}' from the remote door needs 'remote enabled' at the tool, and control is {status.control}"
         raise Refusal("remote-disabled", text)

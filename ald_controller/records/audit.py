@@ -85,6 +85,11 @@ class Audit:
         return cls(writer, answers, now)
 
     @property
+    def writer(self) -> Writer:
+        """The file's only writer, for what else is kept in it."""
+        return self._writer
+
+    @property
     def failed(self) -> str | None:
         """What keeps the file from being written, as a sentence; None while all is well."""
         return self._writer.failed

@@ -281,6 +281,8 @@ def _provenance(d: Digest) -> str:
             f"{iso(h.anchor.utc_s)} = {h.anchor.monotonic_s:.3f} s of boot <code>{escape(h.anchor.boot_id)}</code>",
         ),
     ]
+    moved = {name: f"{n:,}" for name, n in d.record.summary.get("actuations", {}).items()}
+    facts += [("Valve actuations in this run", _pairs(moved))] * bool(moved)
     facts += [("Pre-flight warned", "<br>".join(map(escape, h.warnings)))] * bool(h.warnings)
     facts += [("Pre-flight assumed", "<br>".join(map(escape, h.assumptions)))] * bool(h.assumptions)
     rows = "".join(f'<tr><td class="key">{name}</td><td>{value}</td></tr>' for name, value in facts)

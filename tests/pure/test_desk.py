@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ald_controller.commands import (
     VERBS_ALWAYS,
+    VERBS_OWNER,
     VERBS_REMOTE,
     VERBS_REMOTE_ENABLED,
     VERBS_VIEWER,
@@ -38,6 +39,7 @@ ARGS: dict[str, dict[str, Any]] = {
     "start": {"name": "r"},
     "remote": {"enable": True},
     "register-set": {"name": "load", "value": 1, "by": "ann"},
+    "valve-replaced": {"name": "LTB", "by": "ann"},
 }
 VERBS = sorted(get_args(model.model_fields["verb"].annotation)[0] for model in get_args(get_args(Request)[0]))
 
@@ -72,7 +74,7 @@ async def send(desk: Desk, verb: str, user: str = "operator", retained: bool = F
 @pytest.mark.parametrize("door", ["local", "mqtt"])
 @pytest.mark.parametrize("control", ["LOCAL", "REMOTE"])
 def test_the_rights_are_exactly_the_table(verb, role, door, control):
-    allowed = role != "viewer" or verb in VERBS_VIEWER
+    allowed = role == "owner" or (verb not in VERBS_OWNER and (role == "operator" or verb in VERBS_VIEWER))
     if door == "mqtt":
         allowed = allowed and verb in VERBS_REMOTE and (verb not in VERBS_REMOTE_ENABLED or control == "REMOTE")
     try:
