@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,24 @@ class Coupler:
     process: subprocess.Popen[bytes]
     port: int
     trace: Path
+    _lines: list[dict[str, Any]] = field(default_factory=list)
+    _read: int = 0
 
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.trace.read_bytes().splitlines()][1:]
+        """Every line so far but the first."""
+        with self.trace.open("rb") as trace:
+            trace.seek(self._read)
+            whole = trace.read().rpartition(b"\n")[0]
+        if whole:
+            self._read += len(whole) + 1
+            self._lines += [json.loads(line) for line in whole.split(b"\n")]
+        return self._lines[1:]
+
+    def fail(self, fault: str, **how: float) -> None:
+        """Let a fault begin: `simulators/coupler_faults.py` has the list."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"fault": fault, **how}).encode() + b"\n")
+        self.process.stdin.flush()
 
     def words(self) -> list[tuple[float, int]]:
         return [(line["t"], line["word"]) for line in self.lines() if "word" in line]
@@ -85,11 +100,11 @@ class Coupler:
 
 
 @contextmanager
-def coupler(folder: Path, *, user: str | None = None) -> Iterator[Coupler]:
-    """The simulated coupler as a process of its own; ends with the block."""
+def coupler(folder: Path, *, before: tuple[str, ...] = ()) -> Iterator[Coupler]:
+    """The simulated coupler as a process of its own; ends with the block. `before` is put before its command."""
     trace = folder / "trace"
     process = subprocess.Popen(
-        [sys.executable, "-m", "simulators.coupler", "--quiet", hex(ALIVE), "--trace", str(trace)],
+        [*before, sys.executable, "-m", "simulators.coupler", "--quiet", hex(ALIVE), "--trace", str(trace)],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdin is not None and process.stdout is not None
@@ -102,10 +117,10 @@ def coupler(folder: Path, *, user: str | None = None) -> Iterator[Coupler]:
 
 
 @asynccontextmanager
-async def valves(port: int, folder: Path) -> AsyncIterator[ValveClient]:
+async def valves(port: int, folder: Path, config: EngineConfig = CONFIG) -> AsyncIterator[ValveClient]:
     """A started client on a cleared engine in VACUUM, beaten ten times a second until the block ends."""
     client = ValveClient("127.0.0.1", port, lock_dir=folder)
-    await client.start(CONFIG)
+    await client.start(config)
     beats = asyncio.create_task(beat_for_ever(client))
     try:
         client.state("VACUUM")
