@@ -11,6 +11,10 @@ def main() -> None:
         from ald_controller.cli.abort import main as abort
 
         sys.exit(abort(sys.argv[2:]))
+    if sys.argv[1:2] == ["safe"]:
+        from ald_controller.cli.safe import main as safe
+
+        sys.exit(safe(sys.argv[2:]))
     from ald_controller.cli.commands import ald
 
     ald()

@@ -309,6 +309,15 @@ def report(folder: Path, as_json: bool) -> None:
     sys.exit(report_command(folder, as_json))
 
 
+@ald.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def safe(arguments: tuple[str, ...]) -> None:
+    """Write zeros to the valve module when the controller is dead, and read them back."""
+    from ald_controller.cli.safe import main
+
+    sys.exit(main(list(arguments)))
+
+
 # --- what runs -------------------------------------------------------------------------------------------------------
 
 

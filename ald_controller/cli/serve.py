@@ -8,7 +8,6 @@ import os
 import signal
 import stat
 import sys
-import tempfile
 from collections.abc import Awaitable, Callable
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +17,7 @@ import click
 import structlog
 
 from ald_controller.cli import children
+from ald_controller.cli.addresses import BadAddresses, host_and_port, read_addresses
 from ald_controller.cli.logs import configure_log
 from ald_controller.config import LineConfig, Mqtt, Tool, load_tool
 from ald_controller.daemon import Daemon, Parts
@@ -27,6 +27,7 @@ from ald_controller.doors.local import LocalDoor
 from ald_controller.doors.mqtt import MqttDoor, broker_of
 from ald_controller.systemd import Notifier
 from ald_controller.valves.client import ValveClient
+from ald_controller.valves.lock import lock_folder
 from ald_controller.yamlfile import Problems
 from drivers.line import open_line
 
@@ -46,19 +47,6 @@ def load_or_exit(tool: Path, addresses: Path | None) -> Tool:
     except (Problems, BadAddresses) as error:
         click.echo(str(error), err=True)
         sys.exit(1)
-
-
-class BadAddresses(Exception):
-    """The file of addresses is not what `ald simulate --json` prints."""
-
-
-def read_addresses(path: Path) -> dict[str, str]:
-    """device -> address, from what `ald simulate --json` printed; raises BadAddresses."""
-    try:
-        devices = json.loads(path.read_text("utf-8"))["devices"]
-        return {name: str(device["address"]) for name, device in devices.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadAddresses(f"{path}: not what `ald simulate --json` prints: {error!r}") from error
 
 
 def tool_line(name: str, line: LineConfig) -> Any:
@@ -132,17 +120,12 @@ def cannot_listen(socket: Path) -> str:
     return ""
 
 
-def lock_folder() -> Path:
-    """One place for the whole computer, so that two controllers meet whatever their state directories are."""
-    return next(folder for folder in (Path("/run/lock"), Path(tempfile.gettempdir())) if os.access(folder, os.W_OK))
-
-
 def _valves(file: Tool, state: Path) -> ValveClient:
     valves = file.config.valves
-    host, _, port = file.config.lines[valves.line].address.removeprefix("tcp://").rpartition(":")
+    host, port = host_and_port(file.config.lines[valves.line].address)
     return ValveClient(
-        host, int(port), unit=valves.unit, coils=valves.coils, watchdog_ms=round(valves.watchdog * 1000),
-        lock_dir=lock_folder(),
+        host, port, unit=valves.unit, coils=valves.coils, watchdog_ms=round(valves.watchdog * 1000),
+        lock_dir=lock_folder(), leave_in=state,
     )  # fmt: skip
 
 

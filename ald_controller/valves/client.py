@@ -7,13 +7,14 @@ holds, too, keeps a second daemon out.
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import socket
 import sys
 from pathlib import Path
 
+from ald_controller.valves.alone import ALONE_S, write_safe
 from ald_controller.valves.face import ValveFace
+from ald_controller.valves.lastmodule import LastModule, leave, this_boot
+from ald_controller.valves.lock import LOCK_LOOK_S, LOCK_S, Lock, lock_path, numeric, seen
 from ald_controller.valves.wire import (
     EngineConfig,
     Fault,
@@ -26,13 +27,9 @@ from ald_controller.valves.wire import (
     encode,
 )
 from drivers.valve_modules import outputs_of
-from drivers.valve_outputs import ModbusOutputs, OutputsFault, Reply
 
 START_S = 5.0
-LOCK_S = 2.0  # a valve process that lost its daemon ends within a second and frees the lock
-LOCK_LOOK_S = 0.05
 END_S = 2.0
-ALONE_S = 1.0
 
 # No site packages, no environment, no working directory: the process imports in some ten ms and only what it names.
 _BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from ald_controller.valves.process import main; \
@@ -41,16 +38,19 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 class ValveClient(ValveFace):
-    """The valve process of the module at `host`:`port`; `lock_dir` is where lock files lie."""
+    """The valve process of the module at `host`:`port`; `lock_dir` is where lock files lie.
+
+    In `leave_in`, a state directory, it leaves what `ald safe` needs once everything here is dead.
+    """
 
     def __init__(
         self, host: str, port: int, *, lock_dir: Path, driver: str = "beckhoff_bk9050", unit: int = 1, coils: int = 16,
-        watchdog_ms: int = 500,
+        watchdog_ms: int = 500, leave_in: Path | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self._host, self._port, self._lock_dir = host, port, lock_dir
+        self._host, self._port, self._lock_dir, self._leave_in = host, port, lock_dir, leave_in
         self._module = (driver, unit, coils, watchdog_ms)
-        self._lock: int | None = None
+        self._lock: Lock | None = None
         self._socket: socket.socket | None = None
         self._child: asyncio.subprocess.Process | None = None
         self._status: Status | None = None
@@ -73,8 +73,10 @@ class ValveClient(ValveFace):
         Raises ValveError: another writer holds the lock, the configuration contradicts itself, the module is not as
         it must be, or the process ended.
         """
-        self._lock = await _locked(self._lock_path)
+        self._host = await asyncio.to_thread(numeric, self._host, self._port)
+        self._lock = await _locked(lock_path(self._lock_dir, self._host, self._port).absolute())
         try:
+            self._leave(self._lock.path)
             await self._spawn()
             self._ready = asyncio.get_running_loop().create_future()
             self._tell(config)
@@ -108,19 +110,24 @@ class ValveClient(ValveFace):
         """
         if self._child is not None:
             raise ValveError("the valve process lives and is the only writer: abort instead")
-        await write_safe_alone(self._host, self._port, outputs_of(*self._module))
+        await asyncio.to_thread(write_safe, self._host, self._port, outputs_of(*self._module), ALONE_S)
 
     # --- the process -----------------------------------------------------------------------------------------------
 
-    @property
-    def _lock_path(self) -> Path:
-        return lock_path(self._lock_dir, self._host, self._port)
+    def _leave(self, lock: Path) -> None:
+        """On the disk before the process writes: whoever dies from here on leaves a module that can be found."""
+        if self._leave_in is not None:
+            driver, unit, coils, _ = self._module
+            where = (self._host, self._port, unit, coils, str(lock))
+            leave(self._leave_in, LastModule(driver, *where, this_boot(), seen(lock)))
 
     async def _spawn(self) -> None:
         own, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             own.setblocking(False)
-            passed = [theirs.fileno()] if self._lock is None else [theirs.fileno(), self._lock]
+            passed = [theirs.fileno()]
+            if self._lock is not None and self._lock.fd is not None:
+                passed.append(self._lock.fd)
             self._child = await asyncio.create_subprocess_exec(
                 sys.executable, "-I", "-S", "-B", "-c", _BOOT, str(_ROOT), str(theirs.fileno()), self._host,
                 str(self._port), *map(str, self._module),
@@ -204,72 +211,15 @@ class ValveClient(ValveFace):
 
     def _unlock(self) -> None:
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.free()
             self._lock = None
 
 
-def lock_path(lock_dir: Path, host: str, port: int) -> Path:
-    """The lock file of one module address."""
-    return lock_dir / f"coupler-{host.replace(':', '_')}-{port}.lock"
-
-
-async def _locked(path: Path) -> int:
-    """A descriptor that holds the lock; raises ValveError when another writer keeps it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        for _ in range(round(LOCK_S / LOCK_LOOK_S)):
-            if _taken(lock):
-                return lock
-            await asyncio.sleep(LOCK_LOOK_S)
-        raise ValveError(f"another process writes to this module: it holds {path}")
-    except BaseException:
-        os.close(lock)
-        raise
-
-
-def _taken(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-async def write_safe_alone(host: str, port: int, outputs: ModbusOutputs, *, lock_dir: Path | None = None) -> None:
-    """Write zeros once over a connection of its own and read them back; a tripped watchdog stays tripped.
-
-    With `lock_dir`, refuses while a valve process holds the lock. Raises ValveError when zeros are not confirmed.
-    """
-    lock = None if lock_dir is None else await _locked(lock_path(lock_dir, host, port))
-    try:
-        async with asyncio.timeout(ALONE_S):
-            reader, writer = await asyncio.open_connection(host, port)
-            try:
-                await _converse(reader, writer, outputs)
-            finally:
-                writer.close()
-    except (OSError, OutputsFault, TimeoutError) as error:
-        what = str(error) or f"no answer within {ALONE_S:g} s"
-        raise ValveError(f"the safe word is not confirmed ({what}); the module's watchdog closes alone") from error
-    finally:
-        if lock is not None:
-            os.close(lock)
-
-
-async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, outputs: ModbusOutputs) -> None:
-    talk = outputs.zero()
-    request = next(talk)
-    while True:
-        writer.write(request)
-        replies: list[Reply] = []
-        while not replies:
-            data = await reader.read(4096)
-            if not data:
-                raise OutputsFault("the module closed the connection")
-            replies = outputs.hear(data)
-        outputs.check(request, replies[0])
-        try:
-            request = talk.send(replies[0])
-        except StopIteration:
-            return
+async def _locked(path: Path) -> Lock:
+    """The lock, held; raises ValveError when another writer keeps it."""
+    lock = Lock(path)
+    for _ in range(round(LOCK_S / LOCK_LOOK_S)):
+        if lock.take():
+            return lock
+        await asyncio.sleep(LOCK_LOOK_S)
+    raise ValveError(f"another process writes to this module: it holds {path}")

@@ -20,7 +20,9 @@ from typing import Any
 import pytest
 
 from ald_controller.valves import client as client_module
-from ald_controller.valves.client import ValveClient, write_safe_alone
+from ald_controller.valves.alone import write_safe
+from ald_controller.valves.client import ValveClient
+from ald_controller.valves.lock import Lock, lock_path
 from ald_controller.valves.wire import Edge, Ended, Fault, Held, Refused, Segment, SegmentRefused, Source, ValveError
 from drivers.valve_beckhoff import BeckhoffOutputs
 from tests.valve_rig import (
@@ -211,9 +213,11 @@ async def test_a_second_writer_is_kept_out(tmp_path: Path, monkeypatch: pytest.M
             second = ValveClient("127.0.0.1", module.port, lock_dir=tmp_path)
             with pytest.raises(ValveError, match=r"another process writes to this module: it holds .*\.lock"):
                 await second.start(CONFIG)
-            with pytest.raises(ValveError, match="another process writes"):
-                await write_safe_alone("127.0.0.1", module.port, BeckhoffOutputs(1, 16, 500), lock_dir=tmp_path)
-        await write_safe_alone("127.0.0.1", module.port, BeckhoffOutputs(1, 16, 500), lock_dir=tmp_path)
+            lock = Lock(lock_path(tmp_path, "127.0.0.1", module.port))
+            assert not lock.take()
+        assert lock.take()
+        lock.free()
+        write_safe("127.0.0.1", module.port, BeckhoffOutputs(1, 16, 500))
         assert not any("foreign" in line for line in module.lines())
 
 
