@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ald_controller.chemistry import Chemistry
+from ald_controller.chemistry import Chemistry, Precursor
 from ald_controller.config import Tool
+from ald_controller.config.model import Port, ValveModule
 from ald_controller.registers import Registers
-from ald_controller.valves.wire import EngineConfig, Source
+from ald_controller.valves.wire import EngineConfig, Position, Source
 
 UNKNOWN_KIND = "unknown"  # an empty or unregistered position: it is opposite to everything
 UNKNOWN_LONGEST_S = 1.0
@@ -18,9 +19,10 @@ def engine_config(tool: Tool, registers: Registers, chemistry: Chemistry) -> Eng
     valves = config.valves
     return EngineConfig(
         sources=tuple(
-            _source(port, valves.word(config.ports[port].outputs), rack.get(port), chemistry) for port in config.ports
+            _source(name, port, valves, chemistry.precursors.get(rack.get(name, "")))
+            for name, port in config.ports.items()
         ),
-        segment_mask=valves.mask("source") | valves.mask("stop"),
+        segment_mask=valves.mask("source", "by-pass", "stop"),
         aux_mask=valves.mask("contactor"),
         alive_mask=valves.mask("alive"),
         rest_words={state: valves.word(names) for state, names in valves.rest.items()},
@@ -28,8 +30,15 @@ def engine_config(tool: Tool, registers: Registers, chemistry: Chemistry) -> Eng
     )
 
 
-def _source(port: str, mask: int, precursor: str | None, chemistry: Chemistry) -> Source:
-    known = chemistry.precursors.get(precursor) if precursor else None
-    if known is None:
-        return Source(port, mask, UNKNOWN_KIND, round(UNKNOWN_LONGEST_S * 1e9))
-    return Source(port, mask, known.kind, round(known.longest_opening * 1e9))
+def _source(name: str, port: Port, valves: ValveModule, precursor: Precursor | None) -> Source:
+    """One port. Its longest opening is that of the precursor; how late its valve opens comes on top of it."""
+    kind, longest_s = (precursor.kind, precursor.longest_opening) if precursor else (UNKNOWN_KIND, UNKNOWN_LONGEST_S)
+    positions = (Position("fill", valves.word(port.fill.outputs), _ns(port.fill.time)),) if port.fill else ()
+    return Source(
+        name, valves.word(port.outputs), kind, _ns(longest_s + max(valves.compensation_s(port.outputs), 0.0)),
+        _ns(valves.shortest_s(port.outputs)), positions,
+    )  # fmt: skip
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * 1e9)

@@ -26,13 +26,18 @@ class Where:
 
 @dataclass(frozen=True)
 class Dose:
-    """One opening of one source within a segment: edge number of the opening, times in ns from the segment's start."""
+    """One opening of one source within a segment: edge number of the opening, times in ns from the segment's start.
+
+    Its output is energised for `width_ns` + `compensation_ns`: by so much the valve opens later than it shuts.
+    """
 
     precursor: str
     source: str
     edge: int
     open_ns: int
     width_ns: int
+    compensation_ns: int = 0
+    outputs: tuple[str, ...] = ()  # what is energised for it, where that is not one output of the source's name
 
 
 @dataclass(frozen=True)

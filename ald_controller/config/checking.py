@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from ald_controller import units
-from ald_controller.config.model import ToolConfig
+from ald_controller.config.model import Port, ToolConfig
 from ald_controller.yamlfile import Document, Location, Problem
 from drivers.catalogue import CATALOGUE
 
@@ -95,13 +95,17 @@ class _Checker:
     def ports(self) -> Found:
         outputs = self.config.valves.outputs
         for name, port in self.config.ports.items():
-            for i, output in enumerate(port.outputs):
-                if output not in outputs or outputs[output].role != "source":
-                    yield ("ports", name, "outputs", i), f"'{output}' is not a source output of the valve module"
+            for at, output in _outputs_of(name, port):
+                if output not in outputs or outputs[output].role not in ("source", "by-pass"):
+                    yield at, f"'{output}' is not a source output of the valve module"
             if port.zone is not None and port.zone not in self.config.zones:
                 yield ("ports", name, "zone"), f"there is no zone '{port.zone}'"
             if (port.delivery == "pushed") != (port.push is not None):
                 yield ("ports", name), "'delivery: pushed' goes with 'push: {device, flow}', and only with it"
+            if (port.delivery == "filled") != (port.fill is not None):
+                yield ("ports", name), "'delivery: filled' goes with 'fill: {outputs, time}', and only with it"
+            if port.delivery == "bubbled" and len(port.outputs) < 2:
+                yield ("ports", name, "outputs"), "'delivery: bubbled' opens an inlet and an outlet: name both"
             if port.push:
                 loc = ("ports", name, "push", "device")
                 yield from self._device(loc, port.push.device, "set_flow", "flow controller")
@@ -110,10 +114,10 @@ class _Checker:
         """A port whose outputs are, or contain, those of another: a word that opens the one opens the other."""
         owner: dict[str, str] = {}
         for name, port in self.config.ports.items():
-            for i, output in enumerate(port.outputs):
+            for at, output in _outputs_of(name, port):
                 if output in owner:
                     what = f"'{output}' belongs to port '{owner[output]}' already"
-                    yield ("ports", name, "outputs", i), f"{what}: each output opens one bottle"
+                    yield at, f"{what}: each output opens one bottle"
                 owner.setdefault(output, name)
 
     def signals(self) -> Found:
@@ -166,3 +170,11 @@ class _Checker:
             yield loc, f"'{device}' has no channel '{channel}'; it has: {known}"
         elif ends and not signal.endswith(ends):
             yield loc, f"'{signal}' is in another unit: a channel whose name ends in {' or '.join(ends)} is expected"
+
+
+def _outputs_of(name: str, port: Port) -> Iterator[tuple[Location, str]]:
+    """Every output that a port names, with its place in the file."""
+    for i, output in enumerate(port.outputs):
+        yield ("ports", name, "outputs", i), output
+    for i, output in enumerate(port.fill.outputs if port.fill else ()):
+        yield ("ports", name, "fill", "outputs", i), output

@@ -45,14 +45,21 @@ class LineConfig(Model):
 
 
 class Output(Model):
-    """One coil of coupler A: what energised does, and where it goes on output 0 and on loss of 24 V."""
+    """One coil of coupler A: what energised does, and where it goes on output 0 and on loss of 24 V.
+
+    `opening` and `closing` are how long its valve takes to follow, as commissioned; `shortest` is how long it must be
+    energised to open the same way every time.
+    """
 
     coil: int = Field(ge=0, le=63)
-    role: Literal["source", "stop", "contactor", "alive", "unused"]
+    role: Literal["source", "by-pass", "stop", "contactor", "alive", "unused"]
     energised: Literal["opens", "closes", "enables"]
     through: Literal["direct", "inverting relay"] = "direct"
     at_zero: Literal["open", "closed", "off"]
     at_power_loss: Literal["open", "closed", "off"]
+    opening: units.Seconds = Field(default=0.0, ge=0, le=0.1)
+    closing: units.Seconds = Field(default=0.0, ge=0, le=0.1)
+    shortest: units.Seconds = Field(default=0.0, ge=0, le=0.5)
     service_after: int | None = Field(default=None, gt=0)  # actuations; a limit that warns and stops nothing
 
     @model_validator(mode="after")
@@ -108,13 +115,23 @@ class ValveModule(Model):
         """The valve word with exactly these outputs energised."""
         return sum({self.outputs[n].mask for n in names})
 
-    def mask(self, role: str) -> int:
-        """All bits of one role."""
-        return sum(o.mask for o in self.outputs.values() if o.role == role)
+    def mask(self, *roles: str) -> int:
+        """All bits of these roles."""
+        return sum(o.mask for o in self.outputs.values() if o.role in roles)
+
+    def compensation_s(self, names: list[str]) -> float:
+        """By how much longer than their dose these outputs are energised: the last opens it, the first shuts it."""
+        used = [self.outputs[name] for name in names]
+        return max(o.opening for o in used) - min(o.closing for o in used)
+
+    def shortest_s(self, names: list[str]) -> float:
+        """How long these outputs must be energised at least."""
+        return max(self.outputs[name].shortest for name in names)
 
 
 _SAFE = {
     "source": ("closed", "closed"),
+    "by-pass": ("open", "open"),
     "stop": ("open", "open"),
     "contactor": ("open", "open"),
     "alive": ("off", "off"),
@@ -148,13 +165,30 @@ class Push(Model):
     flow: units.Sccm = Field(gt=0, le=1000)
 
 
-class Port(Model):
-    """One position for a bottle: the outputs that dose from it and how its vapour is moved."""
+class Fill(Model):
+    """The outputs that fill the volume of a filled source, and for how long; they are shut before it doses."""
 
     outputs: list[str] = Field(min_length=1)
-    delivery: Literal["draw", "pushed"] = "draw"
+    time: units.Seconds = Field(gt=0, le=60)
+
+
+class Port(Model):
+    """One position for a bottle: the outputs that dose from it and how its vapour is moved.
+
+    draw: its own vapour. pushed: carrier of a flow controller of its own moves it. bubbled: carrier goes through it, by
+    an inlet and an outlet, and else by its by-pass. filled: a volume is filled, shut, and let out.
+    """
+
+    outputs: list[str] = Field(min_length=1)
+    delivery: Literal["draw", "pushed", "bubbled", "filled"] = "draw"
     push: Push | None = None
+    fill: Fill | None = None
     zone: str | None = None  # the heated zone of its bottle; none = the bottle is at ambient
+
+    @property
+    def every_output(self) -> list[str]:
+        """Those that dose and those that fill."""
+        return [*self.outputs, *(self.fill.outputs if self.fill else ())]
 
 
 class Zone(Model):
@@ -262,4 +296,4 @@ class ToolConfig(Model):
 
     @property
     def source_mask(self) -> int:
-        return self.valves.mask("source")
+        return self.valves.mask("source", "by-pass")

@@ -204,8 +204,8 @@ def _valves(config: ToolConfig, compatible: Iterable[tuple[str, str]]) -> list[C
 
 def _sources(config: ToolConfig) -> tuple[tuple[str, int], ...]:
     """Name and mask of each source; a source output without a port counts as a source of its own."""
-    ported = {o for port in config.ports.values() for o in port.outputs}
-    masks = {name: config.valves.word(port.outputs) for name, port in config.ports.items()}
+    ported = {o for port in config.ports.values() for o in port.every_output}
+    masks = {name: config.valves.word(port.every_output) for name, port in config.ports.items()}
     masks |= {n: o.mask for n, o in config.valves.outputs.items() if o.role == "source" and n not in ported}
     return tuple(masks.items())
 

@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ald_controller.config import Port, ToolConfig
 from ald_controller.plan import Dose, FlowStep, SegmentStep, Step, Where
 from ald_controller.recipe.steps import Expose, Pulse
 
+FILL_SHUTS_S = 0.1  # between shutting the filling valve and opening the dosing one: twice what the engine asks for
 FLOW_SETTLES_S = 2.0  # a flow controller is within 2 % of a new set-point by then
 
 
 @dataclass(frozen=True)
 class Source:
-    """A precursor at its port, with the word that opens it."""
+    """A precursor at its port, with the words that open it and, for a filled source, fill it before each dose."""
 
     precursor: str
     name: str
     port: Port
     word: int
+    fill_word: int
+    compensation_ns: int
+
+    @classmethod
+    def at(cls, precursor: str, name: str, config: ToolConfig) -> Source:
+        """The source at a port of this tool."""
+        port, valves = config.ports[name], config.valves
+        fill_word = valves.word(port.fill.outputs) if port.fill else 0
+        return cls(precursor, name, port, valves.word(port.outputs), fill_word, ns(valves.compensation_s(port.outputs)))
+
+    def misfit(self, config: ToolConfig, width_s: float, every_s: float | None) -> tuple[str, str] | None:
+        """Why its valves cannot give doses of this width in this rhythm: "time" or "every", and a sentence; or None."""
+        energised_s = width_s + self.compensation_ns / 1e9
+        shortest_s = config.valves.shortest_s(self.port.outputs)
+        if energised_s < shortest_s:
+            least = spoken(shortest_s - self.compensation_ns / 1e9)
+            return "time", f"{spoken(width_s)} is too short for the valve of {self.name}: {least} at least"
+        needed_s = self.filling_s + energised_s + FILL_SHUTS_S
+        if self.port.fill and every_s is not None and every_s < needed_s:
+            why = f"each shot from {self.name} fills its volume for {spoken(self.port.fill.time)} first"
+            return "every", f"{why}: {spoken(needed_s)} at least from one to the next"
+        return None
+
+    @property
+    def filling_s(self) -> float:
+        """How long a dose begins before its opening: the volume is filled, and shut."""
+        return self.port.fill.time + FILL_SHUTS_S if self.port.fill else 0.0
 
 
 def ns(seconds: float) -> int:
@@ -53,10 +81,10 @@ def expose(where: Where, source: Source, body: Expose, config: ToolConfig, carri
     stop = config.valves.word([config.pump.stop])
     edges, doses, end = _shots(source, ns(config.pump.closing_time), stop, body.pulse, body.times, body.every)
     end += ns(body.hold)
-    if body.hold == 0:
+    if edges[-1][0] == end:
         edges.pop()  # the last close and the opening of the stop valve are one edge
     edges = [(0, stop), *edges, (end, 0)]
-    doses = [Dose(d.precursor, d.source, d.edge + 1, d.open_ns, d.width_ns) for d in doses]
+    doses = [replace(dose, edge=dose.edge + 1) for dose in doses]
     segment = SegmentStep("segment", where, f"{source.precursor} exposure", tuple(edges), end, tuple(doses))
     down, back = {config.carrier: body.flow}, {config.carrier: carrier_sccm}
     push = source.port.push
@@ -78,9 +106,14 @@ def _shots(
     """Edges, doses and the end (ns) of equal openings that begin at `start` over `rest_word`."""
     edges: list[tuple[int, int]] = []
     doses: list[Dose] = []
-    width, period = ns(width_s), ns(every_s or 0.0)
+    width, period, energised = ns(width_s), ns(every_s or 0.0), ns(width_s) + source.compensation_ns
     for shot in range(times):
-        at = start + shot * period
-        doses.append(Dose(source.precursor, source.name, len(edges), at, width))
-        edges += [(at, rest_word | source.word), (at + width, rest_word)]
-    return edges, doses, edges[-1][0]
+        begins = start + shot * period
+        if source.port.fill:
+            edges += [(begins, rest_word | source.fill_word), (begins + ns(source.port.fill.time), rest_word)]
+        at = begins + ns(source.filling_s)
+        named = () if source.port.outputs == [source.name] else tuple(source.port.outputs)
+        doses.append(Dose(source.precursor, source.name, len(edges), at, width, source.compensation_ns, named))
+        edges += [(at, rest_word | source.word), (at + energised, rest_word)]
+    # what follows begins when the last dose is over and its output off, whichever is later
+    return edges, doses, max(edges[-1][0], at + width)

@@ -120,7 +120,7 @@ def _widths(steps: tuple[Step, ...]) -> Iterator[int]:
         if isinstance(step, RepeatStep):
             yield from _widths(step.steps)
         elif isinstance(step, SegmentStep):
-            yield from (dose.width_ns for dose in step.doses)
+            yield from (dose.width_ns + dose.compensation_ns for dose in step.doses)
 
 
 def _load_words(registers: Registers) -> str:

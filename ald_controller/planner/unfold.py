@@ -142,17 +142,17 @@ class Unfold:
 
     def _pulse(self, document: Document, step: Written, body: Pulse, purge: tuple[float, Mark] | None) -> Stretch:
         at = (*step.at, "pulse")
-        source = self._source(document, at, body.precursor, body.time, "time")
+        source = self._source(document, at, body, body.time, "time")
         purge_s, mark = purge or (0.0, None)
         if source is None:
             return Stretch(seconds=body.time + purge_s, span=closed(float("inf"), None))
         steps = pulse(self.scene.where(document, step.at), source, body, purge[0] if purge else None)
-        span = dose(source.precursor, document.mark(at), 0.0, purge_s, mark)
+        span = dose(source.precursor, document.mark(at), source.filling_s, purge_s, mark)
         return Stretch(self._whole(steps), _seconds(steps), span)
 
     def _expose(self, document: Document, step: Written, body: Expose) -> Stretch:
         at = (*step.at, "expose")
-        source = self._source(document, at, body.precursor, body.pulse, "pulse")
+        source = self._source(document, at, body, body.pulse, "pulse")
         self._check_flow(document, (*at, "flow"), body.flow)
         if source is None or self.carrier_sccm is None:
             return Stretch(span=closed(float("inf"), None))
@@ -167,7 +167,8 @@ class Unfold:
                 f"(0.5 L assumed), more than the {limit_torr:g} Torr that count as vacuum: less flow or a shorter hold"
             )
             self.scene.doubt(document, (*at, "flow"), message)
-        span = dose(source.precursor, document.mark(at), self.scene.config.pump.closing_time, body.hold, None)
+        before_s = self.scene.config.pump.closing_time + source.filling_s
+        span = dose(source.precursor, document.mark(at), before_s, body.hold, None)
         return Stretch(self._whole(steps), _seconds(steps), span)
 
     def _whole(self, steps: list[Step]) -> tuple[Step, ...]:
@@ -176,9 +177,11 @@ class Unfold:
             return tuple(steps)
         return (RepeatStep("repeat", steps[0].where, "", 1, tuple(steps)),)
 
-    def _source(self, document: Document, at: Location, written: str, width_s: float, width: str) -> Source | None:
+    def _source(
+        self, document: Document, at: Location, body: Pulse | Expose, width_s: float, width: str
+    ) -> Source | None:
         """The source of a dose, checked; None with a problem when there is none."""
-        found = self.scene.port_of(document, (*at, "precursor"), written)
+        found = self.scene.port_of(document, (*at, "precursor"), body.precursor)
         self.scene.incomplete |= found is None or not self._may_dose
         if not self._may_dose:
             message = "finish runs after a stop and after an expired hold too, so it opens no source: dose in deposit"
@@ -196,8 +199,10 @@ class Unfold:
         if width_s > entry.longest_opening:
             message = f"{width_s:g} s is longer than {name} may be open at once, {entry.longest_opening:g} s"
             self.scene.wrong(document, (*at, width), message + ": use times and every")
-        wired = self.scene.config.ports[port]
-        return Source(name, port, wired, self.scene.config.valves.word(wired.outputs))
+        source = Source.at(name, port, self.scene.config)
+        if misfit := source.misfit(self.scene.config, width_s, body.every):
+            self.scene.wrong(document, (*at, width if misfit[0] == "time" else misfit[0]), misfit[1])
+        return source
 
     def _check_carrier(self, document: Document, at: Location) -> None:
         if not self.carrier_sccm:

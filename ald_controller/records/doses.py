@@ -84,12 +84,14 @@ def dose_table(
 def _row(
     intent: Intent, dose: Dose, edges: list[EdgeRow], missed: set[tuple[int, int]], held_ns: dict[int, int]
 ) -> DoseRow:
-    opening = next((e for e in edges if e.index == dose.edge and dose.source in e.energised.split(", ")), None)
-    head = (intent.cycle, intent.half, intent.part, dose.precursor, dose.source, dose.width_ns * NS)
+    outputs = set(dose.outputs or (dose.source,))
+    opening = next((e for e in edges if e.index == dose.edge and outputs <= set(e.energised.split(", "))), None)
+    commanded_s = (dose.width_ns + dose.compensation_ns) * NS
+    head = (intent.cycle, intent.half, intent.part, dose.precursor, dose.source, commanded_s)
     if opening is None:
         return DoseRow(*head, "missed" if (intent.half, dose.edge) in missed else "not given")
     began = (opening.sent_ns * NS, opening.late_s)
-    closing = next((e for e in edges if e.index > dose.edge and dose.source in e.released.split(", ")), None)
+    closing = next((e for e in edges if e.index > dose.edge and outputs & set(e.released.split(", "))), None)
     if closing is None:
         cut_ns = held_ns.get(intent.half)
         return DoseRow(*head, "cut", *began, (cut_ns - opening.sent_ns) * NS if cut_ns else None)

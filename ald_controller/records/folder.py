@@ -149,7 +149,7 @@ def header_for(
         parameters=dict(plan.parameters), rack=dict(plan.rack), who=who, door=door, anchor=anchor,
         valves=tuple(
             Lane(n, o.mask, o.role, o.energised == "closes")
-            for n, o in config.valves.outputs.items() if o.role in ("source", "stop")
+            for n, o in config.valves.outputs.items() if o.role in ("source", "by-pass", "stop")
         ),
         signals={part: s for part, s in config.signals.model_dump().items() if s is not None},
         zones={n: ZoneFacts(z.device, z.role, z.limit) for n, z in config.zones.items()},

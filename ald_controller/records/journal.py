@@ -66,7 +66,7 @@ class RunJournal:
         self._header, self._writer, self._clock = header, writer, clock
         self._seq = self._told_lost = 0
         self._word, self._half = 0, -1
-        self._sources = sum(lane.mask for lane in header.valves if lane.role == "source")
+        self._sources = sum(lane.mask for lane in header.valves if lane.role != "stop")
         self._names: dict[int, tuple[str, str]] = {}
         self._buffers: dict[str, Buffer] = {}
         self._block_s = header.start_s + BLOCK_S
