@@ -121,6 +121,7 @@ class Daemon:
             log.warning("not guarded here", row=line)
         for line in self._ledger.told:
             guard.note(line)
+        for line in (*self._ledger.told, *(each.text for each in self._ledger.due)):
             log.warning("the ledger of valves", told=line)
         self.parts.notifier.ready()
         self.ready.set()
@@ -167,8 +168,10 @@ class Daemon:
             if not line.ok:
                 log.warning("did not confirm its safe state", what=line.what, detail=line.detail)
         await self.console.interrupted()
-        await tool.close()
-        await self._count_the_rest(tool)
+        try:
+            await tool.close()
+        finally:
+            await self._count_the_rest(tool)
         self.parts.notifier.close()
         log.info("ended in the safe state")
 

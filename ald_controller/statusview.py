@@ -98,7 +98,8 @@ def _notes(guard: Guard, now_s: float) -> list[c.Alarm]:
 def _service(ledger: Ledger, now_s: float) -> list[c.Alarm]:
     """Valves near their service, or past it: for people, and no reason to stop anything."""
     return [
-        c.Alarm(row="service", reaction="WARN", text=due.text, since_s=round(now_s - due.at_s, 1), latched=False,
+        # it stands for weeks, and every change is said to the broker: ten seconds are fine enough
+        c.Alarm(row="service", reaction="WARN", text=due.text, since_s=(now_s - due.at_s) // 10 * 10, latched=False,
                 first_out=False)
         for due in ledger.due
     ]  # fmt: skip

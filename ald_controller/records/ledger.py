@@ -127,14 +127,14 @@ class Ledger:
 
     def __init__(self, writer: Writer, book: Book, outputs: Mapping[str, Output], now: Callable[[], float]) -> None:
         self._writer, self._now = writer, now
-        self._past = book.replaced
+        self._past, at = book.replaced, now()
         counted = {name: output for name, output in outputs.items() if output.role in ENERGISED_IS}
         known = {line.name: line for line in book.lines}
         self._gone = tuple(replace(line, counted=False) for line in book.lines if line.name not in counted)
         self._limits = {name: (output.role, output.service_after) for name, output in counted.items()}
         self._totals = Totals(
             {output.coil: name for name, output in counted.items()},
-            {name: known[name].total if name in known else Total(now()) for name in counted},
+            {name: known[name].total if name in known else Total(at) for name in counted},
         )
         self._saved_ns = 0
         self._saved = dict(self._totals.of)
@@ -216,7 +216,6 @@ class Ledger:
         old, at = self._totals.of[name], self._now()
         taken = Replaced(at, name, old.actuations, old.on_ns, old.since, who, reason)
         self._totals = self._totals.replaced(name, at, by)
-        self._saved[name] = self._totals.of[name]
         self._past = (taken, *self._past)[:REPLACED_KEPT]
         self._due.pop(name, None)
         self._writer.put(partial(_replace, taken.row(), self._line(name).row()))
@@ -275,7 +274,7 @@ def _told(book: Book, counted: Mapping[str, Output]) -> Iterable[str]:
     if not book.lines:
         return
     known = {line.name for line in book.lines}
-    for name in counted.keys() - known:
+    for name in [name for name in counted if name not in known]:
         yield f"valves: '{name}' counts from zero, as the ledger does not know this output"
     for line in book.lines:
         if line.counted and line.name not in counted:
