@@ -177,10 +177,8 @@ class Console:
 
     async def _do_valve_replaced(self, request: c.ValveReplaced, who: c.Principal) -> c.Reply:
         if self.state not in ("IDLE", "FAULT") or self._job or self._busy:
-            now = (
-                f"the controller is {self._busy}" if self._busy else f"a run is in hand, and the state is {self.state}"
-            )
-            return no("misplaced", f"a valve is replaced while nothing uses the tool: {now}")
+            now = self._busy or f"the state is {self.state}" + " with a run in hand" * bool(self._job)
+            return no("misplaced", f"a valve is replaced while nothing uses the tool; now: {now}")
         return await valve_replaced(self.ledger, request, who)
 
     async def _do_remote(self, request: c.Remote, who: c.Principal) -> c.Reply:
