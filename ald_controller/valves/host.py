@@ -21,6 +21,7 @@ BEHIND_EDGE_NS = 1_000_000
 RETRY_NS = 20_000_000  # a link that failed is tried again
 RETRY_MODULE_NS = 250_000_000  # a module that answers but is not right is asked again
 STATUS_NS = 100_000_000
+SOON_NS = 20_000_000  # what is due within this time is done in a turn that comes about anyhow: it spares a wake-up
 WEAR_NS = 1_000_000_000
 TRIPS_EVERY = 5  # rounds: a trip shows in the coils, too, unless all were off
 TELL_AGAIN_NS = 1_000_000_000  # a failure that comes back at every attempt is told once
@@ -181,7 +182,7 @@ class Host:
     # --- rounds: one request at a time, and never shortly before an edge ---------------------------------------
 
     def _go_round(self, now_ns: int) -> None:
-        if now_ns >= self._round_at and not self._rounds:
+        if now_ns >= self._round_at - SOON_NS and not self._rounds:
             self._round_at = now_ns + self._round_ns
             # the coils are read before they are written again: what somebody else wrote is not covered up
             self._rounds.extend((self._read_back, self._rewrite))
@@ -243,7 +244,7 @@ class Host:
 
     def status_due(self, now_ns: int) -> bool:
         """Whether a status is due: ten times a second, and at once when the engine or the link changed its state."""
-        return now_ns >= self._status_at or self._told != (self.engine.held, self.connected)
+        return now_ns >= self._status_at - SOON_NS or self._told != (self.engine.held, self.connected)
 
     @property
     def status_at(self) -> int:
