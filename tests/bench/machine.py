@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import hashlib
 import os
 import platform
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -13,6 +19,14 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+
+# What a figure of the bench depends on; the rest of the repository may change between two rounds.
+MEASURED = (
+    "ald_controller", "drivers", "simulators", "tests/bench", "tests/valve_rig.py", "requirements.lock",
+    "requirements-bench.lock",
+)  # fmt: skip
+STRESS_STARTS_S = 0.5
+LONGEST_S = 900  # no load outlives its bench by more
 
 # One per processor at ordinary priority; ends with its parent however that one ends.
 _BUSY = "import os\np = os.getppid()\nwhile os.getppid() == p:\n    for _ in range(100_000): pass"
@@ -68,10 +82,25 @@ def load() -> str:
 
 
 def commit() -> str:
-    """The commit in hand, with "+" when the code that is measured differs from it."""
-    code = ("ald_controller", "drivers", "simulators")
+    """The commit in hand, with "+" when what is measured differs from it."""
     head = _git("rev-parse", "--short", "HEAD")
-    return (head or "unknown") + ("+" if _git("status", "--porcelain", "--", *code) else "")
+    return (head or "unknown") + ("+" if _git("status", "--porcelain", "--", *MEASURED) else "")
+
+
+def changes() -> str:
+    """A digest of everything in which what is measured differs from the commit."""
+    digest = hashlib.sha256(_git("diff", "HEAD", "--", *MEASURED).encode())
+    for path in _git("ls-files", "--others", "--exclude-standard", "--", *MEASURED).splitlines():
+        digest.update((ROOT / path).read_bytes())
+    return digest.hexdigest()
+
+
+def identity() -> str:
+    """A digest by which this computer is known again."""
+    try:
+        return hashlib.sha256(Path("/etc/machine-id").read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return ""
 
 
 def _git(*arguments: str) -> str:
@@ -82,15 +111,51 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
+def end_with_parent() -> None:
+    """In a child before its program: SIGTERM should the bench die without a word (PR_SET_PDEATHSIG of prctl(2))."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
 @contextmanager
 def as_found() -> Iterator[None]:
     """Whatever else runs here runs on."""
     yield
 
 
+def busy_kind() -> str:
+    """What keeps every processor busy here."""
+    count = len(os.sched_getaffinity(0))
+    if not shutil.which("stress-ng"):
+        return f"{count} Python loops (apt install stress-ng for the usual load)"
+    said = subprocess.run(["stress-ng", "--version"], capture_output=True, text=True, check=False).stdout.split()
+    return f"stress-ng {said[2].rstrip(',')} --cpu {count}"
+
+
 def busy() -> AbstractContextManager[None]:
-    """Every processor has a Python loop that never sleeps, until the block ends."""
-    return _running(_BUSY, len(os.sched_getaffinity(0)))
+    """Every processor computes without a pause at ordinary priority, until the block ends."""
+    count = len(os.sched_getaffinity(0))
+    return _stressed(count) if shutil.which("stress-ng") else _running(_BUSY, count)
+
+
+@contextmanager
+def _stressed(count: int) -> Iterator[None]:
+    """stress-ng ends its own children when it is asked to end."""
+    command = ["stress-ng", "--quiet", "--cpu", str(count), "--timeout", str(LONGEST_S)]
+    process = subprocess.Popen(command, cwd=tempfile.gettempdir(), preexec_fn=end_with_parent, start_new_session=True)
+    try:
+        time.sleep(STRESS_STARTS_S)
+        if process.poll() is not None:
+            raise RuntimeError(f"stress-ng ended at once with {process.returncode}")
+        yield
+        if process.poll() is not None:
+            raise RuntimeError(f"stress-ng ended with {process.returncode} before what was measured under it")
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def disk() -> AbstractContextManager[None]:

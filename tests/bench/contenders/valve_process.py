@@ -5,66 +5,93 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import chain
 from pathlib import Path
-from typing import TypeVar
 
 from ald_controller.valves.client import ValveClient
-from ald_controller.valves.wire import Edge, Ended, FromEngine, Missed, Segment, SegmentId
+from ald_controller.valves.wire import Edge, Ended, FromEngine, Held, Missed, Segment, SegmentId
+from tests.bench.contenders.program import LONGEST_S
+from tests.bench.contenders.pulses import (
+    DRIFT_CYCLES,
+    DRIFT_PAUSE_MS,
+    DRIFT_WIDTH_MS,
+    LEFT_OUT,
+    PAUSE_MS,
+    QUICK,
+    SHOWN,
+    Figure,
+    Pulse,
+    Sent,
+    drift,
+    figures,
+    pulses,
+    toggles,
+)
 from tests.bench.machine import real_time_allowed
 from tests.valve_rig import MS, TMA, coupler, valves
 
-PAUSE_MS = 20
 PER_SEGMENT = 10
-SEGMENTS = {5: 10, 15: 10, 100: 6}  # width of the doses in ms -> segments of a turn
-SEGMENTS_DEGRADED = {200: 4}  # shorter doses are refused
-
-T = TypeVar("T")
+DEGRADED = {200: 10}  # shorter doses are refused
 
 
 class ValveProcess:
-    """Doses of a few widths, the next segment always queued in time; the widths are those of the kernel's stamps."""
+    """Doses of a few widths, the next segment always queued in time."""
 
     name = "valve process"
+    shows = SHOWN
 
     def __init__(self) -> None:
-        self._segments = SEGMENTS if real_time_allowed() else SEGMENTS_DEGRADED
-        self._missed_ms: list[float] = []
+        self._degraded = not real_time_allowed()
 
     def missing(self) -> str:
         """It is always here."""
         return ""
 
-    def turn(self, folder: Path) -> Iterable[tuple[str, float]]:
+    def turn(self, folder: Path) -> Iterable[Figure]:
         """One fresh valve process on one fresh coupler."""
-        with tempfile.TemporaryDirectory(dir=folder) as own, coupler(Path(own)) as module:
-            edges = asyncio.run(self._pulse(module.port, Path(own)))
-            stamps_ms = [at_s * 1e3 for at_s, _ in _toggles(module.words())]
-        if len(edges) != len(stamps_ms):
-            raise RuntimeError(f"the valve process told {len(edges)} edges, the module saw {len(stamps_ms)}")
-        return _figures(list(zip(edges, stamps_ms, strict=True)))
+        series = DEGRADED if self._degraded else QUICK
+        seen, found = _run(folder, list(_segments(series, PAUSE_MS)))
+        late = (Figure(0, LEFT_OUT, each.late_ns / 1e6) for each in seen if isinstance(each, Missed))
+        return chain(figures(found), late)
+
+    def drift(self, folder: Path) -> Iterable[Figure]:
+        """One opening more than cycles, in segments that follow one another without a gap."""
+        if self._degraded:
+            return ()
+        segments = list(_segments({DRIFT_WIDTH_MS: DRIFT_CYCLES + 1}, DRIFT_PAUSE_MS))
+        seen, found = _run(folder, segments)
+        return drift(zip(_numbers(seen), (pulse.opened_ms for pulse in found), strict=True))
 
     def note(self) -> str:
         """What a reader must know beside the figures."""
-        if not self._missed_ms:
-            return ""
-        return f"not in these rows: {len(self._missed_ms)} missed doses, up to {max(self._missed_ms):.1f} ms late"
+        return "DEGRADED TIMING: doses of 200 ms alone" if self._degraded else ""
 
-    async def _pulse(self, port: int, folder: Path) -> list[Edge]:
-        async with valves(port, folder) as client:
-            seen = await _feed(client, list(_segments(self._segments)))
-        self._missed_ms += [each.late_ns / 1e6 for each in seen if isinstance(each, Missed)]
-        return [edge for edge, _ in _toggles((each, each.word) for each in seen if isinstance(each, Edge))]
+
+def _run(folder: Path, segments: list[Segment]) -> tuple[list[FromEngine], list[Pulse]]:
+    """Everything that the engine said, and every pulse that it executed."""
+    with tempfile.TemporaryDirectory(dir=folder) as own, coupler(Path(own)) as module:
+        seen = asyncio.run(_pulse(module.port, Path(own), segments))
+        words = module.words()
+    told = [edge for edge, _ in toggles((each, each.word) for each in seen if isinstance(each, Edge))]
+    widths = [edge.id.cycle for edge in told if edge.word & TMA]
+    return seen, pulses(widths, [Sent(edge.due_ns, edge.sent_ns, edge.confirmed_ns) for edge in told], words)
+
+
+async def _pulse(port: int, folder: Path, segments: list[Segment]) -> list[FromEngine]:
+    async with asyncio.timeout(LONGEST_S), valves(port, folder) as client:
+        return await _feed(client, segments)
 
 
 async def _feed(client: ValveClient, segments: list[Segment]) -> list[FromEngine]:
-    """Two segments are with the engine at any time, as in a run; everything that it says."""
+    """Two segments are with the engine at any time, as in a run. Raises RuntimeError when it holds."""
     seen: list[FromEngine] = []
     waiting = iter(segments[2:])
     for segment in segments[:2]:
         await client.load(segment)
     async for message in client.events():
         seen.append(message)
+        if isinstance(message, Held):
+            raise RuntimeError(f"the valve process held: {message.why}")
         if isinstance(message, Ended):
             if message.id == segments[-1].id:
                 break
@@ -73,34 +100,25 @@ async def _feed(client: ValveClient, segments: list[Segment]) -> list[FromEngine
     return seen
 
 
-def _segments(doses: dict[int, int]) -> Iterator[Segment]:
+def _segments(series: dict[int, int], pause_ms: int) -> Iterator[Segment]:
     """Ten doses a segment, one width after the other; the cycle's number says the width."""
-    widths = [width_ms for width_ms, count in doses.items() for _ in range(count)]
-    for number, width_ms in enumerate(widths):
-        edges = [(0, 0)]
-        for dose in range(PER_SEGMENT):
-            at_ns = (PAUSE_MS // 2 + dose * (width_ms + PAUSE_MS)) * MS
-            edges += [(at_ns, TMA), (at_ns + width_ms * MS, 0)]
-        length_ns = PER_SEGMENT * (width_ms + PAUSE_MS) * MS
-        yield Segment(SegmentId("bench", width_ms, number), tuple(edges), length_ns)
+    number = 0
+    for width_ms, count in series.items():
+        while count > 0:
+            doses = min(count, PER_SEGMENT)
+            yield _segment(number, width_ms, pause_ms, doses)
+            number, count = number + 1, count - doses
 
 
-def _figures(edges: list[tuple[Edge, float]]) -> Iterator[tuple[str, float]]:
-    """Openings and closings take turns, and an opening that is missed takes its closing along."""
-    for (opening, opened_ms), (closing, closed_ms) in list(pairwise(edges))[::2]:
-        width_ms = opening.id.cycle
-        for edge, stamp_ms in ((opening, opened_ms), (closing, closed_ms)):
-            yield f"{width_ms} ms pulse: edge sent after due", (edge.sent_ns - edge.due_ns) / 1e6
-            yield f"{width_ms} ms pulse: edge at the module after due", stamp_ms - edge.due_ns / 1e6
-            yield "any pulse: answer of the module after sent", (edge.confirmed_ns - edge.sent_ns) / 1e6
-        yield f"{width_ms} ms pulse: error of its width at the module", abs(closed_ms - opened_ms - width_ms)
+def _segment(number: int, width_ms: int, pause_ms: int, doses: int) -> Segment:
+    edges = [(0, 0)]
+    for at_ms in range(0, doses * (width_ms + pause_ms), width_ms + pause_ms):
+        at_ns = at_ms * MS + pause_ms * MS // 2
+        edges += [(at_ns, TMA), (at_ns + width_ms * MS, 0)]
+    return Segment(SegmentId("bench", width_ms, number), tuple(edges), doses * (width_ms + pause_ms) * MS)
 
 
-def _toggles(words: Iterable[tuple[T, int]]) -> list[tuple[T, int]]:
-    """The entries at which the source opened or closed."""
-    before, found = 0, []
-    for at, word in words:
-        if (word ^ before) & TMA:
-            found.append((at, word))
-        before = word
-    return found
+def _numbers(seen: Iterable[FromEngine]) -> Iterator[int]:
+    """The number of every dose that was executed, counting those missed: openings are the odd edges of a segment."""
+    edges = (each for each in seen if isinstance(each, Edge) and each.word & TMA)
+    return (edge.id.half * PER_SEGMENT + edge.index // 2 for edge in edges)
