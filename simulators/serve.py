@@ -132,7 +132,8 @@ async def on_pty(face: Face) -> AsyncIterator[str]:
 @asynccontextmanager
 async def coupler_process(world: World, trace: Path | None) -> AsyncIterator[str]:
     """Run coupler A as an independent computer whose stamps move the plant's valves; yields `tcp://host:port`."""
-    command = [sys.executable, "-m", "simulators.coupler", "--coils", str(world.coupler_a.coils)]
+    command = [sys.executable, "-m", "simulators.coupler", "--driver", world.devices[VALVES].driver]
+    command += ["--coils", str(world.coupler_a.coils)]
     command += ["--quiet", str(world.quiet_mask), *(["--trace", str(trace)] if trace else [])]
     # A session of its own: an interrupt typed at a terminal ends it through its standard input, in order.
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True)

@@ -17,8 +17,8 @@ from simulators.faults import Faults, Framing
 from simulators.mks import MksFace
 from simulators.plant import Plant, Port, Wiring
 from simulators.plant.heat import BUILDS
-from simulators.valve_beckhoff import CouplerA
 from simulators.valve_module import Change
+from simulators.valve_modules import MODULES
 
 Instrument = AlicatFace | MksFace | Eurotherm | CouplerB
 FRAMINGS: dict[str, Framing] = {
@@ -26,7 +26,7 @@ FRAMINGS: dict[str, Framing] = {
     "mks_925": "ascii",
     "eurotherm_3216": "rtu",
     "beckhoff_io": "tcp",
-    "beckhoff_bk9050": "tcp",
+    **dict.fromkeys(MODULES, "tcp"),
 }
 TURN_ROUND_S = {"alicat": 0.002, "mks_925": 0.005, "eurotherm_3216": 0.012, "beckhoff_io": 0.0}
 VALVES = "valves"  # the name of coupler A among the devices
@@ -66,7 +66,8 @@ class World:
         self.faults = {name: Faults(FRAMINGS[device.driver]) for name, device in self.devices.items()}
         self.instruments = {name: self._instrument(name, entry) for name, entry in tool["devices"].items()}
         self.quiet_mask = _bits(tool, "alive")  # toggled all the time: nothing in the plant follows it
-        self.coupler_a = CouplerA(tool["valves"]["coils"], tell=self.valves_changed, quiet=self.quiet_mask)
+        module = MODULES[self.devices[VALVES].driver]
+        self.coupler_a = module(tool["valves"]["coils"], tell=self.valves_changed, quiet=self.quiet_mask)
         self._serial: dict[str, Face] = {}
 
     def valves_changed(self, change: Change) -> None:

@@ -145,7 +145,8 @@ def parts_over(world: World, tool: Tool, folder: Path) -> Parts:
         file=tool, open_line=line, state_dir=folder, check=check, report=no_report, runs=runs,
         inline=True, simulated=True,
         valves=InlineValves(
-            world.coupler_a, unit=valves.unit, coils=valves.coils, watchdog_ms=round(valves.watchdog * 1000)
+            world.coupler_a, driver=valves.driver, unit=valves.unit, coils=valves.coils,
+            watchdog_ms=valves.watchdog_ms,
         ),
     )  # fmt: skip
 

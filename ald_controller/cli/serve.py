@@ -124,7 +124,7 @@ def _valves(file: Tool, state: Path) -> ValveClient:
     valves = file.config.valves
     host, port = host_and_port(file.config.lines[valves.line].address)
     return ValveClient(
-        host, port, unit=valves.unit, coils=valves.coils, watchdog_ms=round(valves.watchdog * 1000),
+        host, port, driver=valves.driver, unit=valves.unit, coils=valves.coils, watchdog_ms=valves.watchdog_ms,
         lock_dir=lock_folder(), leave_in=state,
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ald_controller import units
 from ald_controller.config.model import Port, ToolConfig
+from ald_controller.config.watchdog import watchdog_faults
 from ald_controller.yamlfile import Document, Location, Problem
 from drivers.catalogue import CATALOGUE
 
@@ -50,8 +51,8 @@ def cross_check(document: Document, config: ToolConfig, devices: dict[str, Devic
     """Every contradiction between the parts. `devices` are those that could be read: the others' problems are known."""
     checker = _Checker(document, config, devices)
     checks: tuple[Callable[[], Found], ...] = (
-        checker.lines, checker.flows, checker.zones, checker.ports, checker.shared_outputs, checker.signals,
-        checker.limits, checker.errors,
+        checker.module, checker.lines, checker.flows, checker.zones, checker.ports, checker.shared_outputs,
+        checker.signals, checker.limits, checker.errors,
     )  # fmt: skip
     return [Problem(document.mark(loc), message) for check in checks for loc, message in check()]
 
@@ -74,6 +75,11 @@ class _Checker:
         shared = [n for n, d in self.devices.items() if d.line == valves.line]
         if shared:
             yield ("valves", "line"), f"{shared} may not share the valve module's line: it has one client"
+
+    def module(self) -> Found:
+        valves = self.config.valves
+        for key, message in watchdog_faults(valves.driver, valves.coils, valves.watchdog, valves.watchdog_test):
+            yield ("valves", key), message
 
     def flows(self) -> Found:
         config = self.config

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ald_controller import units
+from ald_controller.config.watchdog import EXTERNAL, ValveDriver, Watchdog, WatchdogTest
 
 ChamberState = Literal["VACUUM", "PUMPING_DOWN", "VENTING", "AT_BOX", "AT_AIR", "UNKNOWN"]
 CHAMBER_STATES: tuple[ChamberState, ...] = typing.get_args(ChamberState)
@@ -74,12 +75,13 @@ class Output(Model):
 
 
 class ValveModule(Model):
-    """Coupler A: written by the valve process alone; its watchdog is armed over the wire and read back."""
+    """Coupler A: written by the valve process alone; its watchdog is armed over the wire, or an owner has tried it."""
 
-    driver: Literal["beckhoff_bk9050"]
+    driver: ValveDriver
     line: str
     unit: int = Field(ge=0, le=255)
-    watchdog: units.Seconds = Field(ge=0.1, le=1.0)
+    watchdog: Watchdog
+    watchdog_test: WatchdogTest | None = None
     coils: int = Field(ge=8, le=64, multiple_of=8)
     outputs: dict[str, Output]
     rest: dict[ChamberState, list[str]]
@@ -110,6 +112,11 @@ class ValveModule(Model):
         for name, output in outputs.items():
             _refuse_unsafe_zero(name, output)
         return outputs
+
+    @property
+    def watchdog_ms(self) -> int:
+        """The time to arm, in ms; 0 for a watchdog that is set on the module itself."""
+        return 0 if self.watchdog == EXTERNAL else round(self.watchdog * 1000)
 
     def word(self, names: list[str]) -> int:
         """The valve word with exactly these outputs energised."""

@@ -52,8 +52,8 @@ class Rig(AbstractAsyncContextManager["Rig"]):
         )
         valves = self.file.config.valves
         faulty = InlineValves(
-            self.world.face(valves.line), unit=valves.unit, coils=valves.coils,
-            watchdog_ms=round(valves.watchdog * 1000),
+            self.world.face(valves.line), driver=valves.driver, unit=valves.unit, coils=valves.coils,
+            watchdog_ms=valves.watchdog_ms,
         )  # fmt: skip
         self.daemon = Daemon(replace(parts_over(self.world, self.file, folder), valves=faulty))
         self.task: asyncio.Task[None] | None = None
