@@ -176,10 +176,9 @@ class Console:
         return yes(f"{request.name} is set, signed by {request.by}")
 
     async def _do_valve_replaced(self, request: c.ValveReplaced, who: c.Principal) -> c.Reply:
-        if self.state not in ("IDLE", "FAULT") or self._job or self._busy:
-            now = self._busy or f"the state is {self.state}" + " with a run in hand" * bool(self._job)
-            return no("misplaced", f"a valve is replaced while nothing uses the tool; now: {now}")
-        return await valve_replaced(self.ledger, request, who)
+        quiet = self.state in ("IDLE", "FAULT") and not self._job and not self._busy
+        now = self._busy or f"the state is {self.state}" + " with a run in hand" * bool(self._job)
+        return await valve_replaced(self.ledger, request, who, "" if quiet else now)
 
     async def _do_remote(self, request: c.Remote, who: c.Principal) -> c.Reply:
         self.remote = request.enable

@@ -96,11 +96,16 @@ class ConsoleParts:
     simulated: bool | None
 
 
-async def valve_replaced(ledger: Ledger, request: c.ValveReplaced, who: c.Principal) -> c.Reply:
-    """A new valve at an output: zero from now on, and the old totals kept; refused for a name that is not counted."""
+async def valve_replaced(ledger: Ledger, request: c.ValveReplaced, who: c.Principal, in_use: str) -> c.Reply:
+    """A new valve at an output: zero from now on, and the old totals kept.
+
+    Refused for a name that is not counted, and while the tool is `in_use`, which says by what; "" = by nothing.
+    """
     known = ledger.actuations
     if request.name not in known:
         return no("no-such-output", f"no output '{request.name}' is counted; there are: {', '.join(known)}")
+    if in_use:
+        return no("misplaced", f"a valve is replaced while nothing uses the tool; now: {in_use}")
     signed = f"{request.by} ({who.name} at the {who.door} door)"
     text = f"{request.name} counts from zero, signed by {request.by}; {known[request.name]:,} actuations are kept"
     try:

@@ -86,16 +86,16 @@ def _table(rows: list[dict[str, Any]]) -> Any:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("output")
+    table.add_column("output", overflow="fold")
     table.add_column("role", no_wrap=True)
     table.add_column("actuations", justify="right", no_wrap=True)
     table.add_column("energised", no_wrap=True)
-    table.add_column("service after", justify="right", no_wrap=True)
+    table.add_column("service\nafter", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
-    table.add_column("counted since")
+    table.add_column("counted\nsince", min_width=10, overflow="fold")
     for row in rows:
         limit, style = row["service_after"], "yellow" if row["warning"] else ""
-        since = row["since"][:10] + (f", replaced by {row['replaced_by']}" if row["replaced_by"] else "")
+        since = row["since"][:10] + (f" replaced by {row['replaced_by']}" if row["replaced_by"] else "")
         table.add_row(
             Text(row["name"]), row["role"], f"{row['actuations']:,}",
             f"{row['energised_is']} {duration(row['energised_s'])}",
@@ -104,9 +104,9 @@ def _table(rows: list[dict[str, Any]]) -> Any:
     return table
 
 
-def share(of_limit: float | None) -> str:
+def share(actuations: int, service_after: int | None) -> str:
     """Whole per cent, cut and not rounded: 100 % is reached when it is reached."""
-    return "–" if of_limit is None else f"{int(of_limit * 100)} %"
+    return f"{100 * actuations // service_after} %" if service_after else "–"
 
 
 def duration(seconds: float) -> str:
