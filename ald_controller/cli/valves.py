@@ -99,7 +99,7 @@ def _table(rows: list[dict[str, Any]]) -> Any:
         table.add_row(
             Text(row["name"]), row["role"], f"{row['actuations']:,}",
             f"{row['energised_is']} {duration(row['energised_s'])}",
-            f"{limit:,}" if limit else "–", share(row["share"]), Text(since), style=style,
+            f"{limit:,}" if limit else "–", share(row["actuations"], limit), Text(since), style=style,
         )  # fmt: skip
     return table
 
