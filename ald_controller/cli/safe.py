@@ -24,7 +24,7 @@ from ald_controller.valves.wire import ValveError
 from drivers.valve_modules import MODULES
 
 WRITE_S = 1.5
-WHOLE_S = 4.5  # beside the interpreter's own start: waiting for the lock and writing take 3.5 s at most
+WHOLE_S = 4.0  # beside the interpreter's own start: waiting for the lock and writing take 3.5 s at most
 STATES = Path("/var/lib/ald-controller")  # StateDirectory= of deploy/ald-controller@.service
 ABORT = "`ald abort` shuts the valves through a controller that lives"
 
@@ -180,7 +180,10 @@ def find(options: argparse.Namespace) -> tuple[LastModule, str]:
     """The module and where its address comes from; raises ValveError."""
     if options.module:
         unit, coils = (1 if options.unit is None else options.unit), (16 if options.coils is None else options.coils)
-        return _module(options.module, options.at, unit, coils), "as named on the command line"
+        try:
+            return _module(options.module, options.at, unit, coils), "as named on the command line"
+        except ValueError as error:
+            raise ValveError(str(error)) from error
     broken = ""
     if options.state:
         try:
@@ -208,14 +211,14 @@ def of_tool(tool: Path, addresses: Path | None) -> LastModule:
         return _module(valves["driver"], host_and_port(address), valves["unit"], valves["coils"])
     except (Problems, BadAddresses) as error:
         raise ValveError(str(error)) from error
+    except ValueError as error:
+        raise ValveError(f"{tool}: {error}") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise ValveError(f"{tool}: 'valves' and its line do not name a module: {error!r}") from error
 
 
 def _module(driver: Any, at: tuple[str, int], unit: Any, coils: Any) -> LastModule:
+    """The module at this address; raises ValueError for nonsense, ValveError where the name leads nowhere."""
     address, port = numeric(*at), at[1]
     lock = str(lock_path(lock_folder(), address, port))
-    try:
-        return LastModule(driver, address, port, unit, coils, lock)
-    except ValueError as error:
-        raise ValveError(str(error)) from error
+    return LastModule(driver, address, port, unit, coils, lock)

@@ -25,17 +25,17 @@ class Unconfirmed(ValveError):
 
 
 def write_safe(host: str, port: int, outputs: ModbusOutputs, within_s: float = ALONE_S) -> None:
-    """Write zeros and read them back, again and again until they are confirmed or `within_s` s are over.
+    """Write zeros and read them back, again and again until they are confirmed or `within_s` s, 0.5 or more, are over.
 
     `host` is numeric. The caller holds the lock. Raises Unconfirmed.
     """
     end_ns = monotonic_ns() + round(within_s * _S)
     while True:
         try:
-            return _once(host, port, outputs, min(end_ns, monotonic_ns() + round(ANSWER_S * _S)))
+            return _once(host, port, outputs, monotonic_ns() + round(ANSWER_S * _S))
         except (OSError, OutputsFault) as error:
             what = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
-        if monotonic_ns() + RETRY_S * _S >= end_ns:
+        if monotonic_ns() + (RETRY_S + ANSWER_S) * _S > end_ns:  # an answer cut short would tell nothing new
             raise Unconfirmed(f"the safe word is not confirmed ({what}); {what_closes(outputs)}")
         select.select((), (), (), RETRY_S)
 

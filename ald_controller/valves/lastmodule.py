@@ -9,7 +9,6 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from ald_controller.valves.lock import seen
 from ald_controller.valves.wire import ValveError
@@ -90,7 +89,8 @@ def last(folder: Path) -> LastModule | None:
     path = folder / FILE
     try:
         data = json.loads(path.read_text("utf-8"))
-        return LastModule(**data | {"lock_file": _pair(data["lock_file"])})
+        pair = data["lock_file"]
+        return LastModule(**data | {"lock_file": None if pair is None else _pair(*pair)})
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -99,6 +99,5 @@ def last(folder: Path) -> LastModule | None:
         raise ValveError(f"{path} is not what a controller leaves: {error}") from error
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    device, inode = value
+def _pair(device: int, inode: int) -> tuple[int, int]:
     return device, inode

@@ -17,15 +17,15 @@ from ald_controller.valves.wire import ValveError
 
 LOCK_S = 2.0  # a valve process that lost its daemon ends within a second and frees the lock
 LOCK_LOOK_S = 0.05
+COMMON = Path("/run/lock")
 
 
 def lock_folder() -> Path:
     """One place for the whole computer, so that writers meet whoever they are and whatever their state directory is."""
-    common = Path("/run/lock")
     with suppress(OSError):
         # everybody's or nobody's: where root alone may write, root would wait at another place than the daemon
-        if common.stat().st_mode & stat.S_IWOTH and os.access(common, os.W_OK):
-            return common
+        if COMMON.stat().st_mode & stat.S_IWOTH and os.access(COMMON, os.W_OK):
+            return COMMON
     return Path(tempfile.gettempdir())
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import configparser
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from ald_controller.valves import process
+from ald_controller.valves import lock, process
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "deploy" / "ald-controller@.service"
@@ -74,6 +75,28 @@ def test_the_service_listens_where_the_clients_look():
     service = settings()
     assert str(default_socket("%i")) in service["ExecStart"]
     assert default_socket("%i").parent == Path("/run") / service["RuntimeDirectory"]
+
+
+def test_the_last_line_reads_what_the_controller_left_and_has_the_time_that_it_needs():
+    from ald_controller.cli import safe
+
+    service = settings()
+    program, verb, *words = shlex.split(service["ExecStopPost"])
+    began = service["ExecStart"].split()
+    assert (program, verb) == (began[0], "safe")
+    options = safe.parser().parse_args(words)
+    assert [str(options.state), str(options.tool)] == [began[began.index(o) + 1] for o in ("--state", "--tool")]
+    assert options.state == safe.STATES / "%i" == Path("/var/lib") / service["StateDirectory"]
+    assert safe.WHOLE_S + 1 <= float(service["TimeoutStopSec"])
+    assert str(lock.COMMON) in service["ReadWritePaths"].split(), "the sandbox holds for the last line, too"
+
+
+def test_the_end_of_the_controller_is_told_to_the_valve_process_by_its_socket_and_not_by_a_signal():
+    """What the unit sends to the whole group, the valve process ignores: tests/process/test_safe.py sees it."""
+    service = settings()
+    assert service["KillMode"] == "control-group"  # `mixed` kills it as soon as the controller has died
+    assert {service.get("KillSignal", "SIGTERM"), service["WatchdogSignal"]} <= {"SIGTERM", "SIGINT", "SIGHUP"}
+    assert "SendSIGKILL" not in service
 
 
 def test_every_option_of_the_service_exists_in_the_command():
