@@ -66,7 +66,8 @@ class Output(Model):
     @model_validator(mode="after")
     def _counted(self) -> Self:
         if self.service_after is not None and self.role in ("alive", "unused"):
-            raise ValueError(f"service_after: a '{self.role}' output is not counted: only source, stop, contactor are")
+            counted = "sources, stop valves and contactors are"
+            raise ValueError(f"service_after: outputs with the role '{self.role}' are not counted; {counted}")
         return self
 
     @property

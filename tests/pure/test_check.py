@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
-from ald_controller.check import check_json, check_text, clock
-from ald_controller.plan import PLAN, Plan
+from ald_controller.check import actuations, check_json, check_text, clock
+from ald_controller.plan import PLAN, Plan, SegmentStep, Where
 from ald_controller.planner import make_plan
 from ald_controller.yamlfile import Problems, read
 from tests.recipe_bench import HEAD, RECIPES, WARM, blocks, chemistry, simulated, tool
@@ -30,6 +31,25 @@ def test_the_first_line_says_what_was_assumed_and_the_last_that_nothing_is_wrong
     assert "film       LiGL, 60 cycles at 150 °C: 162 nm (medium confidence)" in lines
     assert any(line.startswith("takes      about 2 h ") for line in lines)
     assert lines[-1] == "no problems"
+
+
+def test_a_check_says_how_often_each_valve_will_move() -> None:
+    plan = check(RECIPES / "ligl-on-lithium.yaml")
+    assert isinstance(plan, Plan)
+    added = actuations(plan, tool().config.valves.outputs)
+    assert added == {"LTB": 60, "GL": 60, "stop": 120}
+    assert "valves     LTB 60, GL 60, stop 120 actuations" in check_text(plan, added).splitlines()
+    assert json.loads(check_json(plan, added))["actuations"] == added
+
+
+def test_openings_that_follow_without_a_rest_between_them_count_once_each() -> None:
+    plan = check(RECIPES / "ligl-on-lithium.yaml")
+    assert isinstance(plan, Plan)
+    ltb, stop = 4, 64
+    words = [(0, stop), (1, stop | ltb), (2, stop), (3, stop | ltb), (4, ltb), (5, 0)]
+    made = SegmentStep("segment", Where(1, 1), "x", tuple(words), 6)
+    alone = replace(plan, prepare=(), deposit=(made,), finish=())
+    assert actuations(alone, tool().config.valves.outputs) == {"LTB": 2, "stop": 1}
 
 
 def test_the_plan_in_the_json_is_the_plan() -> None:

@@ -102,6 +102,10 @@ MISTAKES = [
     ("  viewer:   {unix", "  ▸guest:   {unix", "'viewer', 'operator' or 'owner' is expected; got 'guest'"),
     ("register: 0, ", "register: ▸\"0\", ", "a whole number is expected, without leading zeros and quotes"),
     ("at_low: 0, ", "at_low: ▸low, ", "a number is expected, without quotes (for example 1.5); got 'low'"),
+    ("{coil: 0, ", "{service_after: ▸0, coil: 0, ", "0 is out of range: above 0 is expected"),
+    ("{coil: 0, ", "{service_after: ▸5e6, coil: 0, ", "a whole number is expected"),
+    ("alive:           {coil: 8, ", "alive:           ▸{service_after: 5000000, coil: 8, ",
+     "service_after: outputs with the role 'alive' are not counted; sources, stop valves and contactors are"),
     ("carrier: {driver: alicat, line: flows, poll: 100 ms", "carrier: {driver: alicat, line: flows, poll: ▸0 ms",
      "'0 ms' is out of range: above 0 ms is expected"),
 ]  # fmt: skip
@@ -142,6 +146,11 @@ def test_a_tool_that_contradicts_itself_is_refused(old: str, new: str, says: str
     assert old in TEXT
     found = refused(TEXT.replace(old, new, 1), tmp_path)
     assert any(says in p for p in found), found
+
+
+def test_an_output_may_say_when_its_valve_is_due_for_service(tmp_path: Path) -> None:
+    outputs = load(TEXT.replace("{coil: 0, ", "{service_after: 5000000, coil: 0, "), tmp_path).config.valves.outputs
+    assert (outputs["TMA"].service_after, outputs["H2O"].service_after) == (5_000_000, None)
 
 
 def test_everything_wrong_in_a_tool_file_is_said_at_once(tmp_path: Path) -> None:
