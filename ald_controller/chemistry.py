@@ -69,6 +69,13 @@ class OnLithium(Strict):
     why: str
 
 
+class Pyrophoric(Strict):
+    """Whether it catches fire by itself in air, and who says so."""
+
+    verdict: Literal["yes", "no", "unknown"]
+    source: str
+
+
 class Precursor(Strict):
     """One precursor; times in s, temperatures in °C."""
 
@@ -76,6 +83,7 @@ class Precursor(Strict):
     formula: str
     state: Literal["solid", "liquid", "gas"]
     kind: Kind
+    pyrophoric: Pyrophoric
     molar_mass_g_per_mol: float = Field(gt=0)
     longest_opening: units.Seconds = Field(gt=0, le=60)
     clear: units.Seconds = Field(ge=60)
@@ -85,6 +93,11 @@ class Precursor(Strict):
     lithium: OnLithium | None = None
     source: str
     confidence: Confidence
+
+    @property
+    def may_ignite(self) -> bool:
+        """Whether it must be held for pyrophoric: it does unless somebody is known to say that it is not."""
+        return self.pyrophoric.verdict != "no"
 
 
 class Point(Strict):

@@ -10,6 +10,7 @@ from typing import Any
 from ald_controller import commands as c
 from ald_controller import stamp
 from ald_controller.aio import uncancellable
+from ald_controller.bottles import refused_bottles
 from ald_controller.consoleparts import CheckRequest, ConsoleParts, Recipes, Spawn, no, valve_replaced, yes
 from ald_controller.engineconfig import engine_config
 from ald_controller.interlocks import ResetRefused
@@ -165,6 +166,9 @@ class Console:
             registers = self.registers.set(request.name, request.value, request.by, at, self._chemistry)
             if self.registers.is_lithium and not registers.is_lithium and who.role != "owner":
                 return no("forbidden", "only the owner takes lithium limits off, with an empty chamber")
+            refused = refused_bottles(self.tool.config, registers.rack(), self._chemistry)
+            if port != request.name and port in refused:
+                return no("register-refused", refused[port])
             self._register_file.save(registers)
         except (Problems, OSError) as error:
             return no("register-refused", str(error))

@@ -17,6 +17,7 @@ import structlog
 
 from ald_controller import stamp
 from ald_controller.aio import supervise, uncancellable
+from ald_controller.bottles import refused_bottles
 from ald_controller.chemistry import Chemistry, load_chemistry
 from ald_controller.config import LineConfig
 from ald_controller.config import Tool as ToolFile
@@ -101,7 +102,11 @@ class Daemon:
         self.console.timing = timing = timing_of(tool.valves.lateness, config, degraded=status.degraded)
         tool.valves.state(tool.chamber.state)
         told = {"valve_timing": timing.sentence} if timing else {}
-        log.info("valves are shut and the watchdog is armed", degraded_timing=status.degraded, **told)
+        watchdog = "set on the module" if parts.file.config.valves.watchdog_test else "armed"
+        log.info("valves are shut", watchdog=watchdog, degraded_timing=status.degraded, **told)
+        for why in refused_bottles(parts.file.config, self.console.registers.rack(), chemistry).values():
+            guard.note(why)
+            log.warning("a bottle hangs at a tool that may not carry it", told=why)
         if timing and timing.warning:
             log.warning(timing.warning)
         try:

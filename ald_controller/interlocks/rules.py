@@ -300,6 +300,12 @@ def _absent(config: ToolConfig) -> list[str]:
             out.append(f"G1, G2, G7: no {gas} analyser is configured, so {gas} in the glovebox is not guarded.")
     if s.gate_shut is None or s.gate_locked is None:
         out.append("G2: the gate lacks its shut or locked contact, is never proven shut, and its stricter limits hold.")
+    if (test := config.valves.watchdog_test) is not None:
+        out.append(
+            f"K3: nothing on the wire arms the watchdog of the valve module ({config.valves.driver}): when the valve "
+            f"process dies, or its link, valves stay open until the module shuts them by itself, which took "
+            f"{test.closed_after:g} s when {test.by} tried it on {test.date}."
+        )
     if not any((s.gate_shut, s.gate_locked, s.pump_running, s.estop, s.stop_valve_open)):
         out.append("K3: no module with contacts is configured, so only the valve module's link is guarded.")
     return out

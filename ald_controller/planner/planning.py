@@ -16,6 +16,7 @@ from ald_controller.planner.prechecks import (
     check_films,
     check_load,
     check_needs,
+    check_rack,
 )
 from ald_controller.planner.scene import Scene
 from ald_controller.planner.thermal import Zones
@@ -60,6 +61,7 @@ def make_plan(
     except TooLong:
         raise Problems(scene.problems) from None
     check_chemistry(scene)
+    check_rack(scene)
     check_end(scene, zones)
     substrate_zones = frozenset(tool.config.zones_of("substrate"))
     at_c = next((before[z] for z in substrate_zones if z in before), None)

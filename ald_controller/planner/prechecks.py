@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ald_controller import units
+from ald_controller.bottles import refused_bottles
 from ald_controller.chemistry import LITHIUM, close
 from ald_controller.plan import Layer
 from ald_controller.planner.layers import TOLERANCE, nearest, summed
@@ -60,6 +61,13 @@ def check_chemistry(scene: Scene) -> None:
             scene.problems.append(Problem(mark, f"{name} may not be dosed over lithium: {verdict.why}"))
         elif verdict:
             scene.warnings.append(Problem(mark, f"{name} over lithium: {verdict.why}", "warning"))
+
+
+def check_rack(scene: Scene) -> None:
+    """Bottles that this tool may not carry: where they are dosed first, or at the head, for they hang there."""
+    for port, why in refused_bottles(scene.config, scene.rack, scene.chemistry).items():
+        mark = scene.dosed.get(scene.rack[port], scene.recipe.document.mark(()))
+        scene.problems.append(Problem(mark, f"at port {port}: {why}"))
 
 
 def check_needs(scene: Scene) -> None:
