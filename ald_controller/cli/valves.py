@@ -48,6 +48,26 @@ def replaced(name: str, by: str, reason: str, socket: str | None, as_json: bool)
     ask(socket, {"verb": "valve-replaced", "name": name, "by": by, "reason": reason}, as_json)
 
 
+@valves.command()
+@click.option(
+    "--seconds", type=click.FloatRange(1, 3600), default=20.0, show_default=True, help="how long under each load"
+)
+@click.option("--busy", is_flag=True, help="then again with every processor loaded; disturbs a run that goes on here")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="where the JSON and the picture go"
+)
+@SOCKET
+@JSON
+def selftest(seconds: float, busy: bool, out: Path, socket: str | None, as_json: bool) -> None:
+    """How late and how right this computer gives doses: the real valve process on a simulated module.
+
+    No valve of a tool moves. Leaves a JSON with every dose, and a picture.
+    """
+    from ald_controller.cli.selftest import Options, selftest_command
+
+    sys.exit(selftest_command(Options(seconds, busy, out, as_json, socket)))
+
+
 def _stored(state: Path) -> dict[str, Any]:
     """What a controller would answer, from its state directory; exits with 1 where nothing has been counted."""
     import sqlite3

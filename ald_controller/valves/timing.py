@@ -43,5 +43,7 @@ def warning(timing: Timing, limit_ms: float) -> str:
 
 
 def in_ms(value: float) -> str:
-    """0.094 → "0.09 ms", 7.31 → "7.3 ms", 120.4 → "120 ms"."""
+    """0.001 → "under 0.01 ms", 0.094 → "0.09 ms", 7.31 → "7.3 ms", 120.4 → "120 ms"."""
+    if 0 <= value < 0.005:
+        return "under 0.01 ms"
     return f"{value:.{2 if abs(value) < 1 else 1 if abs(value) < 100 else 0}f} ms"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ald_controller.cli.selftest import Options, selftest_command
 from ald_controller.records.folder import list_runs
 from ald_controller.records.record import open_run
 from tests.process.stand import (
@@ -193,7 +194,9 @@ def test_without_its_valve_process_the_controller_makes_safe_and_fails(dosing: S
 
 
 @pytest.mark.parametrize("account", ["without rights"])
-def test_without_real_time_rights_it_says_so_everywhere_and_refuses_fine_doses(made: Stand) -> None:
+def test_without_real_time_rights_it_says_so_everywhere_and_refuses_fine_doses(
+    made: Stand, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert made.status()["degraded_timing"] is True
     reply = made.start(FINE_DOSES)
     assert (reply["ok"], reply["code"]) == (False, "degraded-timing")
@@ -205,3 +208,7 @@ def test_without_real_time_rights_it_says_so_everywhere_and_refuses_fine_doses(m
     header = json.loads((folder / "run.json").read_text())
     assert header["degraded_timing"] is True
     assert header["valve_timing"] == made.status()["valve_timing"] and header["valve_timing"]["n"] == 100
+    assert '"valve_timing": "p99 ' in (made.folder / "daemon.log").read_text("utf-8")
+    options = Options(1.0, True, made.folder / "new", False, str(made.socket))
+    assert selftest_command(options) == 1 and not options.out.exists()
+    assert "is in a run: --busy would disturb it" in capsys.readouterr().err
