@@ -140,8 +140,9 @@ def state_table(status: dict[str, Any]) -> Table:
     alarms = [a for a in status["alarms"] if a["row"] != SERVICE]
     for alarm in alarms[:3]:
         table.add_row("alarm", Text(f"{alarm['row']} {alarm['reaction']}: {alarm['text']}", style="red"))
-    for due in [a for a in status["alarms"] if a["row"] == SERVICE][:3]:  # they hide no alarm, and no alarm hides them
-        table.add_row("service", Text(due["text"], style="yellow"))
+    due = [a["text"] for a in status["alarms"] if a["row"] == SERVICE]  # they hide no alarm, and no alarm hides them
+    for text in [*due[:3], *([f"{len(due) - 3} more: `ald valves`"] if len(due) > 3 else [])]:
+        table.add_row("service", Text(text, style="yellow"))
     return table
 
 

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
+from click.testing import CliRunner
 
+from ald_controller.cli.commands import ald
 from ald_controller.records.ledger import read_ledger
-from tests.process.stand import Stand, figure, ready, stand, wait_for
+from tests.process.stand import Stand, figure, stand, wait_for
 
 pytestmark = pytest.mark.timeout(120)
 H2O = 1 << 1
@@ -31,15 +33,31 @@ finish:
 
 @pytest.fixture
 def made() -> Iterator[Stand]:
-    made = ready(stand(warm_for=DOSES))
-    yield made
-    made.close()
+    made = stand(warm_for=DOSES)
+    try:
+        made.build()
+        limited = made.tool.read_text("utf-8").replace("{coil: 1, ", "{coil: 1, service_after: 100, ")
+        made.tool.write_text(limited, "utf-8")
+        made.boot()
+        made.fill_in()
+        made.reset()
+        yield made
+    finally:
+        made.close()
 
 
 def opened(made: Stand) -> int:
     """How often the module itself has seen this source energised."""
     words = [0, *(change["word"] for change in made.changes())]
     return sum(bool(word & ~before & H2O) for before, word in pairwise(words))
+
+
+def checked(made: Stand) -> str:
+    """What a person's `ald check` says while the controller runs."""
+    recipe = made.folder / "short-doses.yaml"
+    recipe.write_text(DOSES, "utf-8")
+    words = ["check", str(recipe), "--tool", str(made.tool)]
+    return CliRunner().invoke(ald, words, env={"ALD_SOCKET": str(made.socket)}).output
 
 
 def test_counts_survive_a_kill_of_the_controller_but_for_the_last_second(made: Stand) -> None:
@@ -62,3 +80,4 @@ def test_counts_survive_a_kill_of_the_controller_but_for_the_last_second(made: S
     rows = made.must("valves")["data"]["valves"]
     told = next(row for row in rows if row["name"] == "H2O")
     assert told["actuations"] == kept.actuations, "the new valve process begins at zero, the ledger does not"
+    assert f"this run adds 200 actuations of H2O: {kept.actuations} of 100; its service comes due" in checked(made)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ald_controller.cli.follow import run_line, status_text
-from ald_controller.commands import RunStatus
+from ald_controller.commands import Alarm, RunStatus
 from tests.fake_handler import state
 
 WHY = "coupler-b: the output watchdog has tripped"
@@ -26,6 +26,18 @@ def test_a_hold_says_why_it_waits_and_what_goes_on() -> None:
     text = status_text(shown(WHY))
     assert WHY in text and "ald resume" in text
     assert run_line(shown(WHY)["run"]).endswith(f"waits: {WHY}")
+
+
+def test_valves_near_their_service_hide_no_alarm_and_are_hidden_by_none() -> None:
+    def alarm(row: str, text: str) -> Alarm:
+        return Alarm(row=row, reaction="WARN", text=text, since_s=1, latched=False, first_out=False)
+
+    due = [alarm("service", f"TMA-{i}: 9 actuations; service is due after 10") for i in range(4)]
+    alarms = [*due, *(alarm("note", f"note {i}") for i in range(4))]
+    text = status_text(state(1).model_copy(update={"alarms": alarms}).model_dump(mode="json"))
+    assert [line.split()[0] for line in text.splitlines() if "note" in line] == ["alarm"] * 3
+    told = [line for line in text.splitlines() if line.startswith("service")]
+    assert len(told) == 4 and told[-1].split()[1:] == "1 more: `ald valves`".split()
 
 
 def test_a_run_that_goes_on_waits_for_nothing() -> None:
