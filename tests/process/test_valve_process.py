@@ -11,8 +11,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,10 @@ from ald_controller.valves import client as client_module
 from ald_controller.valves.alone import write_safe
 from ald_controller.valves.client import ValveClient
 from ald_controller.valves.lock import Lock, lock_path
-from ald_controller.valves.wire import Edge, Ended, Fault, Held, Refused, Segment, SegmentRefused, Source, ValveError
+from ald_controller.valves.wire import Edge, Ended, Held, Refused, SegmentRefused, Source, ValveError
 from drivers.valve_beckhoff import BeckhoffOutputs
+from tests.process.stand import figure
+from tests.valve_links import LEASE_S, MARGIN_S, WATCHDOG_S
 from tests.valve_rig import (
     ALIVE,
     CONFIG,
@@ -39,32 +41,29 @@ from tests.valve_rig import (
     Coupler,
     S,
     alive,
-    beat_for_ever,
     coupler,
     dose,
     until,
     valves,
 )
 
-WATCHDOG_S, LEASE_S = 0.5, 1.0
-MARGIN_S = 0.25  # this machine is shared: what is promised is far less, and printed
-
-
 # --- a daemon to kill ------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def daemon_in_a_dose(port: int, folder: Path, *, before: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
-    """A separate daemon whose valve process holds LTB open; yields its line, kills what is left of it."""
+def daemon_in_a_dose(
+    port: int, folder: Path, *, before: tuple[str, ...] = (), fifo: tuple[str, ...] = ()
+) -> Iterator[dict[str, Any]]:
+    """A separate daemon whose valve process holds LTB open; yields its line and more of them, kills what is left."""
     process = subprocess.Popen(
-        [*before, sys.executable, "-B", "-m", "tests.doomed_daemon", str(port), str(folder)],
+        [*before, sys.executable, "-B", "-m", "tests.doomed_daemon", str(port), str(folder), *fifo],
         cwd=ROOT, stdout=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
     try:
         said = process.stdout.readline()
         assert said, "the daemon ended before its dose"
-        yield json.loads(said)
+        yield json.loads(said) | {"more": process.stdout}
     finally:
         process.kill()
         process.wait(5)
@@ -74,10 +73,6 @@ def daemon_in_a_dose(port: int, folder: Path, *, before: tuple[str, ...] = ()) -
 def closing_after(module: Coupler, since_s: float) -> float:
     """Seconds from `since_s` until the module's outputs had no source open."""
     return module.wait_for_word(0) - since_s
-
-
-def figure(text: str) -> None:
-    sys.stdout.write(f"\n  {text}\n")
 
 
 def test_a_killed_daemon_leaves_closed_valves_behind_at_once(tmp_path: Path) -> None:
@@ -103,6 +98,24 @@ def test_a_stopped_daemon_loses_its_lease(tmp_path: Path) -> None:
         assert 0 < after_s <= LEASE_S + MARGIN_S
         assert module.lines()[-1]["cause"] == "write"
         assert alive(daemon["child"])
+        os.kill(daemon["pid"], signal.SIGCONT)
+        time.sleep(0.25)  # it beats again, and its dose is not over: nothing opens by that
+        assert module.words()[-1][1] & SOURCES == 0
+
+
+def test_a_daemon_whose_loop_hangs_loses_its_lease_and_is_told_when_it_goes_on(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with coupler(tmp_path) as module, daemon_in_a_dose(module.port, tmp_path, fifo=(str(fifo),)) as daemon:
+        hung_s = time.monotonic()
+        after_s = closing_after(module, hung_s)
+        figure(f"daemon hung in a read: closed after {after_s:.3f} s (lease {LEASE_S} s)")
+        assert 0 < after_s <= LEASE_S + MARGIN_S
+        assert module.lines()[-1]["cause"] == "write"
+        fifo.write_bytes(b"go on")
+        assert json.loads(daemon["more"].readline()) == {"held": ["lease"]}
+        time.sleep(0.25)
+        assert module.words()[-1][1] & SOURCES == 0
 
 
 def test_when_daemon_and_valve_process_are_killed_the_module_closes_alone(tmp_path: Path) -> None:
@@ -256,21 +269,6 @@ async def test_a_contradictory_configuration_does_not_start(tmp_path: Path) -> N
         await client.close()
 
 
-async def test_a_foreign_writer_is_seen_on_read_back_and_undone(tmp_path: Path) -> None:
-    with coupler(tmp_path) as module:
-        async with valves(module.port, tmp_path) as client:
-            with socket.create_connection(("127.0.0.1", module.port)) as foreign:
-                written_s = time.monotonic()
-                foreign.sendall(bytes.fromhex("0001 0000 0006 01 05 0001 ff00"))
-                assert foreign.recv(100)
-                events = await until(client, Held)
-            fault = next(event for event in events if isinstance(event, Fault))
-            figure(f"foreign word seen after {(fault.at_ns / 1e9 - written_s) * 1e3:.0f} ms")
-            assert "the coils read 0x" in fault.what
-            assert module.wait_for_word(0) - written_s < 2 * MARGIN_S
-        assert any("foreign" in line for line in module.lines())
-
-
 async def test_a_message_that_is_none_is_refused_and_harms_nothing(tmp_path: Path) -> None:
     with coupler(tmp_path) as module:
         async with valves(module.port, tmp_path) as client:
@@ -280,107 +278,6 @@ async def test_a_message_that_is_none_is_refused_and_harms_nothing(tmp_path: Pat
             assert isinstance(events[-1], Refused) and "no valve message" in events[-1].why
             await client.load(dose(0, TMA, 250 * MS, 300 * MS))
             await until(client, Ended)
-
-
-# --- the link --------------------------------------------------------------------------------------------------------
-
-
-class Cable:
-    """A TCP relay in front of the module that can be cut without either end being told, and be reset."""
-
-    def __init__(self, port: int) -> None:
-        self._port, self.cut = port, False
-        self._writers: list[asyncio.StreamWriter] = []
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", self._port)
-        self._writers += [writer, back]
-        self._tasks += [asyncio.create_task(self._carry(*pair)) for pair in ((reader, back), (there, writer))]
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(4096):
-                if not self.cut:
-                    writer.write(data)
-        except ConnectionError:
-            pass  # what a relay is for: the other end learns of it by the close
-        writer.close()
-
-    def reset(self) -> None:
-        for writer in self._writers:
-            writer.close()
-
-    async def end(self) -> None:
-        self.reset()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-@asynccontextmanager
-async def behind_a_cable(port: int, folder: Path) -> AsyncIterator[tuple[ValveClient, Cable]]:
-    cable = Cable(port)
-    server = await asyncio.start_server(cable.take, "127.0.0.1", 0)
-    client = ValveClient("127.0.0.1", server.sockets[0].getsockname()[1], lock_dir=folder)
-    # the relay shares this test's loop, which may be late
-    await client.start(replace(CONFIG, confirm_ns=100 * MS, confirm_degraded_ns=100 * MS))
-    beats = asyncio.create_task(beat_for_ever(client))
-    client.state("VACUUM")
-    await asyncio.sleep(0)
-    client.clear()
-    try:
-        yield client, cable
-    finally:
-        beats.cancel()
-        await asyncio.gather(beats, return_exceptions=True)
-        cable.cut = False
-        await client.close()
-        server.close()
-        await cable.end()
-        await server.wait_closed()
-
-
-async def test_a_cut_link_trips_the_module_and_no_process_resets_it(tmp_path: Path) -> None:
-    with coupler(tmp_path) as module:
-        async with behind_a_cable(module.port, tmp_path) as (client, cable):
-            client.aux(CONTACTOR, CONTACTOR)
-            await client.load(dose(0, LTB, 5 * S, 6 * S))
-            await until(client, Edge, 2)
-            cable.cut, cut_s = True, time.monotonic()
-            fault = next(event for event in await until(client, Held) if isinstance(event, Fault))
-            assert "did not confirm within 100 ms" in fault.what
-            closed_s = module.wait_for_word(0) - cut_s
-            figure(f"link cut: fault after {fault.at_ns / 1e9 - cut_s:.3f} s, closed after {closed_s:.3f} s")
-            assert closed_s <= WATCHDOG_S + MARGIN_S
-            cable.cut = False
-            faults = await until(client, Held)
-            while not any("watchdog tripped (count 0 before, 1 now)" in getattr(each, "what", "") for each in faults):
-                faults = await until(client, Held)
-            client.clear()
-            refused = (await until(client, Refused))[-1]
-            assert isinstance(refused, Refused) and "watchdog tripped" in refused.why
-            assert module.lines()[-1]["cause"] == "watchdog"
-        again = ValveClient("127.0.0.1", module.port, lock_dir=tmp_path)
-        status = await again.start(CONFIG)  # a fresh process may: the tool comes up latched
-        assert status.armed and status.held == "boot" and status.trips == 1
-        await again.close()
-
-
-async def test_a_reset_link_comes_back_with_the_safe_word_first(tmp_path: Path) -> None:
-    with coupler(tmp_path) as module:
-        async with behind_a_cable(module.port, tmp_path) as (client, cable):
-            await client.load(dose(0, LTB, 5 * S, 6 * S))
-            await until(client, Edge, 2)
-            cable.reset()
-            events = await until(client, Edge)
-            closing = events[-1]
-            assert isinstance(closing, Edge) and closing.index == 2 and closing.confirmed_ns > 0
-            assert any(isinstance(event, Fault) for event in events)
-            with pytest.raises(SegmentRefused, match=r"the engine is held \(fault:"):
-                await client.load(Segment(replace(closing.id, half=1), (), S))
-            client.clear()
-            await client.load(dose(1, TMA, 250 * MS, 300 * MS))
-            await until(client, Ended)
-        assert {line["cause"] for line in module.lines()} == {"write"}
 
 
 def test_the_rest_word_of_the_chamber_state_is_what_a_fresh_process_writes(tmp_path: Path) -> None:
