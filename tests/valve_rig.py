@@ -100,11 +100,12 @@ class Coupler:
 
 
 @contextmanager
-def coupler(folder: Path, *, before: tuple[str, ...] = ()) -> Iterator[Coupler]:
+def coupler(folder: Path, *, before: tuple[str, ...] = (), driver: str = "beckhoff_bk9050") -> Iterator[Coupler]:
     """The simulated coupler as a process of its own; ends with the block. `before` is put before its command."""
     trace = folder / "trace"
+    own = ["--driver", driver, "--quiet", hex(ALIVE), "--trace", str(trace)]
     process = subprocess.Popen(
-        [*before, sys.executable, "-m", "simulators.coupler", "--quiet", hex(ALIVE), "--trace", str(trace)],
+        [*before, sys.executable, "-m", "simulators.coupler", *own],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdin is not None and process.stdout is not None
@@ -117,9 +118,11 @@ def coupler(folder: Path, *, before: tuple[str, ...] = ()) -> Iterator[Coupler]:
 
 
 @asynccontextmanager
-async def valves(port: int, folder: Path, config: EngineConfig = CONFIG) -> AsyncIterator[ValveClient]:
+async def valves(
+    port: int, folder: Path, config: EngineConfig = CONFIG, *, driver: str = "beckhoff_bk9050", watchdog_ms: int = 500
+) -> AsyncIterator[ValveClient]:
     """A started client on a cleared engine in VACUUM, beaten ten times a second until the block ends."""
-    client = ValveClient("127.0.0.1", port, lock_dir=folder)
+    client = ValveClient("127.0.0.1", port, lock_dir=folder, driver=driver, watchdog_ms=watchdog_ms)
     await client.start(config)
     beats = asyncio.create_task(beat_for_ever(client))
     try:
