@@ -190,8 +190,10 @@ class Rules:
         if segment.edges and before != rest:
             what = f"{_edge(len(segment.edges) - 1, last_ns)} is {before:#06x}"
             yield f"{what}: a segment ends in the rest word {rest:#06x}"
-        if segment.length_ns < last_ns:
+        if segment.edges and segment.length_ns < last_ns:
             yield f"{_edge(len(segment.edges) - 1, last_ns)} lies after the segment's end at {_s(segment.length_ns)}"
+        if segment.length_ns < 0:
+            yield f"it lasts {segment.length_ns} ns: 0 at least"
 
     def _width_faults(self, openings: list[Opening]) -> Iterator[str]:
         for each in openings:

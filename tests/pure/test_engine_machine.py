@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import hypothesis.strategies as st
 from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ald_controller.valves.engine import Engine
 from ald_controller.valves.rules import CHANGEOVER_NS
@@ -44,6 +44,7 @@ CONFIG = replace(
     ),
     segment_mask=valve_rig.CONFIG.segment_mask | FILL | EG,
 )
+WATCHDOG_NS = 500 * MS
 LONGEST_NS = {TMA: S, H2O: 5 * S, LTB: 12 * S, EG: 2 * S, FILL: 4 * S}
 METAL_ORGANIC, PROTIC = TMA | LTB, H2O | EG
 
@@ -79,10 +80,16 @@ class EngineMachine(RuleBasedStateMachine):
         self.accepted: dict[SegmentId, Segment] = {}
         self.finished: set[SegmentId] = set()
         self.told: list[object] = []
+        self.seen = self.last_told = self.told_open = 0  # how much of `told` the invariant has read, and what it said
+        self.down_ns = 0
+        self.down = False  # the link to the module: nothing is written, and what the module does is its own
 
     # --- the host ----------------------------------------------------------------------------------------------
 
     def turn(self) -> None:
+        if self.down:
+            self.told += self.engine.reports()
+            return
         was_leased = self.beat_ns is not None and self.now - self.beat_ns < CONFIG.lease_ns
         while (write := self.engine.step(self.now)) is not None:
             self.judge(write.word, was_leased)
@@ -106,9 +113,18 @@ class EngineMachine(RuleBasedStateMachine):
         assert not word & ~(SOURCES | STOP | CONTACTOR), "an unknown bit"
         self.word = word
 
+    def module_is_shut(self) -> None:
+        """The link is back with the safe word; a module left alone for longer than its watchdog shut itself before."""
+        shut_ns = min(self.now, self.down_ns + WATCHDOG_NS)
+        for bit, at_ns in self.opened.items():
+            assert shut_ns - at_ns <= LONGEST_NS[bit] + WATCHDOG_NS, "open for too long"
+            self.closed[bit] = shut_ns
+        self.opened.clear()
+        self.down, self.word = False, 0
+
     def let_pass(self, ns: int, late_ns: int) -> None:
         end = self.now + ns
-        while (at := self.engine.next_at()) is not None and at <= end:
+        while not self.down and (at := self.engine.next_at()) is not None and at <= end:
             self.now = max(self.now, at + late_ns)
             self.turn()
             if self.now >= end:
@@ -215,14 +231,14 @@ class EngineMachine(RuleBasedStateMachine):
     @rule()
     def the_guard_is_silent(self) -> None:
         self.let_pass(CONFIG.lease_ns + MS, 0)
-        assert not self.word & (SOURCES | CONTACTOR), "open, or heated, without a lease"
+        assert self.down or not self.word & (SOURCES | CONTACTOR), "open, or heated, without a lease"
 
     @rule(message=st.sampled_from((Hold("a test"), Abort("a test"))))
     def stop(self, message: Hold | Abort) -> None:
         told = self.say(message)
         assert any(isinstance(each, Held) for each in told)
-        assert not self.word & SOURCES, "open after a hold"
-        assert isinstance(message, Hold) or not self.word & CONTACTOR, "heated after an abort"
+        assert self.down or not self.word & SOURCES, "open after a hold"
+        assert self.down or isinstance(message, Hold) or not self.word & CONTACTOR, "heated after an abort"
         self.finished |= self.accepted.keys()
 
     @rule(bits=st.sampled_from((0, CONTACTOR, CONTACTOR | TMA)), mask=st.sampled_from((CONTACTOR, TMA)))
@@ -234,7 +250,7 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(chamber=st.sampled_from(CHAMBERS))
     def enter(self, chamber: str) -> None:
         self.say(State(chamber))
-        if self.engine.running is None:
+        if self.engine.running is None and not self.down:
             assert self.word & ~CONTACTOR == CONFIG.rest_words[chamber], "not the rest word of this chamber state"
 
     @rule()
@@ -243,6 +259,27 @@ class EngineMachine(RuleBasedStateMachine):
         if running is not None:
             self.say(Trim(running))
             assert not self.word & SOURCES, "open after a trim"
+
+    @rule()
+    def the_link_fails(self) -> None:
+        """As the host tells it: the same failure again and again until the module is back."""
+        self.engine.fault(self.now, "the link is cut", told=self.down)
+        if not self.down:
+            self.down, self.down_ns = True, self.now
+        self.turn()
+
+    @precondition(lambda self: self.down)
+    @rule(first=st.booleans())
+    def the_link_comes_back(self, first: bool) -> None:
+        """With the safe word, and held until somebody resets."""
+        if first:
+            self.say(Clear())
+            assert self.engine.held, "cleared while the link is down"
+        self.module_is_shut()
+        self.engine.assume(0, self.now, self.now)
+        self.engine.repaired()
+        self.turn()
+        assert not self.word & SOURCES and self.engine.held
 
     @rule()
     def reset(self) -> None:
@@ -255,21 +292,29 @@ class EngineMachine(RuleBasedStateMachine):
     @invariant()
     def a_held_engine_rests(self) -> None:
         if self.engine.held:
-            assert not self.word & SOURCES and self.engine.running is None
+            assert self.engine.running is None and (self.down or not self.word & SOURCES)
 
     @invariant()
     def the_host_knows_when_to_come_back(self) -> None:
-        assert not self.word & SOURCES or self.engine.next_at() is not None, "open, and nothing will ever close it"
+        assert self.down or not self.word & SOURCES or self.engine.next_at() is not None, (
+            "open, and nothing will ever close it"
+        )
 
     @invariant()
     def every_opening_is_told_with_its_close(self) -> None:
-        edges = [each for each in self.told if isinstance(each, Edge)]
-        told_open = [each for each in edges if each.word & SOURCES]
-        assert bool(edges and edges[-1].word & SOURCES) == bool(self.word & SOURCES)
-        assert len(told_open) >= self.actuated()
+        if self.down:
+            return
+        for each in self.told[self.seen :]:
+            if isinstance(each, Edge):
+                self.last_told, self.told_open = each.word, self.told_open + bool(each.word & SOURCES)
+        self.seen = len(self.told)
+        assert bool(self.last_told & SOURCES) == bool(self.word & SOURCES)
+        assert self.told_open >= self.actuated()
 
     def teardown(self) -> None:
         """Liveness: beaten and left alone, whatever runs comes to its end and rests."""
+        if self.down:
+            self.the_link_comes_back(first=False)
         end = self.now + sum(segment.length_ns for segment in self.accepted.values()) + S
         while self.engine.running is not None and self.now < end:
             self.beat(SOURCES)
@@ -282,7 +327,7 @@ class EngineMachine(RuleBasedStateMachine):
         assert doses <= sum(len(segment.edges) for segment in self.accepted.values())
 
 
-EngineMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+EngineMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestEngineMachine = EngineMachine.TestCase
 
 
