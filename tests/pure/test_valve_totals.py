@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ald_controller.valves.totals import Total, Totals, adds, due, nearness
@@ -54,6 +54,7 @@ ACTS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(ACTS)
 def test_every_count_that_was_told_is_counted_exactly_once_whatever_is_repeated_and_restarted(
     acts: list[tuple[str, int, int]],
@@ -77,6 +78,7 @@ def test_every_count_that_was_told_is_counted_exactly_once_whatever_is_repeated_
         assert totals.of[name].since == NEW
 
 
+@settings(deadline=None)
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 49))
 def test_a_later_message_with_a_smaller_count_is_another_process(first: int, other: int, second: int) -> None:
     if second >= first:
