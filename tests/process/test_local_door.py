@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from ald_controller import doorbell
 from ald_controller.aio import supervise
 from ald_controller.config import People
 from ald_controller.doorbell import LocalClient, NoDoor
@@ -258,10 +259,70 @@ async def test_a_controller_that_does_not_reply_is_named(door, handler):
         await in_thread(LocalClient(door.path).ask, {"verb": "pause"}, 0.1)
 
 
-def test_the_doorbell_imports_the_standard_library_alone():
-    code = "import sys, ald_controller.doorbell; print(*sorted({m.split('.')[0] for m in sys.modules}))"
-    out = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
-    )
-    heavy = {"pydantic", "asyncio", "aiomqtt", "yaml", "click", "structlog"}
-    assert not heavy & set(out.stdout.split())
+def test_the_socket_is_that_of_the_only_controller_or_the_one_that_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(doorbell, "RUNTIME", str(tmp_path))
+    monkeypatch.delenv("ALD_SOCKET", raising=False)
+    with pytest.raises(NoDoor, match="no controller runs here"):
+        doorbell.find_socket(None)
+    for tool in ("one", "two"):
+        (tmp_path / tool).mkdir()
+    (tmp_path / "one" / "ald.sock").touch()
+    assert doorbell.find_socket(None) == str(tmp_path / "one" / "ald.sock")
+    (tmp_path / "two" / "ald.sock").touch()
+    with pytest.raises(NoDoor, match=r"several controllers run here.*/one/ald.sock, .*/two/ald.sock"):
+        doorbell.find_socket(None)
+    monkeypatch.setenv("ALD_SOCKET", "/two")
+    assert doorbell.find_socket(None) == "/two"
+    assert doorbell.find_socket("/one") == "/one"
+    monkeypatch.setattr(doorbell, "RUNTIME", str(tmp_path / "not made"))
+    monkeypatch.delenv("ALD_SOCKET")
+    with pytest.raises(NoDoor, match="no controller runs here"):
+        doorbell.find_socket(None)
+
+
+# --- `ald abort`: a process of its own -------------------------------------------------------------------------------
+
+# with nothing but the interpreter; says at the moment of connecting what has been imported until then
+ABORT = """import sys
+sys.path.insert(0, sys.argv.pop(1))
+def at_the_door(event, _):
+    if event == "socket.connect":
+        print(*sys.modules)
+sys.addaudithook(at_the_door)
+from ald_controller.__main__ import main
+main()"""
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def abort(path: Path, *words: str | bytes) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "-S", "-c", ABORT, str(ROOT), "abort", "--socket", str(path), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+
+
+async def test_nothing_is_imported_before_an_abort_is_on_its_way(door, handler):
+    done = await in_thread(abort, door.path, "smoke", "at the door")
+    modules, answer = done.stdout.splitlines()
+    assert (done.returncode, done.stderr, answer) == (0, "", f"abort for {ME}")
+    assert handler.asked[0][1].why == "smoke at the door"
+    own = {"__main__", "ald_controller.cli.abort", "ald_controller.doorbell"}
+    assert own < set(modules.split())
+    slow = {"argparse", "collections", "enum", "functools", "json", "pathlib", "re", "selectors", "socket", "typing"}
+    assert not slow & set(modules.split())
+
+
+async def test_an_abort_whose_words_are_no_text_is_an_abort_all_the_same(door, handler):
+    done = await in_thread(abort, door.path, b'T\xfcr "offen"\n')
+    assert (done.returncode, done.stderr) == (0, "")
+    assert handler.asked[0][1].why == 'T?r "offen"\n'
+
+
+def test_an_abort_that_nobody_answers_points_at_the_emergency_stop(tmp_path):
+    done = abort(tmp_path / "none", "smoke")
+    assert done.returncode == 3
+    assert "is it running?\nUse the emergency stop at the tool." in done.stderr
+
+
+def test_an_abort_that_is_typed_wrongly_is_explained(tmp_path):
+    done = abort(tmp_path / "none", "--now")
+    assert done.returncode == 2
+    assert "unrecognized arguments: --now" in done.stderr
