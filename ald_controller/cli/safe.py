@@ -131,7 +131,7 @@ def answer(options: argparse.Namespace) -> Answer:
     try:
         module, source = find(options)
     except ValveError as error:
-        return Answer("unknown", f"refused: {error}")
+        return Answer("unknown", f"refused: {error}; --module and --at name it without a file")
     except Exception as error:  # whatever it is, systemd and a person get a sentence and exit code 1
         return Answer("failed", f"not confirmed: {error!r}")
     try:

@@ -3,6 +3,7 @@ network that does whatever it likes."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shlex
@@ -23,10 +24,12 @@ import pytest
 from ald_controller.cli.safe import Answer, answer, parser
 from ald_controller.valves.client import ValveClient
 from ald_controller.valves.lock import lock_folder, lock_path
-from drivers.valve_beckhoff import TRIPS, BeckhoffOutputs
-from tests.process.stand import NOBODY, ROOT, Account, Pool, Stand, figure, wait_for, without_rights
+from drivers.valve_modules import MODULES, outputs_of
+from drivers.valve_outputs import Reply
+from drivers.valve_wago import EXPIRED
+from tests.process.stand import NOBODY, ROOT, Account, Pool, Stand, figure, without_rights
 from tests.process.test_systemd_unit import settings
-from tests.valve_rig import CONFIG, SOURCES, Coupler, alive, coupler
+from tests.valve_rig import CONFIG, LTB, SOURCES, Coupler, alive, coupler
 
 pytestmark = pytest.mark.timeout(120)
 WHOLE_S = 5.0
@@ -122,9 +125,6 @@ def test_a_stopped_process_still_holds_the_module_and_a_dying_one_is_waited_for(
         assert {one["pid"] for one in found["holders"]} == {daemon["pid"], daemon["child"]}
         assert told.took_s >= 2.0, "it did not wait for a valve process that may be about to end"
         os.kill(daemon["pid"], signal.SIGKILL)
-        told = safe(*at(module.port))
-        assert told.code == 1 and f"held by pid {daemon['child']} (valve process, stopped)." in told.text, told
-        assert "`ald abort`" in told.text and f"kill -KILL {daemon['child']})" in told.text
         call = begin(*at(module.port))
         time.sleep(0.5)
         os.kill(daemon["child"], signal.SIGCONT)  # it finds its daemon gone, rests the valves and ends
@@ -149,32 +149,61 @@ def test_the_service_managers_signal_after_a_death_leaves_the_valve_process_time
         assert closing["cause"] == "write"
 
 
-async def test_a_watchdog_that_tripped_stays_tripped_and_only_a_fresh_valve_process_arms_it_again(
-    tmp_path: Path,
-) -> None:
-    with coupler(tmp_path) as module:
-        client = ValveClient("127.0.0.1", module.port, lock_dir=tmp_path, leave_in=tmp_path)
-        await client.start(CONFIG)
-        child = client.pid
-        assert child is not None
-        os.kill(child, signal.SIGKILL)
-        wait_for(lambda: _trips(module) == 1, 3, lambda: "the module's watchdog never tripped")
-        await client.close()
-        assert _trips(module) == 1
-        told = safe("--state", tmp_path)
-        assert told.code == 0, told
-        assert f"as the controller of {tmp_path} last used it" in told.text
-        assert _trips(module) == 1
-        again = ValveClient("127.0.0.1", module.port, lock_dir=tmp_path, leave_in=tmp_path)
-        assert (await again.start(CONFIG)).trips == 1
+def asked(*arguments: str | Path) -> tuple[Answer, float]:
+    """What the work of one call comes to, without an interpreter of its own, and after how long."""
+    began_s = time.monotonic()
+    return answer(parser().parse_args([str(a) for a in arguments])), time.monotonic() - began_s
+
+
+TRIPPED: dict[str, Callable[[Reply], bool]] = {
+    "beckhoff_bk9050": lambda reply: reply.registers() == (1,),
+    "wago_750_352": lambda reply: reply.registers() == (EXPIRED,),
+    "moxa_e1211": lambda reply: reply.coils() & 1 == 1,
+    "adam_6256": lambda reply: reply.coils() == 0,  # it tells nothing else
+}
+
+
+def test_every_module_takes_the_last_word_before_and_after_its_watchdog_and_is_armed_by_nobody(tmp_path: Path) -> None:
+    for driver in MODULES:
+        (tmp_path / driver).mkdir()
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(_last_word(driver, tmp_path / driver) for driver in MODULES))
+
+    asyncio.run(all_at_once())
+
+
+async def _last_word(driver: str, folder: Path) -> None:
+    watchdog_ms = 500 if MODULES[driver].armed else 0
+    outputs = outputs_of(driver, 1, 16, watchdog_ms)
+
+    def ask(request: bytes) -> Reply:
+        with socket.create_connection(("127.0.0.1", module.port), 2) as peer:
+            peer.sendall(request)
+            return outputs.hear(peer.recv(100))[0]
+
+    def valve_process() -> ValveClient:
+        where = {"lock_dir": folder, "leave_in": folder}
+        return ValveClient("127.0.0.1", module.port, driver=driver, watchdog_ms=watchdog_ms, **where)
+
+    with coupler(folder, driver=driver) as module:
+        await (first := valve_process()).start(CONFIG)
+        assert first.pid is not None
+        os.kill(first.pid, signal.SIGKILL)
+        await first._end()  # and nothing else, as when the daemon is killed, too
+        assert not ask(outputs.write(LTB)).exception
+        module.wait_for_word(LTB)
+        told, _ = await asyncio.to_thread(asked, "--state", folder)
+        assert told.code == "confirmed" and f"of {driver} at" in told.text, told
+        assert module.words()[-1][1] & SOURCES == 0
+        await asyncio.sleep(1.3)  # longer than any of the watchdogs, and unheard: some are fed by every request
+        assert TRIPPED[driver](ask(outputs.ask_trips() or outputs.read_coils()))
+        told, _ = await asyncio.to_thread(asked, "--state", folder)
+        assert told.code == "confirmed", told
+        assert TRIPPED[driver](ask(outputs.ask_trips() or outputs.read_coils())), "it was armed, or reset"
+        again = valve_process()
+        assert (await again.start(CONFIG)).connected
         await again.close()
-
-
-def _trips(module: Coupler) -> int:
-    outputs = BeckhoffOutputs(1, 16, 500)
-    with socket.create_connection(("127.0.0.1", module.port), 2) as peer:
-        peer.sendall(outputs.read_registers(TRIPS))
-        return outputs.hear(peer.recv(100))[0].registers()[0]
 
 
 # --- a network that does what it likes -------------------------------------------------------------------------------
@@ -247,12 +276,6 @@ NETWORKS: dict[str, tuple[Callable[[socket.socket], None] | None, str]] = {
 }
 
 
-def asked(port: int) -> tuple[Answer, float]:
-    """What the work of one call comes to, without an interpreter of its own, and after how long."""
-    began_s = time.monotonic()
-    return answer(parser().parse_args(at(port))), time.monotonic() - began_s
-
-
 def test_whatever_the_network_does_it_ends_in_time_and_says_what_closes_instead(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "valve-module.json")  # a disk that hangs: nobody ever writes to the other end
     with ExitStack() as stack, ThreadPoolExecutor(len(NETWORKS)) as together:
@@ -260,7 +283,7 @@ def test_whatever_the_network_does_it_ends_in_time_and_says_what_closes_instead(
         good = begin(*at(stack.enter_context(peer(lambda c: answers(c, b"\0\0")))))
         hung = begin("--state", tmp_path)
         unarmed = begin("--module", "moxa_e1211", "--at", f"127.0.0.1:{ports[1]}")
-        said = dict(zip(NETWORKS, together.map(asked, ports), strict=True))
+        said = dict(zip(NETWORKS, together.map(lambda port: asked(*at(port)), ports), strict=True))
         calls = {"good": good.end(), "hung": hung.end(), "unarmed": unarmed.end()}
     slowest = max(said, key=lambda name: said[name][1])
     figure(f"`ald safe`, {len(said)} bad networks: at most {said[slowest][1]:.1f} s ({slowest}), a hung disk "
@@ -330,6 +353,7 @@ def _while_it_lives(made: Stand) -> None:
     for told in [call.end() for call in [post(made, account) for account in accounts]]:
         assert told.code == 1 and f"pid {made.daemon.pid} (controller" in told.text, told
         assert f"pid {made.valve_pid} (valve process)" in told.text and "`ald abort`" in told.text
+        assert f"(kill -KILL {made.daemon.pid} {made.valve_pid})" in told.text
     assert not foreign(made.trace_lines())
     assert made.daemon.poll() is None and alive(made.valve_pid)
 
