@@ -90,7 +90,7 @@ def test_the_fact_is_never_defaulted(old: str, new: str, says: str, tmp_path: Pa
 def test_a_dose_that_burns_in_air_is_refused_at_its_line_with_what_would_be_right() -> None:
     (found,) = problems(recipe(f"{TMA}\n{TMA}"), at=unarmed())
     assert found.startswith("r.yaml:8:")
-    assert "at port TMA: TMA catches fire in air (H250," in found
+    assert "at port TMA: TMA catches fire in air (H250 in ECHA" in found
     assert "no watchdog that is armed over the wire shuts the valves of this tool (moxa_e1211)" in found
     assert found.endswith("dose it at a tool with one of beckhoff_bk9050, wago_750_352")
 
