@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ald_controller.valves.client import ValveClient
+from ald_controller.valves.inline import InlineValves
 from ald_controller.valves.wire import (
     Edge,
     Ended,
@@ -42,6 +43,8 @@ BEAT_S = 0.1
 SILENCE_S = 10.0
 CLEAR_S = 0.25  # the valve process says how it is ten times a second
 MOST_HOLDS = 20
+
+Valves = ValveClient | InlineValves
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,50 +134,58 @@ async def started(port: int, folder: Path) -> AsyncIterator[ValveClient]:
     """
     client = ValveClient("127.0.0.1", port, lock_dir=folder)
     await client.start(CONFIG)
-    beats = asyncio.create_task(_beat(client))
     try:
-        client.state("UNKNOWN")
-        await _cleared(client)
-        yield client
+        async with cleared(client):
+            yield client
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def cleared(valves: Valves) -> AsyncIterator[None]:
+    """Valves that were started take segments, and are beaten until the block ends; raises ValveError."""
+    beats = asyncio.create_task(_beat(valves))
+    try:
+        await _clear(valves)
+        yield
     finally:
         beats.cancel()
         with suppress(asyncio.CancelledError, ValveError):
             await beats
-        await client.close()
 
 
-async def _beat(client: ValveClient) -> None:
+async def _beat(valves: Valves) -> None:
     while True:
-        client.beat(SOURCE)
+        valves.beat(SOURCE)
         await asyncio.sleep(BEAT_S)
 
 
-async def _cleared(client: ValveClient) -> None:
-    """Until the engine takes segments again; raises ValveError when it does not."""
+async def _clear(valves: Valves) -> None:
+    """Until the engine takes segments; raises ValveError when it does not."""
     for _ in range(round(SILENCE_S / CLEAR_S)):
         await asyncio.sleep(0)  # a beat comes first
-        client.clear()
+        valves.clear()
         await asyncio.sleep(CLEAR_S)
-        if client.status is not None and not client.status.held:
+        if valves.status is not None and not valves.status.held:
             return
-    raise ValveError(f"the valve engine stays held: {client.status.held if client.status else 'it says nothing'}")
+    raise ValveError(f"the valve engine stays held: {valves.status.held if valves.status else 'it says nothing'}")
 
 
 async def play(
-    client: ValveClient, segments: Iterable[Segment], told: Callable[[], None] = lambda: None
+    valves: Valves, segments: Iterable[Segment], told: Callable[[], None] = lambda: None
 ) -> list[FromEngine]:
     """Everything that the engine said while it played these segments; `told` is called at the end of each.
 
     A hold loses what was queued, and the rest is played after it. Raises ValveError when there is no going on.
     """
-    player = _Player(client, iter(segments), told)
+    player = _Player(valves, iter(segments), told)
     await player.run()
     return player.seen
 
 
 class _Player:
-    def __init__(self, client: ValveClient, segments: Iterator[Segment], told: Callable[[], None]) -> None:
-        self._client, self._segments, self._told = client, segments, told
+    def __init__(self, valves: Valves, segments: Iterator[Segment], told: Callable[[], None]) -> None:
+        self._valves, self._segments, self._told = valves, segments, told
         self._queued = 0
         self._refused = False  # because of a hold that has not been heard of yet
         self._cleared_ns = 0
@@ -182,7 +193,7 @@ class _Player:
         self.seen: list[FromEngine] = []
 
     async def run(self) -> None:
-        events = self._client.events()
+        events = self._valves.events()
         await self._fill()
         while self._queued or self._refused:
             try:
@@ -202,7 +213,7 @@ class _Player:
     async def _fill(self) -> None:
         while self._queued < SEGMENTS_AHEAD and (following := next(self._segments, None)) is not None:
             try:
-                await self._client.load(following)
+                await self._valves.load(following)
             except SegmentRefused as error:
                 if "the engine is held" not in str(error):
                     raise
@@ -214,7 +225,7 @@ class _Player:
         self._holds += 1
         if self._holds > MOST_HOLDS:
             raise ValveError(f"the valve engine held {self._holds} times, the last time because of '{why}'")
-        await _cleared(self._client)
+        await _clear(self._valves)
         self._cleared_ns = round(asyncio.get_running_loop().time() * 1e9)
         self._queued, self._refused = 0, False
 

@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -42,6 +43,10 @@ TURN_S = 2.0  # loads take turns, so that what else the computer does falls on a
 READY_S = 10.0
 END_S = 5.0
 ANSWER_S = 2.0
+STALLED = (
+    "this computer kept the valve process from running for half a second, and the module's watchdog shut its outputs: "
+    "trust no dose to it"
+)
 QUIET = ("IDLE", "FAULT")
 LOADS: dict[str, Callable[[], AbstractContextManager[None]]] = {FOUND: machine.as_found, BUSY: machine.busy}
 
@@ -152,7 +157,11 @@ async def _measure(options: Options) -> Result:
     with tempfile.TemporaryDirectory(prefix="ald-selftest-") as name, _Bar() as bar:
         date_s, before = stamp.utc_now(), machine.load_average()
         loads = [FOUND, *([BUSY] if options.busy else [])]
-        async with module(Path(name)) as simulated, started(simulated.port, Path(name)) as client:
+        async with (
+            module(Path(name)) as simulated,
+            _explained(simulated),
+            started(simulated.port, Path(name)) as client,
+        ):
             degraded = client.status is not None and client.status.degraded
             widths_ms = WIDTHS_DEGRADED_MS if degraded else WIDTHS_MS
             played = await _turns(client, simulated, widths_ms, options.seconds, loads, bar)
@@ -161,6 +170,19 @@ async def _measure(options: Options) -> Result:
             date_s=date_s, seconds=options.seconds, widths_ms=widths_ms, degraded=degraded, machine=machine.facts(),
             load_average=(before, machine.load_average()), start=start, played=played,
         )  # fmt: skip
+
+
+@asynccontextmanager
+async def _explained(simulated: Module) -> AsyncIterator[None]:
+    """What the valve process could not go on for, by what has become of the module; raises ValveError."""
+    try:
+        yield
+    except ValveError as error:
+        if simulated.process.returncode is not None:
+            raise ValveError(f"the simulated module has ended ({simulated.process.returncode})") from error
+        if simulated.watchdog_acted():
+            raise ValveError(f"{STALLED} ({error})") from error
+        raise
 
 
 async def _turns(
@@ -193,8 +215,14 @@ class Module:
 
     def words(self) -> list[tuple[float, int]]:
         """(seconds of CLOCK_MONOTONIC, word) of every change so far."""
-        lines = [json.loads(line) for line in self.trace.read_bytes().split(b"\n")[:-1]]
-        return [(line["t"], line["word"]) for line in lines if "word" in line]
+        return [(line["t"], line["word"]) for line in self._lines() if "word" in line]
+
+    def watchdog_acted(self) -> bool:
+        """Whether it has shut its outputs by itself."""
+        return any(line.get("cause") == "watchdog" for line in self._lines())
+
+    def _lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.trace.read_bytes().split(b"\n")[:-1]]
 
 
 @asynccontextmanager

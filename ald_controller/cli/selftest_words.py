@@ -71,9 +71,8 @@ def verdict(result: Result) -> list[str]:
     lines = [*([DEGRADED] if result.degraded else []), _edges(result)]
     lines += [told for width_ms in result.widths_ms[:1] if (told := _width(result, width_ms))]
     if holds := [why for played in result.played.values() for why in played.holds]:
-        lines.append(
-            f"The engine held {len(holds)} times, and no dose was given meanwhile: {', '.join(sorted(set(holds)))}"
-        )
+        often = "once" if len(holds) == 1 else f"{len(holds)} times"
+        lines.append(f"The engine held {often}, and no dose was given meanwhile: {', '.join(sorted(set(holds)))}")
     if unmeasured := sum(played.unmeasured for played in result.played.values()):
         lines.append(f"{unmeasured} doses were cut short or never confirmed, and are in no figure")
     return [*lines, *_warnings(result)]
@@ -102,9 +101,14 @@ def _width(result: Result, width_ms: int) -> str:
         return ""
     if all(each.p99 is not None for each in worst):
         p99_ms = max(each.p99 or 0.0 for each in worst)
-        return f"99 of 100 doses of {width_ms} ms are right to {in_ms(p99_ms)} ({p99_ms / width_ms * 100:.1f} %)"
+        return f"99 of 100 doses of {width_ms} ms are right to {_share(p99_ms, width_ms)}"
     most_ms = max(each.max or 0.0 for each in worst)
-    return f"All doses of {width_ms} ms were right to {in_ms(most_ms)} ({most_ms / width_ms * 100:.1f} %)"
+    return f"All doses of {width_ms} ms were right to {_share(most_ms, width_ms)}"
+
+
+def _share(error_ms: float, width_ms: int) -> str:
+    """An error, and its part of a dose."""
+    return f"{in_ms(error_ms)} ({error_ms / width_ms * 100:.{1 if error_ms < width_ms else 0}f} %)"
 
 
 def _warnings(result: Result) -> list[str]:

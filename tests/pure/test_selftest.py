@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ald_controller.cli.pulses import (
     CONFIG,
+    SEGMENTS_AHEAD,
     SOURCE,
     Dose,
     MissedDose,
     Played,
+    cleared,
     judged,
     mean_length_s,
+    play,
     segment,
 )
 from ald_controller.cli.selftest import Options, selftest_command
@@ -23,6 +29,7 @@ from ald_controller.cli.selftest_result import (
     BUSY,
     FLOOR_MS,
     FOUND,
+    NOT_MEASURED,
     Result,
     as_json,
     bins,
@@ -33,8 +40,23 @@ from ald_controller.cli.selftest_result import (
 )
 from ald_controller.cli.selftest_words import table, text, verdict
 from ald_controller.valves.engine import Engine
+from ald_controller.valves.inline import InlineValves
 from ald_controller.valves.timing import Timing
-from ald_controller.valves.wire import Anchored, Beat, Clear, Edge, Ended, FromEngine, Held, Load, Missed, SegmentId
+from ald_controller.valves.wire import (
+    Anchored,
+    Beat,
+    Clear,
+    Edge,
+    Ended,
+    FromEngine,
+    Held,
+    Load,
+    Missed,
+    SegmentId,
+    ValveError,
+)
+from simulators.valve_beckhoff import CouplerA
+from simulators.virtualtime import run_virtual
 
 MS = 1_000_000
 WIDTHS = (5, 15, 100)
@@ -83,6 +105,77 @@ def test_the_engine_takes_the_segments_one_after_the_other() -> None:
 def test_a_segment_takes_as_long_as_is_planned_with() -> None:
     taken_ms = sum(segment(number, WIDTHS).length_ns for number in range(100)) / MS / 100
     assert taken_ms == pytest.approx(mean_length_s(WIDTHS) * 1e3, rel=0.02)
+
+
+# --- playing, over a module in memory ---------------------------------------------------------------------------------
+
+
+async def played(
+    on_end: Callable[[InlineValves, int], None], count: int = 20, module: CouplerA | None = None
+) -> tuple[Played, list[int]]:
+    """What becomes of segments when somebody interferes at their ends, and the numbers of those that ended."""
+    module, ends = module or CouplerA(), list[int]()
+    valves = InlineValves(module)
+    await valves.start(CONFIG)
+
+    def told() -> None:
+        ends.append(len(ends))
+        on_end(valves, len(ends))
+
+    async with cleared(valves):
+        seen = await play(valves, (segment(number, WIDTHS) for number in range(count)), told)
+    await valves.close()
+    words = [(change.at_s, change.word) for change in module.changes]
+    return judged(seen, words, WIDTHS), [each.id.half for each in seen if isinstance(each, Ended)]
+
+
+def test_undisturbed_every_dose_is_given_when_it_is_due_and_as_wide_as_it_is_planned() -> None:
+    whole, ended = run_virtual(played(lambda valves, number: None))
+    assert len(whole.doses) == 60 and not whole.missed and not whole.holds and not whole.unmeasured
+    assert ended == list(range(20))
+    assert max(map(abs, lateness_ms(whole))) < 1e-3 and max(width_errors_ms(whole)) < 1e-3
+
+
+def test_a_hold_loses_what_was_queued_and_the_rest_is_played_after_it() -> None:
+    whole, ended = run_virtual(played(lambda valves, number: valves.hold("a test") if number in (5, 6) else None))
+    assert whole.holds == ("hold: a test", "hold: a test")
+    assert len(ended) == 20 - 2 * SEGMENTS_AHEAD and ended[-1] == 19
+    assert len(whole.doses) == 3 * len(ended) and max(width_errors_ms(whole)) < 1e-3
+
+
+def test_two_reasons_at_once_are_one_hold_to_go_on_after() -> None:
+    def twice(valves: InlineValves, number: int) -> None:
+        if number == 5:
+            valves.hold("one")
+            valves.hold("other")
+
+    whole, ended = run_virtual(played(twice))
+    assert whole.holds == ("hold: one", "hold: other") and len(ended) == 20 - SEGMENTS_AHEAD and ended[-1] == 19
+
+
+def test_an_engine_whose_module_takes_nothing_any_more_is_given_up_with_its_reason() -> None:
+    module = CouplerA()
+
+    def trip(valves: InlineValves, number: int) -> None:
+        module.tripped = True
+
+    with pytest.raises(ValveError, match="the valve engine stays held: fault: the module refused"):
+        run_virtual(played(trip, module=module))
+
+
+def test_an_engine_that_holds_again_and_again_is_given_up() -> None:
+    with pytest.raises(ValveError, match=r"held \d+ times, the last time because of 'hold: a test'"):
+        run_virtual(played(lambda valves, number: valves.hold("a test"), count=100))
+
+
+def test_a_hold_in_the_middle_of_a_dose_leaves_it_out_of_every_figure() -> None:
+    def later(valves: InlineValves, number: int) -> None:
+        if number == 5:  # the dose of 100 ms of the following segment is open by then
+            asyncio.get_running_loop().call_later(0.13, valves.hold, "a test")
+
+    whole, ended = run_virtual(played(later))
+    assert whole.unmeasured == 1 and len(ended) == 20 - SEGMENTS_AHEAD
+    assert max(width_errors_ms(whole)) < 1e-3
 
 
 # --- what became of it -----------------------------------------------------------------------------------------------
@@ -168,7 +261,8 @@ def test_a_histogram_loses_no_value() -> None:
     assert sum(counts) == len(values) and counts[0] == 3 and counts[-1] == 1
     assert edges[0] == FLOOR_MS and edges[-2] <= 47.0 < edges[-1]
     assert all(low <= value < high for value in values[3:] for low, high in [next_bin(value, edges)])
-    assert bins([], 5.0)[-1] >= 10.0
+    assert bins([], 5.0)[-1] >= 10.0 > bins([], 5.0)[-2]
+    assert bins([0.02], 5.0) == bins([], 5.0) == bins([9.8], 5.0), "the limit has its place, and some room behind it"
 
 
 def next_bin(value: float, edges: list[float]) -> tuple[float, float]:
@@ -251,10 +345,69 @@ def test_the_text_says_what_was_measured_on_and_what_was_not_measured() -> None:
     assert "the module's own cycle" in " ".join(told.split())
 
 
+def small() -> Result:
+    """Two doses and a missed one, as found."""
+    missed = (MissedDose(15, 7.26012),)
+    return result(
+        start=Timing(100, 0.001, 0.094, 0.3), as_found=Played((dose(5), dose(100, 0.1, 0.02)), missed, ("lease",), 1)
+    )
+
+
+def _quantiles(n: int, p50: float | None, most: float | None) -> dict[str, Any]:
+    return {"n": n, "p50": p50, "p99": None, "max": most}
+
+
+SMALL = {
+    "format": 1, "date": "2026-11-22T22:00:00.000Z", "machine": MACHINE, "real_time": True,
+    "load_average": {"before": "0.10", "after": "2.00"}, "seconds": 20.0, "widths_ms": [5, 15, 100], "limit_ms": 5.0,
+    "start": {"n": 100, "p50_ms": 0.001, "p99_ms": 0.094, "max_ms": 0.3}, "verdict": ["a verdict"],
+    "not_measured": NOT_MEASURED,
+    "columns": [
+        "width_ms", "opening_late_ms", "closing_late_ms", "opening_sent_ms", "closing_sent_ms", "width_error_ms",
+    ],
+    "loads": {
+        "as found": {
+            "quantiles": {
+                "5 ms": {
+                    "doses": 1, "missed": 0, "edge_late_ms": _quantiles(2, 0.03, 0.04),
+                    "width_error_ms": _quantiles(1, 0.01, 0.01),
+                },
+                "15 ms": {
+                    "doses": 0, "missed": 1, "edge_late_ms": _quantiles(0, None, None),
+                    "width_error_ms": _quantiles(0, None, None),
+                },
+                "100 ms": {
+                    "doses": 1, "missed": 0, "edge_late_ms": _quantiles(2, 0.02, 0.1),
+                    "width_error_ms": _quantiles(1, 0.08, 0.08),
+                },
+                "all": {
+                    "doses": 2, "missed": 1, "edge_late_ms": _quantiles(4, 0.03, 0.1),
+                    "width_error_ms": _quantiles(2, 0.01, 0.08),
+                },
+            },
+            "missed": [{"width_ms": 15, "late_ms": 7.2601}], "holds": ["lease"], "unmeasured": 1,
+            "doses": [[5.0, 0.03, 0.04, 0.05, 0.06, 0.01], [100.0, 0.1, 0.02, 0.12, 0.04, -0.08]],
+        }
+    },
+}  # fmt: skip
+
+
+def test_the_table_is_aligned() -> None:
+    assert table(small()).splitlines() == [
+        "                                   edge late by, ms           width off by, ms",
+        "load      dose     doses  missed        p50     p99     max        p50     p99     max",
+        "as found  5 ms         1       0      0.030       –   0.040      0.010       –   0.010",
+        "as found  15 ms        0       1          –       –       –          –       –       –",
+        "as found  100 ms       1       0      0.020       –   0.100      0.080       –   0.080",
+        "as found  all          2       1      0.030       –   0.100      0.010       –   0.080",
+    ]
+
+
 def test_the_json_holds_every_dose_and_the_quantiles_of_the_table() -> None:
     found = GOOD + Played((), (MissedDose(15, 7.2),), ("lease",), 1)
     whole = result(start=Timing(100, 0.001, 0.094, 0.3), as_found=found, busy=GOOD)
     told = json.loads(json.dumps(as_json(whole, verdict(whole), values=True)))
+    assert json.loads(json.dumps(as_json(small(), ["a verdict"], values=True))) == SMALL
     load = told["loads"][FOUND]
     assert told["columns"][0] == "width_ms" and len(load["doses"]) == 300
     late = [row[told["columns"].index("closing_late_ms")] for row in load["doses"]]

@@ -17,7 +17,7 @@ from tests.fake_handler import state
 from tests.synthetic_run import begin
 from tests.valve_rig import CONFIG
 
-GOOD = Lateness(100, 1_200, 94_000, 304_000)
+GOOD = Lateness(100, 1_200, 94_000, 304_012)
 LATE = Timing(100, 0.1, 1.8, 7.26, "this computer wakes late (…): doses may be missed; see `ald valves selftest`")
 
 
@@ -57,7 +57,18 @@ def test_the_warning_says_what_was_seen_what_it_means_and_what_to_do() -> None:
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(0.094, "0.09 ms"), (0.999, "1.00 ms"), (7.31, "7.3 ms"), (120.4, "120 ms"), (-0.05, "-0.05 ms")],
+    [
+        (0.0, "under 0.01 ms"),
+        (0.00499, "under 0.01 ms"),
+        (0.005, "0.01 ms"),
+        (0.094, "0.09 ms"),
+        (0.999, "1.00 ms"),
+        (1.04, "1.0 ms"),
+        (7.31, "7.3 ms"),
+        (99.94, "99.9 ms"),
+        (100.4, "100 ms"),
+        (-0.05, "-0.05 ms"),
+    ],
 )
 def test_milliseconds_are_written_with_the_figures_that_matter(value: float, said: str) -> None:
     assert in_ms(value) == said
