@@ -47,11 +47,11 @@ def once(measure: Callable[[Path], list[Row]], seconds: float) -> Part:
 # in the order of the default run: short ones first
 PARTS = {
     "check": once(speed.measure_check, 15),
-    "abort": once(aborts.measure, 90),
+    "abort": once(aborts.measure, 150),
     "kill": once(kills.measure, 60),
     "rest": once(rest.measure, 60),
     "guard": once(guard.measure, 60),
-    "preview": once(speed.measure_preview, 120),
+    "preview": once(speed.measure_preview, 140),
     "edges": Part(edges.measure, 480, edges.ROUNDS),
 }
 ALL = {**PARTS, "disk": Part(edges.measure_disk, 240, edges.DISK_ROUNDS)}
