@@ -27,6 +27,7 @@ PARTS: dict[str, tuple[float, list[str]]] = {
     "trial": (310.0, ["tests/process/test_demo_long.py"]),
     "soak": (430.0, ["tests/process/test_daemon_long.py"]),
     "speed": (420.0, ["tests/run/test_speed.py"]),
+    "links": (260.0, ["tests/process/test_valve_links_long.py"]),
 }
 
 

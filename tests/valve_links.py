@@ -36,6 +36,8 @@ from tests.valve_rig import CONFIG, H2O, LTB, MS, SOURCES, TMA, Coupler, beat_fo
 NUMBER_AT, NUMBERS = 9, 128  # the seven coils that neither valve nor lamp hangs on
 NUMBERED = replace(CONFIG, segment_mask=CONFIG.segment_mask | (NUMBERS - 1) << NUMBER_AT)
 
+OWN = TMA | LTB  # what the valve process opens here; H2O is for the second writer
+
 CONFIRM_S, LATE_S, WATCHDOG_S, LEASE_S = 0.020, 0.005, 0.5, 1.0
 ROUND_S = 0.1  # within this time every coil is read back and written again
 PAUSE_S = 0.020  # between one connection and the next
@@ -73,7 +75,7 @@ class Links:
     async def fresh(self) -> None:
         """End the valve process, if there is one, and start another, which comes up latched; reset it."""
         await self.close()
-        self.client = self._new()
+        self.client, self.gone = self._new(), None
         await self.client.start(NUMBERED)
         self._tasks = [asyncio.create_task(beat_for_ever(self.client)), asyncio.create_task(self._listen())]
         self.client.state("VACUUM")
@@ -201,6 +203,19 @@ class Links:
         await self.until(lambda: any(isinstance(each, Ended) for each in self.told), "the new run does not end")
         assert len(self.openings()) == 2 and not self.open
 
+    async def recovered(self) -> bool:
+        """What a person does: a reset, or a fresh valve process where it is refused; returns whether it was enough."""
+        asked_s = time.monotonic()
+        try:
+            await self.until(lambda: self._proven(asked_s), "the module is not reached", 1.0)
+        except AssertionError:
+            if self.gone is None:
+                await self.refuses_to_clear("not cleared: ")
+            await self.fresh()
+        enough = time.monotonic() - asked_s < 1.0
+        await self.goes_on()
+        return enough
+
     # --- what was seen ---------------------------------------------------------------------------------------------
 
     def lines(self) -> list[dict[str, object]]:
@@ -241,12 +256,10 @@ class Links:
         return self.shut_at_s()
 
     def opened(self) -> list[tuple[float, int]]:
-        """Time and word of every opening that the module received since the mark."""
+        """Time and word of every opening of TMA and LTB that the module received since the mark."""
         changes = self.changes()
         words = [0, *(word for _, word, _ in changes)]
-        return [
-            (at_s, word) for (at_s, word, _), before in zip(changes, words, strict=False) if word & SOURCES & ~before
-        ]
+        return [(at_s, word) for (at_s, word, _), before in zip(changes, words, strict=False) if word & OWN & ~before]
 
     def openings(self) -> list[Opening]:
         """The same with what the daemon was told of each; one that it was not told of, or wrongly, is an error."""
