@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from textwrap import fill
+from textwrap import wrap
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -28,7 +28,10 @@ from ald_controller.cli.selftest_result import (
 from ald_controller.cli.selftest_words import verdict
 from ald_controller.valves.timing import in_ms
 
-SIZE_INCH, DOTS_PER_INCH = (13.0, 7.6), 120
+DOTS_PER_INCH = 120
+WIDE, HEAD, PLOT, BELOW, LINE = 13.0, 1.75, 3.9, 0.8, 0.225  # inches, from top to bottom
+LEFT, RIGHT = 0.06, 0.985  # of the width
+LETTERS = 150  # in a line of the foot
 COLOURS = {FOUND: "#1f6fb4", BUSY: "#d9730d"}
 NAMES = {FOUND: "as found", BUSY: "every processor busy"}
 LIMIT = "#b3261e"
@@ -37,32 +40,44 @@ GREY = "#555555"
 
 def draw(result: Result, path: Path) -> None:
     """Write the picture as PNG; raises OSError."""
-    figure = Figure(figsize=SIZE_INCH, dpi=DOTS_PER_INCH, facecolor="white")
+    lines = _foot(result)
+    high = HEAD + PLOT + BELOW + LINE * (len(lines) + 1)
+    figure = Figure(figsize=(WIDE, high), dpi=DOTS_PER_INCH, facecolor="white")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
-    figure.subplots_adjust(left=0.06, right=0.985, top=0.765, bottom=0.255, wspace=0.14)
-    figure.text(0.06, 0.945, f"Valve timing of this computer, {result.date}", fontsize=19, weight="bold")
+    figure.subplots_adjust(
+        left=LEFT, right=RIGHT, top=1 - HEAD / high, bottom=1 - (HEAD + PLOT) / high, wspace=0.14
+    )  # fmt: skip
+    figure.text(LEFT, 1 - 0.42 / high, f"Valve timing of this computer, {result.date}", fontsize=19, weight="bold")
     told = f"{sentence(dict(result.machine))}, {result.timing}"
-    figure.text(0.06, 0.908, told, fontsize=12, color=LIMIT if result.degraded else GREY)
+    figure.text(LEFT, 1 - 0.7 / high, told, fontsize=12, color=LIMIT if result.degraded else GREY)
+    for number, (line, colour) in enumerate(lines, 1):
+        at = 1 - (HEAD + PLOT + BELOW + number * LINE) / high
+        figure.text(LEFT, at, line, fontsize=11, color=colour)
     _panel(left, result, lateness_ms, "edges")
     _title(left, "How late edges reached the module")
     left.set_xlabel("edge behind its planned time, ms", fontsize=13)
     left.set_ylabel("edges", fontsize=13)
     _limit(left, result)
+    _missed(left, result)
     _panel(right, result, width_errors_ms, "doses")
     _title(right, "How far doses were from their width")
     *widths, last = (str(width_ms) for width_ms in result.widths_ms)
     right.set_xlabel(f"dose of {', '.join(widths)} or {last} ms too long or too short by, ms", fontsize=13)
     right.set_ylabel("doses", fontsize=13)
     _percents(right, result)
-    _foot(figure, result)
+    for axes in (left, right):
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(-0.01, 1.0), fontsize=12, frameon=False, borderaxespad=0, labelspacing=0.3
+        )
     figure.savefig(path, format="png")
 
 
 def _panel(axes: Axes, result: Result, values_of: Callable[[Played], list[float]], unit: str) -> None:
     """Histograms of all loads, both axes logarithmic, with a mark at each p99."""
     values = {load: values_of(played) for load, played in result.played.items()}
-    edges = bins([value for each in values.values() for value in each], result.limit_ms)
+    missed = [dose.late_ms for played in result.played.values() for dose in played.missed]
+    edges = bins([*missed, *(value for each in values.values() for value in each)], result.limit_ms)
     for load, each in values.items():
         counts = [count or float("nan") for count in histogram(each, edges)]
         axes.stairs(counts, edges, baseline=0.5, fill=True, color=COLOURS[load], alpha=0.28)
@@ -75,8 +90,6 @@ def _panel(axes: Axes, result: Result, values_of: Callable[[Played], list[float]
     highest = max((count for each in values.values() for count in histogram(each, edges)), default=1)
     axes.set_ylim(0.5, max(highest, 10) * 2)
     _ticks(axes, edges[-1])
-    above = (-0.01, 1.0)
-    axes.legend(loc="lower left", bbox_to_anchor=above, fontsize=12, frameon=False, borderaxespad=0, labelspacing=0.3)
 
 
 def _title(axes: Axes, words: str) -> None:
@@ -124,12 +137,20 @@ def _percents(axes: Axes, result: Result) -> None:
         )  # fmt: skip
 
 
-def _foot(figure: Figure, result: Result) -> None:
-    """What the figures mean and what is not in them; dashed lines are explained here, once."""
-    lines = [
+def _missed(axes: Axes, result: Result) -> None:
+    """Openings that came too late and were not given: edges that no histogram has."""
+    late_ms = [dose.late_ms for played in result.played.values() for dose in played.missed]
+    if late_ms:
+        axes.plot(late_ms, [1.0] * len(late_ms), "x", color=LIMIT, markersize=11, markeredgewidth=2.6)
+
+
+def _foot(result: Result) -> list[tuple[str, str]]:
+    """What the figures mean and what is not in them, in lines with their colours."""
+    how = (
         "Dashed: p99, which 99 of 100 do not exceed. Times are the kernel's stamps at a simulated module on this "
-        f"computer, right to some {FLOOR_MS:g} ms.",
-        *(f"{line}." for line in verdict(result)),
-        f"Not in these figures: {NOT_MEASURED}.",
-    ]
-    figure.text(0.06, 0.155, "\n".join(fill(line, 165) for line in lines), fontsize=11, va="top", linespacing=1.45)
+        f"computer, right to some {FLOOR_MS:g} ms."
+    )
+    crosses = " Crosses: openings that came too late and were not given." if result.missed else ""
+    told = [how + crosses, *(f"{line}." for line in verdict(result)), f"Not in these figures: {NOT_MEASURED}."]
+    colours = [LIMIT if sentence.isupper() else "black" for sentence in (line[:15] for line in told)]
+    return [(part, c) for line, c in zip(told, colours, strict=True) for part in wrap(line, LETTERS)]

@@ -86,7 +86,8 @@ def _edges(result: Result) -> str:
         late_ms = max(dose.late_ms for played in result.played.values() for dose in played.missed)
         whole = given + result.missed
         return (
-            f"{result.missed} of {whole} doses were more than {limit} late and not given, up to {in_ms(late_ms)} late"
+            f"{result.missed} of {whole} doses came more than {limit} late, up to {in_ms(late_ms)}, and "
+            f"{'was' if result.missed == 1 else 'were'} not given"
         )
     if worst_ms is None:
         return "No dose was measured"

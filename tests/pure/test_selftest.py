@@ -291,7 +291,7 @@ def test_the_width_is_judged_under_the_load_where_it_is_worst() -> None:
 def test_missed_doses_come_first_and_a_late_computer_is_told_what_helps() -> None:
     bad = GOOD + Played((dose(5, 1.2, 1.9),) * 10, (MissedDose(15, 7.26), MissedDose(5, 5.5)))
     told = verdict(result(as_found=GOOD, busy=bad))
-    assert told[0] == "2 of 612 doses were more than 5 ms late and not given, up to 7.3 ms late"
+    assert told[0] == "2 of 612 doses came more than 5 ms late, up to 7.3 ms, and were not given"
     assert told[-2].startswith("THIS COMPUTER WAKES LATE (busy: p99 1.9 ms, worst 7.3 ms): doses may be missed")
     assert told[-1].startswith("What helps: ") and "PREEMPT_RT" in told[-1]
 
