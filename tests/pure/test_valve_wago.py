@@ -283,6 +283,14 @@ def test_coils_that_stay_on_are_no_safe_word() -> None:
         converse(Stuck(), outputs())
 
 
+def test_a_coupler_that_takes_no_words_is_refused_though_its_coils_are_zero() -> None:
+    class ReadOnly(WagoA):
+        functions = WagoA.functions - {15}
+
+    with pytest.raises(OutputsFault, match="the module refused the safe word with exception 0x01"):
+        converse(ReadOnly(), outputs())
+
+
 def test_a_coupler_without_these_registers_is_refused_by_name() -> None:
     class Old(WagoA):
         def read_holding(self, address: int, count: int) -> Sequence[int]:
