@@ -25,9 +25,9 @@ from drivers.valve_modules import outputs_of
 from drivers.valve_outputs import Connection
 
 PRIORITY = 20
-SPIN_NS = 300_000  # with real-time priority the last stretch before an edge is spun, not slept
-PREPARE_NS = 150_000  # so long before an edge its telegram is made, so that at its time there is only the sending
-REPORT_BEFORE_EDGE_NS = 500_000  # closer to an edge than this nothing is encoded for the daemon
+SPIN_NS = 600_000  # with real-time priority the last stretch before an edge is spun; a sleep ends up to 0.2 ms late
+PREPARE_NS = 200_000  # so long before an edge its telegram is made, so that at its time there is only the sending
+REPORT_BEFORE_EDGE_NS = 1_000_000  # closer to an edge than this nothing is encoded for the daemon
 CONNECT_NS = 20_000_000  # then a fresh socket is tried
 CONNECT_DEGRADED_NS = 100_000_000
 FAREWELL_NS = 1_000_000_000  # how long a closing is tried after the daemon has gone

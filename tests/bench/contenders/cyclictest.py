@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from ald_controller.valves.process import PRIORITY
+from ald_controller.valves.process import PRIORITY, SPIN_NS
 from tests.bench.contenders.pulses import Figure
 
 PERIOD_US, WAKES, LONGEST_US = 5000, 500, 100_000
@@ -42,4 +42,5 @@ class CyclicTest:
 
     def note(self) -> str:
         """What a reader must know beside the figures."""
-        return "cyclictest writes nothing and wakes from sleep alone, the valve process spins its last 0.3 ms"
+        spins = f"the valve process spins its last {SPIN_NS / 1e6:g} ms"
+        return f"cyclictest writes nothing and wakes from sleep alone, {spins}"
