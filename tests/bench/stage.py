@@ -83,26 +83,48 @@ class Served:
 
     def lateness_ms(self, since_s: float, until_s: float) -> list[float]:
         """How late every scan between two times of CLOCK_MONOTONIC was."""
-        scans = (line.split() for line in self.scans.read_text("ascii").splitlines())
-        return [float(late_s) * 1e3 for at_s, late_s in scans if since_s <= float(at_s) < until_s]
+        return [late_s * 1e3 for at_s, late_s in self._scans() if since_s <= at_s < until_s]
+
+    def scans_at(self) -> list[float]:
+        """When every scan was done, and with it the beat of the lease, on CLOCK_MONOTONIC in s."""
+        return [at_s for at_s, _ in self._scans()]
+
+    def _scans(self) -> Iterator[tuple[float, float]]:
+        for line in self.scans.read_text("ascii").splitlines():
+            at_s, late_s = line.split()
+            yield float(at_s), float(late_s)
 
 
 @contextmanager
-def served_tool(folder: Path, warm_for: Path) -> Iterator[Served]:
+def served_tool(folder: Path, warm_for: Path, *options: str) -> Iterator[Served]:
     """The reference tool, as warm as a recipe wants it, and a daemon that answers at its door."""
-    trace, door, scans = folder / "trace", folder / "ald.sock", folder / "scans"
+    with simulated_tool(folder, warm_for) as module, daemon_over(folder, module, *options) as served:
+        yield served
+
+
+@contextmanager
+def simulated_tool(folder: Path, warm_for: Path) -> Iterator[Coupler]:
+    """The devices of the reference tool on their wires; gives the module of the valve word."""
+    trace = folder / "trace"
     arguments = ("simulate", str(TOOL), "--json", "--warm-for", str(warm_for), "--trace", str(trace))
     with _process(folder, "simulator", "-m", "ald_controller", *arguments) as simulator:
         assert simulator.stdout is not None
         line = simulator.stdout.readline()
         (folder / "addresses.json").write_bytes(line)
-        module = Coupler(simulator, int(json.loads(line)["devices"]["valves"]["address"].rpartition(":")[2]), trace)
-        options = ("--tool", TOOL, "--state", folder, "--door", door, "--addresses", folder / "addresses.json")
-        command = ("-m", "tests.bench.watched_daemon", scans, "daemon", *options)
-        with _process(folder, "daemon", *map(str, command)) as daemon:
-            served = Served(daemon, door, scans, module)
-            served.until(lambda: _answers(served), READY_S)
-            yield served
+        port = int(json.loads(line)["devices"]["valves"]["address"].rpartition(":")[2])
+        yield Coupler(simulator, port, trace)
+
+
+@contextmanager
+def daemon_over(folder: Path, module: Coupler, *options: str) -> Iterator[Served]:
+    """A daemon over the simulated tool of this folder, with the state that an earlier one has left there."""
+    door, scans = folder / "ald.sock", folder / "scans"
+    places = ("--tool", TOOL, "--state", folder, "--door", door, "--addresses", folder / "addresses.json")
+    command = ("-m", "tests.bench.watched_daemon", scans, "daemon", *places, *options)
+    with _process(folder, "daemon", *map(str, command)) as daemon:
+        served = Served(daemon, door, scans, module)
+        served.until(lambda: _answers(served), READY_S)
+        yield served
 
 
 @contextmanager
