@@ -40,7 +40,7 @@ from tests.valve_rig import LTB, MS, TMA, coupler
 
 SOON_S = 0.1  # where the wide margin would hide what is looked for
 CUTS = 20
-TRIES = 5
+TRIES = 10
 AT_A_TIME = 4
 
 Story = Callable[[Links], Awaitable[None]]
@@ -140,11 +140,11 @@ async def test_a_dose_that_a_short_cut_swallowed_is_not_told_as_a_whole_one(made
     for _ in range(TRIES):
         made.mark()
         due_s = await made.announced(made.segment(TMA, 15 * MS))
-        await made.fail("dark", ms=(due_s + 0.008 - time.monotonic()) * 1e3)
+        await made.fail("dark", ms=max(1.0, (due_s + 0.008 - time.monotonic()) * 1e3))
         await made.until(lambda: any(isinstance(each, Ended | Held) for each in made.told), "it does not end")
-        if not made.faults():
+        if not made.faults() and made.opened()[0][0] > due_s + 0.005:
             break
-        await made.linked(time.monotonic())  # the cut hit a round, too, which is noticed: once more
+        await made.linked(time.monotonic())  # the cut hit nothing, or a round as well, which is noticed: once more
         await made.goes_on()
     (opening,), (width_s,) = made.openings(), made.widths_s()
     closing = next(each for each in made.told if isinstance(each, Edge) and each.index == 1)
@@ -305,7 +305,7 @@ async def test_a_module_that_stood_still_acts_on_an_old_opening_and_is_shut_at_o
         made.mark()
         due_s = await made.announced(made.segment(LTB, 2000 * MS))
         until_s = due_s + 2 * (CONFIRM_S + PAUSE_S) + CONFIRM_S / 2
-        await made.fail("hang", ms=(until_s - time.monotonic()) * 1e3)
+        await made.fail("hang", ms=max(1.0, (until_s - time.monotonic()) * 1e3))
         off_s = await made.over("hang")
         await asyncio.sleep(0.05)
         if [at_s for at_s, _ in made.opened() if at_s >= off_s]:
