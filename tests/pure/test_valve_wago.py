@@ -182,9 +182,7 @@ def test_a_running_watchdog_is_stopped_before_it_is_set_and_only_under_the_safe_
     assert asked[-1] == "2", "another trigger value than the one that stood there"
 
 
-def test_a_fresh_process_rearms_a_tripped_coupler_and_its_outputs_are_never_without_a_watchdog_before_they_are_zero() -> (
-    None
-):
+def test_outputs_that_come_back_with_a_cleared_trip_are_zeroed_before_the_watchdog_is_stopped() -> None:
     class Revenant(WagoA):
         """A coupler whose old outputs come back when its trip is cleared."""
 
