@@ -16,8 +16,10 @@ from ald_controller.config import Tool as ToolFile
 from ald_controller.heating import Ramp, setpoints
 from ald_controller.interlocks import Quality, Sample
 from ald_controller.valves import wire
+from ald_controller.valves.alone import what_closes
 from drivers.base import Device, DeviceFault, DriverError, FlowController, Heater, Identity, Outputs, Reading
 from drivers.catalogue import CATALOGUE
+from drivers.valve_modules import MODULES
 
 DEAD_AFTER = 3  # failed polls in a row
 PROBE_S = 10.0  # how often a dead device is asked whether it is back
@@ -329,13 +331,17 @@ class Tool:
         try:
             self.valves.abort(why)
         except wire.ValveError as error:
-            return Confirmed("valves", False, 0.0, f"{error}; the module's watchdog closes alone")
+            return Confirmed("valves", False, 0.0, f"{error}; {self._what_closes}")
         return None
 
     def _valves_confirmed(self) -> Confirmed:
         status = self.valves.status
         shut = status is not None and status.connected and not status.word & self.config.source_mask
-        return Confirmed("valves", shut, 0.0, "" if shut else "the module has not confirmed; its watchdog closes alone")
+        return Confirmed("valves", shut, 0.0, "" if shut else f"the module has not confirmed; {self._what_closes}")
+
+    @property
+    def _what_closes(self) -> str:
+        return what_closes(armed=MODULES[self.config.valves.driver].armed)
 
     async def _safe_act(self, name: str, purge: bool) -> None:
         zone = self._zone_of_device.get(name)

@@ -137,13 +137,15 @@ def answer(options: argparse.Namespace) -> Answer:
     try:
         return make_safe(module, source)
     except Exception as error:
-        return Answer("failed", f"not confirmed: {error!r}; {what_closes(module.outputs())}", module, source)
+        return Answer(
+            "failed", f"not confirmed: {error!r}; {what_closes(armed=module.outputs().armed)}", module, source
+        )
 
 
 def make_safe(module: LastModule, source: str) -> Answer:
     """Zeros, unless somebody else may write to the module."""
     lock = Lock(Path(module.lock))
-    closes = what_closes(module.outputs())
+    closes = what_closes(armed=module.outputs().armed)
     try:
         if module.lock_is_hidden():
             why = f"{module.lock} is not the file that the controller locked: seen from here it is hidden or removed"

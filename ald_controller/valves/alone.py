@@ -36,13 +36,13 @@ def write_safe(host: str, port: int, outputs: ModbusOutputs, within_s: float = A
         except (OSError, OutputsFault) as error:
             what = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
         if monotonic_ns() + (RETRY_S + ANSWER_S) * _S > end_ns:  # an answer cut short would tell nothing new
-            raise Unconfirmed(f"the safe word is not confirmed ({what}); {what_closes(outputs)}")
+            raise Unconfirmed(f"the safe word is not confirmed ({what}); {what_closes(armed=outputs.armed)}")
         select.select((), (), (), RETRY_S)
 
 
-def what_closes(outputs: ModbusOutputs) -> str:
+def what_closes(*, armed: bool) -> str:
     """What shuts the valves when nobody confirms that they are shut."""
-    if outputs.armed:
+    if armed:
         return "the module's watchdog closes alone"
     return (
         "the module's watchdog is not armed over the wire, only its owner has tested it: "

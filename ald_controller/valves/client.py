@@ -11,7 +11,7 @@ import socket
 import sys
 from pathlib import Path
 
-from ald_controller.valves.alone import ALONE_S, write_safe
+from ald_controller.valves.alone import ALONE_S, what_closes, write_safe
 from ald_controller.valves.face import ValveFace
 from ald_controller.valves.lastmodule import LastModule, leave, this_boot
 from ald_controller.valves.lock import LOCK_LOOK_S, LOCK_S, Lock, lock_path, numeric, seen
@@ -178,7 +178,7 @@ class ValveClient(ValveFace):
     def _gone(self) -> None:
         """The process closed its end, which it never does while it lives."""
         self._hang_up()
-        error = ValveError("the valve process is gone; the module's watchdog closes the valves alone")
+        error = ValveError(f"the valve process is gone; {what_closes(armed=outputs_of(*self._module).armed)}")
         for waiting in (self._ready, *self._loading.values()):
             if waiting is not None and not waiting.done():
                 waiting.set_exception(error)
