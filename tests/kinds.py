@@ -48,7 +48,8 @@ def commands(kind: str) -> list[list[str]]:
     if kind == "lint":
         return LINT
     colour = "--color=yes" if sys.stdout.isatty() else "--color=no"
-    return [[sys.executable, "-m", "pytest", f"tests/{kind}", "-m", "not long", "-rs", "--durations=5", colour]]
+    suite = [[sys.executable, "-m", "pytest", f"tests/{kind}", "-m", "not long", "-rs", "--durations=5", colour]]
+    return [*suite, [sys.executable, "-m", "tests.engine_coverage"]] if kind == "pure" else suite
 
 
 def main(arguments: list[str]) -> int:
@@ -75,7 +76,7 @@ def _run(kind: str) -> Outcome:
     ran = [_shown(command) for command in commands(kind)]
     said = "; ".join(f"{Path(command[0]).name} failed" for command, (code, _) in zip(LINT, ran, strict=False) if code)
     if kind != "lint":
-        said = ran[0][1]
+        said = "; ".join(line for _, line in ran)
     return Outcome(kind, not any(c for c, _ in ran), time.monotonic() - start_s, _cpu_s() - before_s, said)
 
 

@@ -18,7 +18,6 @@ from ald_controller.valves.wire import (
     Ended,
     EngineConfig,
     Fault,
-    FromEngine,
     Held,
     Hold,
     Load,
@@ -29,76 +28,10 @@ from ald_controller.valves.wire import (
     SegmentId,
     Source,
     State,
-    ToEngine,
     Trim,
 )
+from tests.engine_rig import LEAD, LEASE, Rig, segment
 from tests.valve_rig import CONFIG, CONTACTOR, H2O, LTB, MS, SOURCES, STOP, TMA, S, dose
-
-LEAD = CONFIG.lead_ns
-LEASE = CONFIG.lease_ns
-
-
-class Rig:
-    """An engine, and a host that writes at once and remembers (time, word) and every report."""
-
-    def __init__(self, config: EngineConfig = CONFIG, *, degraded: bool = False, ready: bool = True) -> None:
-        self.engine = Engine(config, degraded=degraded)
-        self.now = 0
-        self.words: list[tuple[int, int]] = []
-        self.told: list[FromEngine] = []
-        self.beats = 0
-        if ready:
-            self.hear(State("VACUUM"))
-            self.beat()
-            self.hear(Clear())
-
-    def turn(self) -> None:
-        while (write := self.engine.step(self.now)) is not None:
-            self.words.append((self.now, write.word))
-            write.sent_ns = write.confirmed_ns = self.now
-            write.settled = True
-        self.told += self.engine.reports()
-
-    def hear(self, message: ToEngine) -> list[FromEngine]:
-        """Say one thing to the engine; returns what it tells of it."""
-        before = len(self.told)
-        self.engine.hear(self.now, message)
-        self.turn()
-        return self.told[before:]
-
-    def beat(self, permit: int = SOURCES) -> None:
-        self.beats += 1
-        self.hear(Beat(self.beats, permit))
-
-    def run(self, until_ns: int, *, beating: bool = True) -> None:
-        """Let time pass, as a host on time does."""
-        while self.now < until_ns:
-            if beating:
-                self.beat()
-            end = min(until_ns, self.now + LEASE // 10)
-            while (at := self.engine.next_at()) is not None and at <= end:
-                self.now = max(self.now, at)
-                self.turn()
-            self.now = end
-            self.turn()
-
-    def jump(self, until_ns: int) -> None:
-        """Let time pass without the host being able to act, then let it act."""
-        self.now = until_ns
-        self.turn()
-
-    def of(self, kind: type[FromEngine]) -> list[FromEngine]:
-        return [message for message in self.told if isinstance(message, kind)]
-
-    def load(self, segment: Segment) -> str:
-        """Load a segment; returns why it was refused, or ''."""
-        answers = [each for each in self.hear(Load(segment)) if isinstance(each, Anchored | Refused)]
-        assert len(answers) == 1 and answers[0].id == segment.id
-        return answers[0].why if isinstance(answers[0], Refused) else ""
-
-
-def segment(*edges: tuple[int, int], length_ns: int = 10 * S, half: int = 0) -> Segment:
-    return Segment(SegmentId("r", 1, half), edges, length_ns)
 
 
 @pytest.fixture
@@ -680,6 +613,41 @@ def test_a_fault_reports_what_nobody_will_confirm_and_bars_the_reset(rig: Rig) -
     assert list(rig.engine.reports()) == [Edge(SegmentId("r", 1, 0), 2, 0, LEAD + MS, LEAD + 30 * MS, LEAD + 31 * MS)]
     rig.hear(Clear())
     assert "0.009 s after" in rig.load(dose(1, H2O, 15 * MS, S)), "closed is when the module confirmed it"
+
+
+def test_a_fault_leaves_what_was_told_before_it_as_it_was(rig: Rig) -> None:
+    wanted = dose(0, LTB, 5 * S, 10 * S)
+    rig.engine.hear(0, Load(wanted))
+    rig.engine.fault(MS, "the link is cut")
+    assert list(rig.engine.reports()) == [
+        Anchored(wanted.id, LEAD, 0),
+        Fault("the link is cut", MS),
+        Held("fault: the link is cut", wanted.id, MS),
+    ]
+
+
+def test_the_same_failure_again_is_told_once_and_still_bars_the_reset(rig: Rig) -> None:
+    rig.engine.fault(MS, "the link is cut")
+    rig.engine.fault(2 * MS, "the link is still cut", told=True)
+    rig.engine.fault(3 * MS, "the link is cut anew")
+    assert [each for each in rig.engine.reports() if isinstance(each, Fault)] == [
+        Fault("the link is cut", MS),
+        Fault("the link is cut anew", 3 * MS),
+    ]
+    assert rig.hear(Clear()) == [Refused(None, "not cleared: the link is cut anew")]
+
+
+def test_a_failure_that_comes_again_while_the_engine_does_not_rest_is_told(rig: Rig) -> None:
+    rig.engine.fault(MS, "the link is cut", told=True)
+    assert [type(each) for each in rig.engine.reports()] == [Fault, Held]
+
+
+def test_what_is_no_order_moves_nothing_and_is_not_answered(rig: Rig) -> None:
+    rig.load(dose(0, LTB, 5 * S, 10 * S))
+    rig.run(S)
+    words = list(rig.words)
+    assert rig.hear(Ended(SegmentId("r", 1, 0), S)) == []  # type: ignore[arg-type]
+    assert rig.words == words and rig.engine.running == SegmentId("r", 1, 0)
 
 
 def test_a_safe_word_that_changes_nothing_is_no_edge(rig: Rig) -> None:
