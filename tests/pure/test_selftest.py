@@ -312,6 +312,15 @@ def test_holds_and_doses_that_are_in_no_figure_are_told() -> None:
     assert verdict(result(as_found=Played(unmeasured=1)))[0] == "No dose was measured"
 
 
+def test_one_is_told_as_one() -> None:
+    one = GOOD + Played((), (MissedDose(5, 6.0),), ("lease",))
+    told = verdict(result(as_found=one))
+    assert told[0] == "1 of 301 doses came more than 5 ms late, up to 6.0 ms, and was not given"
+    assert "The engine held once, and no dose was given meanwhile: lease" in told
+    wrong = Played((dose(5, 0.0, 300.0),))
+    assert "All doses of 5 ms were right to 300 ms (6000 %)" in verdict(result(as_found=wrong))
+
+
 def test_the_table_has_every_load_and_width_with_a_dash_for_what_is_not_known() -> None:
     some = GOOD + Played((), (MissedDose(15, 7.2),)) + Played((dose(5, 0.2, 14.0),))
     lines = table(result(as_found=some, busy=Played((dose(5),)))).splitlines()
@@ -415,6 +424,7 @@ def test_the_json_holds_every_dose_and_the_quantiles_of_the_table() -> None:
     assert load["quantiles"]["15 ms"]["missed"] == 1 and load["missed"] == [{"width_ms": 15, "late_ms": 7.2}]
     assert load["holds"] == ["lease"] and load["unmeasured"] == 1
     assert told["real_time"] is True and told["start"]["p99_ms"] == 0.094 and told["verdict"] == verdict(whole)
+    assert as_json(result(as_found=found), [], values=False)["start"] is None
     assert "doses" not in as_json(whole, verdict(whole), values=False)["loads"][BUSY]
 
 
