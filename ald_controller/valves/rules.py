@@ -213,14 +213,16 @@ class Rules:
         closes = dict(closed)
         for each in openings:
             opens_ns = at_ns + each.open_ns
+            floors = ((stand, when_ns, self.gap_ns(stand, each.stand)) for stand, when_ns in closes.items())
+            # one that needs no distance may close at any time, and hides none that does
             lacking = [
-                (when_ns + self.gap_ns(stand, each.stand) - opens_ns, stand) for stand, when_ns in closes.items()
+                (when_ns + floor_ns - opens_ns, floor_ns, stand) for stand, when_ns, floor_ns in floors if floor_ns
             ]
-            lack_ns, before = max(lacking, key=lambda one: one[0], default=(0, each.stand))
-            if lack_ns > 0 and (floor_ns := self.gap_ns(before, each.stand)):
+            lack_ns, floor_ns, before = max(lacking, key=lambda one: one[0], default=(0, 0, each.stand))
+            if lack_ns > 0:
                 what = f"{_edge(each.edge, each.open_ns)} opens {each.stand} {_s(floor_ns - lack_ns)} after {before}"
                 yield f"{what} closed: {_why_apart(before, each.stand)} {_s(floor_ns)} between them"
-            closes[each.stand] = max(at_ns + each.close_ns, closes.get(each.stand, 0))
+            closes[each.stand] = at_ns + each.close_ns
 
 
 def _why_apart(before: Stand, after: Stand) -> str:
