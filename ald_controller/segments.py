@@ -31,11 +31,19 @@ class Loaded:
     at: At
     ended: asyncio.Future[None]
     edges: int = 0  # how many have gone out as planned
+    opened_ns: int = 0  # when the module confirmed the newest opening, 0 when it did not
     at_ns: int | None = None
 
     @property
     def ends_at_s(self) -> float | None:
         return None if self.at_ns is None else (self.at_ns + self.step.length_ns) / 1e9
+
+    def confirms(self, edge: wire.Edge) -> int:
+        """How many doses this edge closes of which the module has confirmed opening and closing, in their order."""
+        if any(dose.edge == edge.index for dose in self.step.doses):
+            self.opened_ns = edge.confirmed_ns
+        closing = sum(dose.edge + 1 == edge.index for dose in self.step.doses)
+        return closing if edge.confirmed_ns and 0 < self.opened_ns <= edge.sent_ns else 0
 
     def planned(self, edge: wire.Edge) -> bool:
         """Whether this edge came from the plan; what a hold or an abort cuts short is due when it was cut."""

@@ -152,8 +152,7 @@ class Run:
         if loaded is None or not loaded.planned(edge):
             return
         loaded.edges = edge.index + 1
-        closing = [d for d in loaded.step.doses if edge.index == d.edge + 1]
-        self.progress.confirmed += len(closing) if edge.confirmed_ns else 0
+        self.progress.confirmed += loaded.confirms(edge)
 
     def _anchored(self, message: wire.Anchored) -> None:
         self.journal.event("anchored", half=message.id.half, at_ns=message.at_ns, added_rest_ns=message.added_rest_ns)

@@ -50,8 +50,9 @@ class Intent:
 class DoseRow:
     """One dose; seconds. Widths are between the edges as sent and as confirmed; `late_s` is the opening's, sent − due.
 
-    `cut`: closed before its time (hold, abort, the end of the record). `missed`: too late, so it was not opened.
-    `not given`: intended, and never reached.
+    `unconfirmed`: the module confirmed an edge never, or the opening only after the closing was sent, so that nobody
+    knows for how long it was open. `cut`: closed before its time (hold, abort, the end of the record). `missed`: too
+    late, so it was not opened. `not given`: intended, and never reached.
     """
 
     cycle: int
@@ -96,7 +97,7 @@ def _row(
         cut_ns = held_ns.get(intent.half)
         return DoseRow(*head, "cut", *began, (cut_ns - opening.sent_ns) * NS if cut_ns else None)
     sent_ns = closing.sent_ns - opening.sent_ns
-    answered = opening.confirmed_ns > 0 and closing.confirmed_ns > 0
+    answered = 0 < opening.confirmed_ns <= closing.sent_ns and closing.confirmed_ns > 0
     return DoseRow(
         *head,
         "confirmed" if answered else "unconfirmed",
