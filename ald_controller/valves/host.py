@@ -19,6 +19,7 @@ from drivers.valve_outputs import Conversation, ModbusOutputs, OutputsFault, Rep
 BEFORE_EDGE_NS = 5_000_000  # no other telegram goes out within this time before an edge
 BEHIND_EDGE_NS = 1_000_000
 RETRY_NS = 20_000_000  # a link that failed is tried again
+UNARMED_MS = 5000  # by then a module whose watchdog is its owner's has closed, too
 RETRY_MODULE_NS = 250_000_000  # a module that answers but is not right is asked again
 STATUS_NS = 100_000_000
 SOON_NS = 20_000_000  # what is due within this time is done in a turn that comes about anyhow: it spares a wake-up
@@ -58,6 +59,7 @@ class Host:
         self._out: list[bytes] = []
         self._unsent: list[Write] = []
         self._trips: int | None = None
+        self._lost_ns = now_ns  # when a module was lost that had been proven
         self._written = self._word = 0  # as last sent, and as last confirmed
         self._alive_bit = 0
         self._stepped_ns, self._opens = now_ns, False  # what `step` returned last: when, and whether it opens a valve
@@ -81,6 +83,8 @@ class Host:
 
     def fail(self, now_ns: int, what: str, retry_ns: int = RETRY_NS) -> None:
         """The connection is of no use: the caller ends it so that nothing unsent leaves any more."""
+        if self.connected:
+            self._lost_ns = now_ns
         self.linked = self.connected = False
         self.link_at = now_ns + retry_ns
         self._talk = None
@@ -97,7 +101,9 @@ class Host:
             for reply in self._outputs.hear(data):
                 self._take(now_ns, reply)
         except OutputsFault as fault:
-            self.fail(now_ns, str(fault), RETRY_MODULE_NS if self._talk else RETRY_NS)
+            # until it has closed alone whatever may be open, a module that is not right is asked again at once
+            closed = now_ns - self._lost_ns > (self._outputs.watchdog_ms or UNARMED_MS) * 1_000_000
+            self.fail(now_ns, str(fault), RETRY_MODULE_NS if self._talk and closed else RETRY_NS)
 
     def check(self, now_ns: int) -> None:
         """A request unanswered for too long ends the connection: no old word may be delivered later."""
@@ -141,7 +147,10 @@ class Host:
         self, now_ns: int, request: bytes, kind: Literal["start", "word", "coils", "trips"], word: int = 0,
         write: Write | None = None,
     ) -> None:  # fmt: skip
-        self._asked[self._outputs.transaction] = _Asked(request, now_ns + self._confirm_ns, kind, word, write)
+        # no opening is later than that: one that went out late has less time to be confirmed; a late closing has it all
+        in_time = write is not None and now_ns - write.due_ns <= self._late_ns
+        since_ns = write.due_ns if write is not None and in_time else now_ns
+        self._asked[self._outputs.transaction] = _Asked(request, since_ns + self._confirm_ns, kind, word, write)
         self._out.append(request)
 
     # --- the turn --------------------------------------------------------------------------------------------------
