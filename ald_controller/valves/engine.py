@@ -46,13 +46,14 @@ MISSED_IN_A_ROW = 3
 class Write:
     """One word for the module; `of` and `index` say which edge of which segment it is, if it is one.
 
-    The host fills in `sent_ns` and `confirmed_ns`, and sets `settled` when nothing more will be known.
+    The engine fills in `word` as it hands it out; the host fills in `sent_ns` and `confirmed_ns`, and sets `settled`
+    when nothing more will be known.
     """
 
-    word: int
     due_ns: int
     of: SegmentId | None = None
     index: int = 0
+    word: int = 0
     sent_ns: int = 0
     confirmed_ns: int = 0
     settled: bool = False
@@ -93,7 +94,7 @@ class Engine:
         self.held = "boot"
         self.late_edges = 0
         self.wear = WearCount(config.segment_mask | config.aux_mask)
-        self._grave = True  # held for a reason that takes the aux outputs along: boot, abort, lease, fault
+        self._grave = True  # where held: for a reason that takes the aux outputs along: boot, abort, lease, fault
         self._fault = ""  # what the host must repair before Clear
         self._rest_word = config.rest_words.get("UNKNOWN", 0)
         self._plan_word, self._aux = self._rest_word, 0
@@ -155,7 +156,7 @@ class Engine:
         while self._runs and self._runs[0].due_ns <= now_ns:
             if (write := self._advance(now_ns, self._runs[0])) is not None:
                 return write
-        write, self._cut = self._cut or Write(0, now_ns), None
+        write, self._cut = self._cut or Write(now_ns), None
         return self._put(now_ns, write) if self._plan_word | self._aux != self.word else None
 
     def next_at(self) -> int | None:
@@ -189,7 +190,7 @@ class Engine:
         if cut is not None and cut.segment.edges:
             last = len(cut.segment.edges) - 1
             closing = min(cut.without(self._plan_word & self._rules.source_mask), last)
-            self._cut = Write(0, now_ns, cut.segment.id, closing)
+            self._cut = Write(now_ns, cut.segment.id, closing)
         self._runs.clear()
         self._closes.clear()
         self._tail_ns = None
@@ -270,7 +271,7 @@ class Engine:
             self._refuse(id, "there is no dose of it to end: none is open")
             return
         run = self._runs[0]
-        self._cut = Write(0, now_ns, id, run.without(bits))
+        self._cut = Write(now_ns, id, run.without(bits))
         run.skip |= bits
         self._plan_word &= ~bits
 
@@ -287,9 +288,8 @@ class Engine:
     def _set_aux(self, mask: int, bits: int) -> None:
         if mask & ~self._config.aux_mask or bits & ~mask:
             self._refuse(None, f"aux bits {bits:#06x} of {mask:#06x} are not all within {self._config.aux_mask:#06x}")
-        elif bits and (not self.alive or (self.held and self._grave)):
-            why = f"the engine is held ({self.held})" if self.held else "there is no live heartbeat"
-            self._refuse(None, f"no auxiliary output is switched on: {why}")
+        elif bits and self.held and self._grave:  # as it is, too, whenever there is no live heartbeat
+            self._refuse(None, f"no auxiliary output is switched on: the engine is held ({self.held})")
         else:
             self._aux = self._aux & ~mask | bits
 
@@ -299,7 +299,7 @@ class Engine:
         elif not self.alive:
             self._refuse(None, "not cleared: there is no live heartbeat")
         else:
-            self.held, self._grave, self._missed = "", False, 0
+            self.held, self._missed = "", 0
 
     def _reconfigure(self, config: EngineConfig) -> None:
         """Other bottles: new facts of the same sources on the same bits, and only while nothing runs."""
@@ -343,7 +343,7 @@ class Engine:
         if of_skipped_dose and reduced == self._plan_word:
             return None
         self._plan_word = reduced
-        return self._put(now_ns, Write(0, due_ns, run.segment.id, index))
+        return self._put(now_ns, Write(due_ns, run.segment.id, index))
 
     def _end(self) -> None:
         run = self._runs.popleft()
