@@ -543,12 +543,19 @@ def test_auxiliary_outputs_are_switched_one_by_one() -> None:
     assert [word for _, word in rig.words] == [CONTACTOR, CONTACTOR | 1 << 9, 1 << 9]
 
 
-def test_nothing_is_switched_on_without_a_heartbeat() -> None:
-    rig = Rig()
+def test_nothing_is_switched_on_without_a_heartbeat(rig: Rig) -> None:
     rig.hear(Hold("a test"))
-    rig.engine._beat_ns = None
+    rig.run(rig.now + 2 * LEASE, beating=False)
     assert rig.hear(Aux(CONTACTOR, CONTACTOR)) == [
-        Refused(None, "no auxiliary output is switched on: the engine is held (hold: a test)")
+        Refused(None, "no auxiliary output is switched on: the engine is held (lease)")
+    ]
+
+
+def test_nothing_is_switched_on_before_the_first_reset() -> None:
+    rig = Rig(ready=False)
+    rig.beat()
+    assert rig.hear(Aux(CONTACTOR, CONTACTOR)) == [
+        Refused(None, "no auxiliary output is switched on: the engine is held (boot)")
     ]
 
 

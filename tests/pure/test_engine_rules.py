@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from ald_controller.valves.rules import MOST_EDGES, Rules
 from ald_controller.valves.wire import EngineConfig, Position, Segment, SegmentId, Source
 from tests.engine_rig import Rig, segment
@@ -116,3 +118,22 @@ def test_how_a_word_lets_the_sources_stand_is_worked_out_once() -> None:
     rules = Rules(SEVERAL, degraded=False)
     assert rules.open(TMA | LTB) is rules.open(TMA | LTB | STOP), "an edge has a tenth of a millisecond"
     assert [str(stand) for stand in rules.open(FILL | TMA)] == ["TMA", "EG (fill)"]
+
+
+def test_the_dosing_stand_of_a_source_has_no_name_and_the_others_have_theirs() -> None:
+    rules = Rules(SEVERAL, degraded=False)
+    assert [stand.position for stand in (*rules.open(EG), *rules.open(FILL))] == ["", "fill"]
+
+
+# --- what may be configured ------------------------------------------------------------------------------------------
+
+
+def test_an_output_of_two_owners_is_refused_in_a_sentence() -> None:
+    with pytest.raises(ValueError) as refused:
+        Rules(replace(CONFIG, aux_mask=STOP), degraded=False)
+    assert str(refused.value) == "segment, aux and alive masks share a bit: every output has one owner"
+
+
+def test_a_source_may_have_one_width_only_and_that_may_be_a_nanosecond() -> None:
+    only = replace(CONFIG, sources=(Source("A", 1, "protic", 1, 1),))
+    assert said((0, 1), (1, 0), config=only) == ""

@@ -30,6 +30,8 @@ def test_an_output_that_is_on_is_older_each_time_it_is_told_of_and_is_not_counte
     assert wear.told(4 * S).on_ns == (3 * S,)
     wear.move(5 * S, 1, 0)
     assert not wear.grows and wear.told(9 * S) == Wear(9 * S, (1,), (4 * S,))
+    wear.move(10 * S, 0, 1)
+    assert wear.told(12 * S) == Wear(12 * S, (2,), (6 * S,))
 
 
 def test_what_moved_is_known_until_it_is_told() -> None:

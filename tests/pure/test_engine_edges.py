@@ -1,0 +1,235 @@
+"""What the valve engine makes of edges that meet: on the tick, in a missed dose, after a cut, after a late close."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from ald_controller.valves.engine import Engine
+from ald_controller.valves.wire import (
+    Abort,
+    Anchored,
+    Aux,
+    Beat,
+    Clear,
+    Edge,
+    Held,
+    Hold,
+    Missed,
+    SegmentId,
+    State,
+    Trim,
+)
+from tests.engine_rig import LEAD, Rig, segment
+from tests.valve_rig import CONFIG, CONTACTOR, H2O, LTB, MS, SOURCES, STOP, TMA, S, dose
+
+ID = SegmentId("r", 1, 0)
+PAIR = replace(CONFIG, compatible=(("LTB", "TMA"),))
+
+
+def edges(rig: Rig) -> list[int]:
+    """The numbers of the edges told, in order."""
+    return [each.index for each in rig.told if isinstance(each, Edge)]
+
+
+# --- on the tick -----------------------------------------------------------------------------------------------------
+
+
+def test_an_edge_as_late_as_it_may_be_is_not_counted_as_late() -> None:
+    rig = Rig()
+    rig.load(segment((0, 0), (100 * MS, LTB), (200 * MS, 0)))
+    rig.run(LEAD + 50 * MS)
+    rig.jump(LEAD + 100 * MS + CONFIG.late_ns)
+    rig.jump(LEAD + 200 * MS + CONFIG.late_ns)
+    assert rig.engine.late_edges == 0 and edges(rig) == [0, 1, 2]
+
+
+def test_an_opening_whose_close_falls_due_at_this_moment_is_missed() -> None:
+    rig = Rig()
+    rig.load(segment((0, 0), (100 * MS, LTB), (103 * MS, 0)))
+    rig.run(LEAD + 50 * MS)
+    rig.jump(LEAD + 103 * MS)
+    assert rig.of(Missed) == [Missed(ID, 1, 3 * MS)]
+    assert all(not word & SOURCES for _, word in rig.words)
+
+
+def test_an_opening_on_time_is_written_even_where_no_lateness_is_allowed() -> None:
+    rig = Rig(replace(CONFIG, late_ns=0))
+    rig.load(dose(0, LTB, 15 * MS, S))
+    rig.run(S)
+    assert rig.of(Missed) == [] and edges(rig) == [0, 1, 2]
+
+
+def test_a_segment_that_comes_as_the_last_one_ends_has_a_lead_of_its_own() -> None:
+    rig = Rig()
+    rig.load(dose(0, TMA, 15 * MS, S))
+    rig.run(LEAD + S)
+    rig.load(dose(1, TMA, 15 * MS, S))
+    assert rig.of(Anchored)[1] == Anchored(SegmentId("r", 2, 1), LEAD + S + LEAD, LEAD)
+
+
+def test_a_word_that_is_no_edge_is_due_when_it_is_asked_for() -> None:
+    rig = Rig()
+    rig.engine.hear(5 * MS, Aux(CONTACTOR, CONTACTOR))
+    write = rig.engine.step(5 * MS)
+    assert write is not None and (write.of, write.due_ns, write.word) == (None, 5 * MS, CONTACTOR)
+
+
+def test_the_first_safe_word_and_one_that_comes_again_are_no_edges() -> None:
+    engine = Engine(CONFIG)
+    engine.assume(STOP, 1, 2)
+    engine.assume(0, 3, 4)
+    engine.assume(STOP, 5, 6)
+    assert list(engine.reports()) == [] and engine.word == STOP
+
+
+# --- a source once shut stays shut -----------------------------------------------------------------------------------
+
+
+def test_trimming_one_dose_opens_nothing_of_a_pair_whose_other_dose_was_missed() -> None:
+    rig = Rig(PAIR)
+    wanted = segment((0, 0), (S, LTB), (2 * S, LTB | TMA), (2500 * MS, LTB), (3 * S, 0))
+    rig.load(wanted)
+    rig.run(LEAD + 500 * MS)
+    rig.jump(LEAD + S + 6 * MS)
+    rig.run(LEAD + 2 * S + 100 * MS)
+    rig.hear(Trim(wanted.id))
+    rig.run(LEAD + 4 * S)
+    assert rig.of(Missed) == [Missed(ID, 1, 6 * MS)]
+    assert [word for _, word in rig.words] == [0, TMA, 0]
+
+
+def test_missing_one_dose_opens_nothing_of_a_pair_whose_other_dose_was_missed() -> None:
+    rig = Rig(PAIR)
+    rig.load(segment((0, 0), (S, LTB), (2 * S, LTB | TMA), (2500 * MS, LTB), (3 * S, 0)))
+    for due_ns in (S, 2 * S):
+        rig.run(LEAD + due_ns - MS)
+        rig.jump(LEAD + due_ns + 6 * MS)
+    rig.run(LEAD + 4 * S)
+    assert rig.of(Missed) == [Missed(ID, 1, 6 * MS), Missed(ID, 2, 6 * MS)]
+    assert [word for _, word in rig.words if word] == []
+
+
+def test_an_edge_that_repeats_its_word_is_told_within_a_missed_dose_as_in_any_other() -> None:
+    wanted = segment((0, 0), (100 * MS, LTB), (200 * MS, LTB), (300 * MS, 0))
+    rig = Rig()
+    rig.load(wanted)
+    rig.run(S)
+    assert edges(rig) == [0, 1, 2, 3]
+    rig = Rig()
+    rig.load(wanted)
+    rig.run(LEAD + 50 * MS)
+    rig.jump(LEAD + 110 * MS)
+    rig.run(S)
+    assert edges(rig) == [0, 2] and all(not word for _, word in rig.words)
+
+
+def test_a_source_that_was_shut_late_counts_from_when_it_was_shut() -> None:
+    rig = Rig()
+    rig.load(dose(0, LTB, 100 * MS, 1100 * MS))
+    rig.run(LEAD + 50 * MS)
+    rig.jump(LEAD + 900 * MS)
+    assert "opens H2O 0.200 s after LTB closed" in rig.load(dose(1, H2O, 15 * MS, S))
+    assert rig.load(dose(1, H2O, 15 * MS, S, start_ns=800 * MS)) == ""
+
+
+def test_the_count_of_missed_doses_begins_anew_with_a_reset() -> None:
+    rig = Rig()
+    for half in range(2):
+        rig.load(segment((0, 0), *((k * 100 * MS, LTB * (k % 2)) for k in range(1, 9)), half=half))
+        start = rig.of(Anchored)[-1].at_ns  # type: ignore[union-attr]
+        for k in (1, 3, 5):
+            assert rig.engine.held == ""
+            rig.run(start + k * 100 * MS - MS)
+            rig.jump(start + k * 100 * MS + 6 * MS)
+        assert rig.engine.held == "late: 3 doses in a row were missed"
+        assert rig.of(Held)[-1] == Held(rig.engine.held, SegmentId("r", 1, half), start + 506 * MS)
+        rig.hear(Clear())
+
+
+# --- cuts ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_cut_after_the_last_edge_is_told_under_the_number_of_the_last_edge() -> None:
+    rig = Rig()
+    rig.load(dose(0, LTB, 15 * MS, 10 * S))
+    rig.run(S)
+    assert rig.hear(State("AT_BOX"))[1] == Edge(ID, 2, STOP, S, S, S)
+
+
+def test_a_cut_says_when_it_was_and_what_it_cut() -> None:
+    for message, why in ((Abort("a test"), "abort: a test"), (Hold("a test"), "hold: a test")):
+        rig = Rig()
+        rig.load(dose(0, LTB, 5 * S, 10 * S))
+        rig.run(S)
+        assert rig.hear(message)[0] == Held(why, ID, S)
+
+
+def test_all_that_may_not_open_now_is_named() -> None:
+    rig = Rig(PAIR)
+    rig.load(segment((0, 0), (100 * MS, LTB | TMA), (200 * MS, 0)))
+    rig.run(LEAD + 50 * MS)
+    rig.beat(H2O)
+    rig.jump(LEAD + 100 * MS)
+    assert rig.engine.held == "permit: TMA, LTB may not open now"
+
+
+def in_a_dose(rig: Rig) -> None:
+    rig.hear(Aux(CONTACTOR, CONTACTOR))
+    rig.load(segment((0, 0), *((k * 100 * MS, LTB * (k % 2)) for k in range(1, 9))))
+    rig.run(LEAD + 50 * MS)
+
+
+def by_the_chamber(rig: Rig) -> None:
+    rig.hear(State("AT_BOX"))
+
+
+def by_the_guard(rig: Rig) -> None:
+    rig.beat(0)
+    rig.jump(LEAD + 100 * MS)
+
+
+def by_lateness(rig: Rig) -> None:
+    for k in (1, 3, 5):
+        rig.run(LEAD + k * 100 * MS - MS)
+        rig.jump(LEAD + k * 100 * MS + 6 * MS)
+
+
+def by_a_hold(rig: Rig) -> None:
+    rig.hear(Hold("a test"))
+
+
+@pytest.mark.parametrize("cut", [by_the_chamber, by_the_guard, by_lateness, by_a_hold])
+def test_what_ends_a_segment_without_danger_leaves_the_heaters_on_and_may_switch_them(
+    cut: Callable[[Rig], None],
+) -> None:
+    rig = Rig()
+    in_a_dose(rig)
+    cut(rig)
+    assert rig.engine.held and rig.engine.word & CONTACTOR
+    assert rig.hear(Aux(CONTACTOR, 0)) == [] and not rig.engine.word & CONTACTOR
+    assert rig.hear(Aux(CONTACTOR, CONTACTOR)) == [] and rig.engine.word & CONTACTOR
+
+
+# --- other bottles, and what the engine says -------------------------------------------------------------------------
+
+
+def test_a_computer_without_real_time_priority_stays_one_with_other_bottles() -> None:
+    rig = Rig(degraded=True)
+    assert rig.hear(replace(CONFIG, sources=tuple(replace(each, kind="protic") for each in CONFIG.sources))) == []
+    assert "without real-time priority" in rig.load(dose(0, TMA, 199 * MS, S))
+
+
+def test_other_wiring_is_refused_in_a_sentence() -> None:
+    (refused,) = Rig().hear(replace(CONFIG, min_closed_ns=0))
+    assert refused.why == (  # type: ignore[union-attr]
+        "only kinds and longest openings change; other wiring needs a new valve process"
+    )
+
+
+def test_heartbeats_count_from_any_number() -> None:
+    rig = Rig(ready=False)
+    rig.hear(Beat(0, SOURCES))
+    assert rig.engine.alive and rig.hear(Clear()) == []
