@@ -15,7 +15,7 @@ from pathlib import Path
 from ald_controller.__main__ import main
 from ald_controller.daemon import Daemon
 
-HANG_SIGNAL, HANG_S = signal.SIGUSR1, 2.0
+HANG_SIGNAL, HANG_S = signal.SIGUSR1, 1.5
 
 
 def watch(path: Path) -> None:
