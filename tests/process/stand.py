@@ -223,7 +223,13 @@ class Stand:
             wait_for(lambda: not alive(self.valve_pid), 3.0, lambda: "the valve process outlived its daemon")
         if getattr(self, "reactor", None) is not None and self.reactor.stdout is not None:
             self.reactor.stdout.close()
+        self._remove_lock()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _remove_lock(self) -> None:
+        """The next stand may get this port under another account, which may not open a lock file of this one."""
+        for left in self.folder.rglob("valve-module.json"):
+            Path(json.loads(left.read_text("utf-8"))["lock"]).unlink(missing_ok=True)
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text("utf-8", errors="replace")[-2000:]
