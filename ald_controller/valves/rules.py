@@ -214,12 +214,13 @@ class Rules:
         for each in openings:
             opens_ns = at_ns + each.open_ns
             floors = ((stand, when_ns, self.gap_ns(stand, each.stand)) for stand, when_ns in closes.items())
-            # one that needs no distance may close at any time, and hides none that does
-            lacking = [
-                (when_ns + floor_ns - opens_ns, floor_ns, stand) for stand, when_ns, floor_ns in floors if floor_ns
+            lacking = [  # one that needs no distance may close at any time, and hides none that does
+                (lack_ns, floor_ns, stand)
+                for stand, when_ns, floor_ns in floors
+                if floor_ns and (lack_ns := when_ns + floor_ns - opens_ns) > 0
             ]
-            lack_ns, floor_ns, before = max(lacking, key=lambda one: one[0], default=(0, 0, each.stand))
-            if lack_ns > 0:
+            if lacking:
+                lack_ns, floor_ns, before = max(lacking, key=lambda one: one[0])
                 what = f"{_edge(each.edge, each.open_ns)} opens {each.stand} {_s(floor_ns - lack_ns)} after {before}"
                 yield f"{what} closed: {_why_apart(before, each.stand)} {_s(floor_ns)} between them"
             closes[each.stand] = at_ns + each.close_ns
