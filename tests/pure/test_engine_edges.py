@@ -17,6 +17,7 @@ from ald_controller.valves.wire import (
     Edge,
     Held,
     Hold,
+    Load,
     Missed,
     SegmentId,
     State,
@@ -75,6 +76,15 @@ def test_a_word_that_is_no_edge_is_due_when_it_is_asked_for() -> None:
     rig.engine.hear(5 * MS, Aux(CONTACTOR, CONTACTOR))
     write = rig.engine.step(5 * MS)
     assert write is not None and (write.of, write.due_ns, write.word) == (None, 5 * MS, CONTACTOR)
+
+
+def test_the_next_edge_is_that_of_the_running_segment_whatever_waits_behind_it() -> None:
+    rig = Rig()
+    rig.load(dose(0, TMA, 15 * MS, S, start_ns=100 * MS))
+    rig.load(dose(1, TMA, 15 * MS, S))
+    assert rig.engine.next_edge_at() == rig.engine.next_at() == LEAD
+    rig.run(LEAD + 50 * MS)
+    assert rig.engine.next_edge_at() == LEAD + 100 * MS
 
 
 def test_the_first_safe_word_and_one_that_comes_again_are_no_edges() -> None:
@@ -220,6 +230,13 @@ def test_a_computer_without_real_time_priority_stays_one_with_other_bottles() ->
     rig = Rig(degraded=True)
     assert rig.hear(replace(CONFIG, sources=tuple(replace(each, kind="protic") for each in CONFIG.sources))) == []
     assert "without real-time priority" in rig.load(dose(0, TMA, 199 * MS, S))
+
+
+def test_an_engine_counts_on_real_time_priority_unless_told_otherwise() -> None:
+    engine = Engine(CONFIG)
+    for message in (Beat(0, SOURCES), Clear(), Load(segment((0, TMA), (15 * MS, STOP)))):
+        engine.hear(0, message)
+    assert list(engine.reports()) == [Anchored(ID, LEAD, 0)]
 
 
 def test_other_wiring_is_refused_in_a_sentence() -> None:
