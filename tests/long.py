@@ -21,6 +21,7 @@ STATE = ROOT / "long-results" / "state.json"
 MEASUREMENTS = ROOT / "docs" / "measurements.md"
 AT_A_TIME_S = 540.0
 MORE_LEFT = 4  # exit code: all well so far, call again
+GOES_ON = 75  # exit code of a part that did some of its work well, and goes on at the next call
 
 # part -> (about how many seconds, what pytest is given)
 PARTS: dict[str, tuple[float, list[str]]] = {
@@ -28,6 +29,7 @@ PARTS: dict[str, tuple[float, list[str]]] = {
     "soak": (430.0, ["tests/process/test_daemon_long.py"]),
     "speed": (420.0, ["tests/run/test_speed.py"]),
     "links": (260.0, ["tests/process/test_valve_links_long.py"]),
+    "mutants": (500.0, ["tests/mutants"]),
 }
 
 
@@ -40,6 +42,14 @@ class Result:
     at: str
     load: float
     figures: list[str] = field(default_factory=list)
+    goes_on: bool = False  # at the next call
+
+    @property
+    def said(self) -> str:
+        return "ok" if self.ok else "goes on" if self.goes_on else "FAILED"
+
+
+NOTHING = Result(False, 0.0, "", 0.0)
 
 
 @dataclass
@@ -86,6 +96,8 @@ def main(arguments: list[str]) -> int:
             break
         state.results[name] = _run(name)
         state.save()
+        if state.results[name].goes_on:
+            break
         _append(state.commit, name, state.results[name])
         if not state.results[name].ok:
             break
@@ -103,7 +115,8 @@ def _run(name: str) -> Result:
             env=os.environ | {"ALD_FIGURES": str(figures)},
         )  # fmt: skip
         told = figures.read_text("utf-8").splitlines() if figures.exists() else []
-    return Result(done.returncode == 0, time.monotonic() - start_s, at, os.getloadavg()[0], told)
+    code = done.returncode
+    return Result(code == 0, time.monotonic() - start_s, at, os.getloadavg()[0], told, code == GOES_ON)
 
 
 def _append(commit: str, name: str, result: Result) -> None:
@@ -119,16 +132,14 @@ def _verdict(state: State, arguments: list[str]) -> int:
     print("\npart       seconds  result    when")
     for name in PARTS:
         result = state.results.get(name)
-        line = (
-            f"{result.seconds:7.0f}  {'ok' if result.ok else 'FAILED':<8}  {result.at}" if result else "      -  to do"
-        )
+        line = f"{result.seconds:7.0f}  {result.said:<8}  {result.at}" if result else "      -  to do"
         print(f"{name:<10} {line}")
     asked = [state.results[name] for name in arguments or state.results if name in state.results]
-    if not all(result.ok for result in asked):
+    if not all(result.ok or result.goes_on for result in asked):
         return 1
-    left = [] if arguments else state.left()
+    left = [name for name in arguments or state.left() if not state.results.get(name, NOTHING).ok]
     if left:
-        print(f"left: {', '.join(left)}; call ./test --long again")
+        print(f"left: {', '.join(left)}; call ./test --long {' '.join(arguments)} again")
     return MORE_LEFT if left else 0
 
 
