@@ -19,6 +19,7 @@ LATE = "edge after due"  # at the module
 SENT = "edge sent after due"
 ANSWER = "answer of the module after sent"
 LEFT_OUT = "opening not executed, late by"
+HELD = "turn measured again, it held after"
 DRIFT = f"drift over {DRIFT_CYCLES} cycles of {DRIFT_PERIOD_MS} ms"
 WORST_DRIFT = f"{DRIFT}, worst partial sum"
 SHOWN = ((15, WIDTH), (15, LATE))

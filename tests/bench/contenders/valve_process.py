@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
+from time import monotonic
 
 from ald_controller.valves.client import ValveClient
 from ald_controller.valves.wire import Edge, Ended, FromEngine, Held, Missed, Segment, SegmentId
@@ -15,6 +16,7 @@ from tests.bench.contenders.pulses import (
     DRIFT_CYCLES,
     DRIFT_PAUSE_MS,
     DRIFT_WIDTH_MS,
+    HELD,
     LEFT_OUT,
     PAUSE_MS,
     QUICK,
@@ -31,6 +33,7 @@ from tests.bench.machine import real_time_allowed
 from tests.valve_rig import MS, TMA, coupler, valves
 
 PER_SEGMENT = 10
+TRIES = 3  # of a turn in which this computer stood still for longer than a word may stay unconfirmed
 DEGRADED = {200: 10}  # shorter doses are refused
 
 
@@ -50,25 +53,45 @@ class ValveProcess:
     def turn(self, folder: Path) -> Iterable[Figure]:
         """One fresh valve process on one fresh coupler."""
         series = DEGRADED if self._degraded else QUICK
-        seen, found = _run(folder, list(_segments(series, PAUSE_MS)))
+        seen, found, held = _run(folder, list(_segments(series, PAUSE_MS)))
         late = (Figure(0, LEFT_OUT, each.late_ns / 1e6) for each in seen if isinstance(each, Missed))
-        return chain(figures(found), late)
+        return chain(figures(found), late, held)
 
     def drift(self, folder: Path) -> Iterable[Figure]:
         """One opening more than cycles, in segments that follow one another without a gap."""
         if self._degraded:
             return ()
         segments = list(_segments({DRIFT_WIDTH_MS: DRIFT_CYCLES + 1}, DRIFT_PAUSE_MS))
-        seen, found = _run(folder, segments)
-        return drift(zip(_numbers(seen), (pulse.opened_ms for pulse in found), strict=True))
+        seen, found, held = _run(folder, segments)
+        return chain(drift(zip(_numbers(seen), (pulse.opened_ms for pulse in found), strict=True)), held)
 
     def note(self) -> str:
         """What a reader must know beside the figures."""
         return "DEGRADED TIMING: doses of 200 ms alone" if self._degraded else ""
 
 
-def _run(folder: Path, segments: list[Segment]) -> tuple[list[FromEngine], list[Pulse]]:
-    """Everything that the engine said, and every pulse that it executed."""
+class _Held(Exception):
+    """The engine held: `after_ms` behind the start of the turn."""
+
+    def __init__(self, why: str, after_ms: float) -> None:
+        super().__init__(f"the valve process held: {why}")
+        self.after_ms = after_ms
+
+
+def _run(folder: Path, segments: list[Segment]) -> tuple[list[FromEngine], list[Pulse], list[Figure]]:
+    """What the engine said, every pulse that it executed, and a figure for every turn that was lost to a hold."""
+    held: list[Figure] = []
+    while True:
+        try:
+            return *_once(folder, segments), held
+        except _Held as error:
+            held.append(Figure(0, HELD, error.after_ms))
+            print(f"    {error}", flush=True)
+            if len(held) == TRIES:
+                raise
+
+
+def _once(folder: Path, segments: list[Segment]) -> tuple[list[FromEngine], list[Pulse]]:
     with tempfile.TemporaryDirectory(dir=folder) as own, coupler(Path(own)) as module:
         seen = asyncio.run(_pulse(module.port, Path(own), segments))
         words = module.words()
@@ -83,7 +106,8 @@ async def _pulse(port: int, folder: Path, segments: list[Segment]) -> list[FromE
 
 
 async def _feed(client: ValveClient, segments: list[Segment]) -> list[FromEngine]:
-    """Two segments are with the engine at any time, as in a run. Raises RuntimeError when it holds."""
+    """Two segments are with the engine at any time, as in a run. Raises _Held."""
+    start_s = monotonic()
     seen: list[FromEngine] = []
     waiting = iter(segments[2:])
     for segment in segments[:2]:
@@ -91,7 +115,7 @@ async def _feed(client: ValveClient, segments: list[Segment]) -> list[FromEngine
     async for message in client.events():
         seen.append(message)
         if isinstance(message, Held):
-            raise RuntimeError(f"the valve process held: {message.why}")
+            raise _Held(message.why, (monotonic() - start_s) * 1e3)
         if isinstance(message, Ended):
             if message.id == segments[-1].id:
                 break
