@@ -16,7 +16,7 @@ from ald_controller.cli.logs import configure_log
 from ald_controller.client import MqttClient
 from tests.bench.figures import Row
 from tests.bench.machine import BIN, LOADS, ROOT
-from tests.bench.stage import Served, served_tool
+from tests.bench.stage import TRIES, Served, served_tool
 from tests.process.mosquitto import PATH, Mosquitto
 
 PART = "abort"
@@ -66,8 +66,18 @@ async def _measure(served: Served, broker: Mosquitto | None) -> list[Row]:
 
 
 async def _once(served: Served, load: str, abort: Abort) -> tuple[float, float]:
+    """As `_one`, again when an interlock was faster than the abort."""
+    for _ in range(TRIES):
+        shut_ms, answer_ms = await _one(served, load, abort)
+        if shut_ms > 0:
+            return shut_ms, answer_ms
+        print("  measured again: the source was shut before the abort", flush=True)
+    raise RuntimeError(f"the source was shut before the abort {TRIES} times")
+
+
+async def _one(served: Served, load: str, abort: Abort) -> tuple[float, float]:
     """ms until the module was shut, and until the answer was there; in the midst of a long dose."""
-    run = await asyncio.to_thread(_in_a_dose, served)
+    run = await asyncio.to_thread(served.in_a_dose, RECIPE, WATER)
     with LOADS[load]():
         await asyncio.sleep(random.uniform(0.3, 0.5))
         asked_s = time.monotonic()
@@ -76,13 +86,6 @@ async def _once(served: Served, load: str, abort: Abort) -> tuple[float, float]:
     shut_s = served.module.wait_for_word(0)
     await asyncio.to_thread(served.until_reported, run)
     return (shut_s - asked_s) * 1e3, (answered_s - asked_s) * 1e3
-
-
-def _in_a_dose(served: Served) -> str:
-    served.reset()
-    run = served.start(RECIPE)
-    served.module.wait_for_word(WATER, WATER, 30.0)
-    return run
 
 
 async def _typed(door: Path) -> None:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -196,7 +196,7 @@ async def _working() -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _finger() -> AsyncIterator[Callable[[float], object]]:
+async def _finger() -> AsyncIterator[Callable[[float], Awaitable[float]]]:
     """A call that comes back when another process, after so many seconds, has asked; it says when that was."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-S", "-c", _FINGER, stdin=subprocess.PIPE, stdout=subprocess.PIPE

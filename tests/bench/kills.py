@@ -73,7 +73,9 @@ def _kill_small(module: Coupler, folder: Path, ballast_mb: int) -> tuple[float, 
 
 
 def _shut_ms(module: Coupler, pid: int, number: int) -> float:
-    """ms from a signal to the word that shuts every source."""
+    """ms from a signal to the word that shuts every source; raises RuntimeError when none was open."""
+    if not module.words()[-1][1] & SOURCES:
+        raise RuntimeError("no source was open: nothing has been measured")
     sent_s = time.monotonic()
     os.kill(pid, number)
     return (module.wait_for_word(0) - sent_s) * 1e3
@@ -98,7 +100,7 @@ def _controller(folder: Path) -> list[Row]:
                     served.prepare("silicon wafer")
                     if load == "as found":
                         _silence(served, found)
-                    _in_a_dose(served)
+                    served.in_a_dose(RECIPE, WATER)
                     with LOADS[load]():
                         time.sleep(random.uniform(0.4, 0.6))
                         rss_mb = max(rss_mb, _rss_mb(served.daemon.pid))
@@ -110,7 +112,7 @@ def _controller(folder: Path) -> list[Row]:
 def _silence(served: Served, found: dict[str, list[float]]) -> None:
     """Stop the controller, then hang it in a system call: until shut, and how long after the lease of its last beat."""
     for what, number in (("stopped (SIGSTOP)", signal.SIGSTOP), ("hung in a system call", HANG_SIGNAL)):
-        run = _in_a_dose(served)
+        run = served.in_a_dose(RECIPE, WATER)
         time.sleep(random.uniform(0.3, 0.5))
         found[f"controller {what} -> shut"].append(_shut_ms(served.module, served.daemon.pid, number))
         shut_s = served.module.wait_for_word(0)
@@ -120,10 +122,3 @@ def _silence(served: Served, found: dict[str, list[float]]) -> None:
         time.sleep(HANG_S)
         served.ask("abort")
         served.until_reported(run)
-        served.reset()
-
-
-def _in_a_dose(served: Served) -> str:
-    run = served.start(RECIPE)
-    served.module.wait_for_word(WATER, WATER, 30.0)
-    return run
