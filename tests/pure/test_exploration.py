@@ -1,0 +1,165 @@
+"""Every path of the real valve path within bounds: what is explored, how, and what is not, says decision 23.
+
+The process, the host, the engine and the driver are the real ones, the module is the simulated coupler, and only the
+clock, the link and the daemon are models. Nothing is drawn by lot: within its bounds an exploration is complete.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator, Sequence
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from tests.explore.bugs import BUGS, Bug
+from tests.explore.explorer import Explored, Explorer, fingerprinted
+from tests.explore.menu import EVERYTHING, HELD_UP, TELLING, Choice, named
+from tests.explore.oracle import Broken, Oracle
+from tests.explore.scenes import kept
+from tests.explore.stage import STAGE, snapshots, staged
+from tests.explore.world import World
+
+DOSING, REST, FRESH = "a dose about to begin", "a tool at rest", "a fresh process"
+RECOVERED = "a tool that lost its link a moment ago"
+HOLD, NO_REQUESTS = "the daemon says Hold", "requests are held back for 8 ticks"
+MET = {
+    "Anchored", "Edge", "Ended", "Fault", "Missed", "Refused", "Status", "Wear",
+    "held: abort", "held: end of file", "held: fault", "held: hold", "held: lease", "held: permit", "held: state",
+    "the module's watchdog", "the module's write",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def stage() -> Iterator[None]:
+    with staged():
+        yield
+
+
+def explored(scenes: Sequence[str], menu: Sequence[Choice], *ticks: float) -> Explored:
+    """What comes of it, which must be nothing: no property broken, and doses again from every state."""
+    result = Explorer(kept(*scenes), menu, ticks).run()
+    assert result.found is None, str(result.found)
+    assert result.stuck is None, str(result.stuck)
+    print(f"{', '.join(scenes)}; {len(menu)} choices, {len(ticks)} of them on a path: {result}")
+    return result
+
+
+def test_nothing_that_happens_once_in_a_cycle_of_doses_breaks_a_property() -> None:
+    STAGE.seen.clear()
+    result = explored((DOSING, REST), EVERYTHING, 26)
+    assert result.states >= 30_000, "there were 40,000: what is it that is not met any more?"
+    assert result.taken == {choice.name for choice in EVERYTHING}, "a choice that changes nothing is none"
+    assert STAGE.seen == MET
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_mistake_is_found_and_its_shortest_path_told(bug: Bug) -> None:
+    scenes = kept(DOSING, REST)
+    with bug():
+        found = Explorer(scenes, bug.menu).run().found
+    assert found is not None and bug.found in found.why
+    assert len(found.choices) == 1, "one thing out of turn is enough for each"
+    assert found.story[-1].endswith(f"=> {found.why}"), "the path, played again without a pause, ends the same way"
+
+
+def test_a_story_says_who_said_what_and_when_and_what_the_module_did() -> None:
+    (bug,) = (bug for bug in BUGS if bug.name == "a connection ends as TCP ends it, not by a reset")
+    scenes = kept(DOSING)
+    with bug():
+        found = Explorer(scenes, named("requests are held back for 8 ticks")).run().found
+    assert str(found).splitlines() == [
+        "TMA opened at the module 35 ms after it was due: 20 ms at most",
+        "  from a dose about to begin, 9 ticks, with: requests are held back for 8 ticks",
+        "      0.0 ms  ! requests are held back for 8 ticks",
+        "      5.0 ms    the host sends the word TMA + CONTACTOR",
+        "     20.0 ms    the host sends the word CONTACTOR",
+        "     25.0 ms    the host drops the connection",
+        "     25.0 ms    the valve process reports: a fault: the module did not confirm within 20 ms",
+        "     25.0 ms    the valve process reports: held: fault: the module did not confirm within 20 ms",
+        "     40.0 ms      what left 35 ms ago arrives",
+        "     40.0 ms      the module: TMA + CONTACTOR",
+        "     40.0 ms  => TMA opened at the module 35 ms after it was due: 20 ms at most",
+    ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_equal_states_have_equal_futures(seed: int) -> None:
+    """What a state leaves out decides nothing: a world that goes on and its copy, made anew at each tick, agree."""
+    chance, copies = random.Random(seed), snapshots()
+    world = kept(FRESH)[FRESH]()
+    others = [choice for choice in EVERYTHING if "Hold" not in choice.name]
+    for tick in range(600):
+        copy: World = copies.thaw(fingerprinted(copies, world))
+        copy.mend()
+        choice = chance.choice(others) if tick % 70 == 69 else None
+        for each in (world, copy):
+            STAGE.world = each
+            if choice is not None:
+                choice.do(each)
+            each.go()
+        assert fingerprinted(copies, copy) == fingerprinted(copies, world)
+
+
+@pytest.mark.parametrize(
+    ("see", "why"),
+    [
+        (lambda oracle: oracle.left(0, 1), "the first word on a fresh connection was not the safe word but TMA"),
+        (lambda oracle: oracle.left(0, 0) or oracle.left(0, 1), "everything was stopped"),
+        (lambda oracle: oracle.left(0, 0) or oracle.left(0, 128), "the heaters"),
+    ],
+)
+def test_the_oracle_is_not_blind(see: Callable[[Oracle], object], why: str) -> None:
+    with pytest.raises(Broken, match=why):
+        see(Oracle())
+
+
+# --- what is known not to hold: each is found by the explorer ------------------------------------------------------
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a closing made before its time counts from when it was due, however late it left"
+)
+def test_opposite_kinds_keep_their_distance_when_a_closing_was_held_up() -> None:
+    explored((DOSING,), HELD_UP, inf)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a failure that comes again after a success is taken for one of the same attempts"
+)
+def test_a_second_loss_of_the_link_takes_the_heaters_along_as_the_first_did() -> None:
+    explored((RECOVERED,), named(HOLD, NO_REQUESTS), 16, 16)
+
+
+@pytest.mark.xfail(strict=True, reason="with a round overdue and a request open, the next turn is always due")
+def test_the_process_never_spins() -> None:
+    STAGE.busy = 0
+    explored((DOSING,), named("the valve process is not woken for 6 ticks"), 26)
+    assert STAGE.busy == 0
+
+
+# --- the long ones -------------------------------------------------------------------------------------------------
+
+
+def told(what: str) -> None:
+    if page := os.environ.get("ALD_FIGURES"):
+        with Path(page).open("a", encoding="utf-8") as file:
+            file.write(what + "\n")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_nothing_that_happens_once_at_any_time_breaks_a_property() -> None:
+    result = explored((FRESH, DOSING, REST), EVERYTHING, inf)
+    told(f"one of {len(EVERYTHING)} choices at any time: {result}")
+    assert result.states >= 70_000
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_no_two_things_that_happen_in_a_cycle_of_doses_break_a_property() -> None:
+    result = explored((DOSING,), TELLING, 26, 60)
+    told(f"two of {len(TELLING)} choices: {result}")
+    assert result.states >= 500_000
