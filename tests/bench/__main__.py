@@ -47,8 +47,8 @@ def once(measure: Callable[[Path], list[Row]], seconds: float) -> Part:
 # in the order of the default run: short ones first
 PARTS = {
     "check": once(speed.measure_check, 15),
-    "abort": once(aborts.measure, 150),
-    "kill": once(kills.measure, 60),
+    "abort": once(aborts.measure, 280),
+    "kill": once(kills.measure, 300),
     "rest": once(rest.measure, 60),
     "guard": once(guard.measure, 60),
     "preview": once(speed.measure_preview, 140),
