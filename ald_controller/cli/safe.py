@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import threading
 from dataclasses import asdict, dataclass, field
@@ -55,6 +56,8 @@ class Answer:
 def main(arguments: list[str]) -> int:
     """Write zeros, read them back, and say so: 0 confirmed, 1 refused or not confirmed, 2 (by exit) used wrongly."""
     options = _options(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # it ends soon by itself, and a lock that it made must not outlive it
     answers: list[Answer] = []
     # a name or a disk that does not answer cannot be interrupted, but it can be left behind
     work = threading.Thread(target=lambda: answers.append(answer(options)), daemon=True)

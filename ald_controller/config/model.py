@@ -177,7 +177,7 @@ class Fill(Model):
     """The outputs that fill the volume of a filled source, and for how long; they are shut before it doses."""
 
     outputs: list[str] = Field(min_length=1)
-    time: units.Seconds = Field(gt=0, le=60)
+    time: units.Seconds = Field(ge=0.2, le=60)  # without real-time priority nothing is opened for less
 
 
 class Port(Model):

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from ald_controller.config import Port, ToolConfig
 from ald_controller.plan import Dose, FlowStep, SegmentStep, Step, Where
-from ald_controller.recipe.steps import Expose, Pulse
+from ald_controller.recipe.steps import SHORTEST_OPENING_S, Expose, Pulse
 
-FILL_SHUTS_S = 0.1  # between shutting the filling valve and opening the dosing one: twice what the engine asks for
+FILL_SHUTS_S = 0.1  # before filling and before letting out everything is shut for twice as long as the engine asks for
+SHORTEST_S = 0.001  # an output that is energised for less does nothing
 FLOW_SETTLES_S = 2.0  # a flow controller is within 2 % of a new set-point by then
 
 
@@ -34,19 +35,21 @@ class Source:
         """Why its valves cannot give doses of this width in this rhythm: "time" or "every", and a sentence; or None."""
         energised_s = width_s + self.compensation_ns / 1e9
         shortest_s = config.valves.shortest_s(self.port.outputs)
-        if energised_s < shortest_s:
-            least = spoken(shortest_s - self.compensation_ns / 1e9)
+        if energised_s < max(shortest_s, SHORTEST_S):
+            least = spoken(max(shortest_s, SHORTEST_S) - self.compensation_ns / 1e9)
             return "time", f"{spoken(width_s)} is too short for the valve of {self.name}: {least} at least"
-        needed_s = self.filling_s + energised_s + FILL_SHUTS_S
-        if self.port.fill and every_s is not None and every_s < needed_s:
+        needed_s = energised_s + (self.filling_s or SHORTEST_OPENING_S)
+        if every_s is None or every_s >= needed_s:
+            return None
+        why = f"its valve is energised for {spoken(energised_s)} and shut between shots"
+        if self.port.fill:
             why = f"each shot from {self.name} fills its volume for {spoken(self.port.fill.time)} first"
-            return "every", f"{why}: {spoken(needed_s)} at least from one to the next"
-        return None
+        return "every", f"{why}: {spoken(needed_s)} at least from one to the next"
 
     @property
     def filling_s(self) -> float:
         """How long a dose begins before its opening: the volume is filled, and shut."""
-        return self.port.fill.time + FILL_SHUTS_S if self.port.fill else 0.0
+        return self.port.fill.time + 2 * FILL_SHUTS_S if self.port.fill else 0.0
 
 
 def ns(seconds: float) -> int:
@@ -110,7 +113,8 @@ def _shots(
     for shot in range(times):
         begins = start + shot * period
         if source.port.fill:
-            edges += [(begins, rest_word | source.fill_word), (begins + ns(source.port.fill.time), rest_word)]
+            fills = begins + ns(FILL_SHUTS_S)
+            edges += [(fills, rest_word | source.fill_word), (fills + ns(source.port.fill.time), rest_word)]
         at = begins + ns(source.filling_s)
         named = () if source.port.outputs == [source.name] else tuple(source.port.outputs)
         doses.append(Dose(source.precursor, source.name, len(edges), at, width, source.compensation_ns, named))

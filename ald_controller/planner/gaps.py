@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ald_controller.planner.scene import Scene
+from ald_controller.recipe.steps import SHORTEST_OPENING_S
 from ald_controller.yamlfile import Mark, Problem
 
 
@@ -53,6 +54,11 @@ def _check(scene: Scene, one: Span, other: Span, floor_s: float) -> None:
     if other.first is None or gap >= floor_s - 1e-9:
         return
     name, mark = other.first
+    if name == one.last and gap < SHORTEST_OPENING_S:
+        message = f"{name} is opened again as soon as it has shut, which makes one long dose of two"
+        scene.problems.append(
+            Problem(mark, f"{scene.prefix}{message}: put a purge between them, or use times and every")
+        )
     if not scene.chemistry.unlike(one.last, name):
         return
     kinds = scene.chemistry.precursors

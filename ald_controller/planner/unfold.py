@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ald_controller.plan import FlowStep, PumpStep, RepeatStep, SegmentStep, Step
-from ald_controller.planner.dosing import Source, expose, pulse, rest
+from ald_controller.planner.dosing import FLOW_SETTLES_S, Source, expose, pulse, rest
 from ald_controller.planner.gaps import Span, closed, dose, join
 from ald_controller.planner.scene import Scene
 from ald_controller.planner.thermal import Zones, heat, wait
@@ -147,7 +147,8 @@ class Unfold:
         if source is None:
             return Stretch(seconds=body.time + purge_s, span=closed(float("inf"), None))
         steps = pulse(self.scene.where(document, step.at), source, body, purge[0] if purge else None)
-        span = dose(source.precursor, document.mark(at), source.filling_s, purge_s, mark)
+        before_s = source.filling_s + (FLOW_SETTLES_S if source.port.push else 0.0)
+        span = dose(source.precursor, document.mark(at), before_s, purge_s, mark)
         return Stretch(self._whole(steps), _seconds(steps), span)
 
     def _expose(self, document: Document, step: Written, body: Expose) -> Stretch:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ald_controller.valves.rules import Rules, Stand, mask_of
 from ald_controller.valves.wear import WearCount
@@ -34,12 +34,14 @@ from ald_controller.valves.wire import (
     Refused,
     Segment,
     SegmentId,
+    Source,
     State,
     ToEngine,
     Trim,
 )
 
 MISSED_IN_A_ROW = 3
+DOUBT_NS = 1_000_000_000  # what closed so shortly before the module was lost may have closed when it was found again
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +69,7 @@ class _Run:
     at_ns: int
     next: int = 0  # number of the next edge
     skip: int = 0  # bits of a missed or trimmed dose, kept off until the plan closes them
+    unfilled: dict[str, int] = field(default_factory=dict)  # source -> by how much its filling was late, and left out
 
     @property
     def due_ns(self) -> int:
@@ -78,6 +81,11 @@ class _Run:
         """Number of the next edge whose word has none of these bits; past the last one if there is none."""
         edges = self.segment.edges
         return next((i for i in range(self.next, len(edges)) if not edges[i][1] & bits), len(edges))
+
+
+def _wiring(source: Source) -> tuple[str, int, tuple[tuple[str, int], ...]]:
+    """What other bottles do not change."""
+    return source.name, source.mask, tuple((position.name, position.mask) for position in source.positions)
 
 
 class Engine:
@@ -106,6 +114,8 @@ class Engine:
         self._tail_ns: int | None = None  # where the last accepted segment ends; None: nothing to join on to
         self._closes: dict[Stand, int] = {}  # when it closes last by plan
         self._closed: dict[Stand, int] = {}  # when it closed last in fact
+        self._lost_ns = 0  # when the module was lost last
+        self._leaving: list[Stand] = []  # closed by words that are not yet out
         self._missed = 0
         self._cut: Write | None = None  # the edge that a cut or trim makes of the next word
         self._reports: deque[FromEngine | Write] = deque()
@@ -211,12 +221,19 @@ class Engine:
             if isinstance(write, Write):
                 write.settled = True  # nobody will confirm it any more: it is reported with confirmed_ns 0
         if not (told and self.held):
+            self._lost_ns = now_ns
             self._reports.append(Fault(what, now_ns))
             self.rest(now_ns, f"fault: {what}")
 
     def repaired(self) -> None:
         """The module is there, armed as before: Clear may be given."""
         self._fault = ""
+
+    def left(self, now_ns: int) -> None:
+        """What `step` returned is out: what it closes is closed now, however long ago it was made."""
+        for stand in self._leaving:
+            self._closed[stand] = now_ns
+        self._leaving.clear()
 
     def assume(self, word: int, sent_ns: int, confirmed_ns: int) -> None:
         """The host put `word` on the module by itself: the safe word, which comes first on every new connection."""
@@ -225,6 +242,10 @@ class Engine:
             self._reports.append(cut)
         self._cut = None
         self._move(confirmed_ns, word)
+        self._leaving.clear()
+        for stand, closed_ns in self._closed.items():
+            if closed_ns > self._lost_ns - DOUBT_NS:  # the word that closed it may never have come
+                self._closed[stand] = confirmed_ns
 
     # --- messages --------------------------------------------------------------------------------------------------
 
@@ -303,7 +324,7 @@ class Engine:
 
     def _reconfigure(self, config: EngineConfig) -> None:
         """Other bottles: new facts of the same sources on the same bits, and only while nothing runs."""
-        kept = [(s.name, s.mask) for s in self._config.sources] == [(s.name, s.mask) for s in config.sources]
+        kept = [_wiring(source) for source in self._config.sources] == [_wiring(source) for source in config.sources]
         if self._runs:
             self._refuse(None, "what hangs at the ports does not change while a segment runs")
         elif not kept or replace(config, sources=self._config.sources) != self._config:
@@ -357,12 +378,17 @@ class Engine:
 
     def _in_time(self, now_ns: int, run: _Run, opening: tuple[Stand, ...]) -> bool:
         """Whether an opening edge may still be written; a missed one is reported, the third in a row holds."""
-        late_ns = max(now_ns - run.due_ns, self._too_soon_ns(now_ns, opening))
+        filling = any(stand.position for stand in opening)
+        unfilled_ns = max(0 if filling else run.unfilled.pop(stand.source.name, 0) for stand in opening)
+        late_ns = max(now_ns - run.due_ns, self._too_soon_ns(now_ns, opening), unfilled_ns)
         closing = run.without(mask_of(opening))
         over = run.at_ns + run.segment.edges[closing][0] <= now_ns
         if late_ns <= self._late_ns and not over:
-            self._missed = 0
+            self._missed = self._missed if filling else 0
             return True
+        if filling:  # the dose that it is for is what is missed
+            run.unfilled |= {stand.source.name: late_ns for stand in opening}
+            return False
         self._missed += 1
         self._reports.append(Missed(run.segment.id, run.next, late_ns))
         if self._missed == MISSED_IN_A_ROW:
@@ -385,4 +411,5 @@ class Engine:
         self.wear.move(now_ns, self.word, word)
         for stand in self._rules.opened(word, self.word):
             self._closed[stand] = now_ns
+            self._leaving.append(stand)
         self.word = word

@@ -22,6 +22,7 @@ RETRY_NS = 20_000_000  # a link that failed is tried again
 UNARMED_MS = 5000  # by then a module whose watchdog is its owner's has closed, too
 RETRY_MODULE_NS = 250_000_000  # a module that answers but is not right is asked again
 STATUS_NS = 100_000_000
+IN_HAND_NS = 1_000_000  # so much later than an edge may be is an opening still sent that was judged in time
 SOON_NS = 20_000_000  # what is due within this time is done in a turn that comes about anyhow: it spares a wake-up
 WEAR_NS = 1_000_000_000
 TRIPS_EVERY = 5  # rounds: a trip shows in the coils, too, unless all were off
@@ -54,6 +55,7 @@ class Host:
         self._late_ns = config.late_degraded_ns if degraded else config.late_ns
         self._confirm_ns = config.confirm_degraded_ns if degraded else config.confirm_ns
         self._round_ns = outputs.round_ms * 1_000_000
+        self._soon_ns = min(SOON_NS, self._round_ns // 4)
         self._asked: dict[int, _Asked] = {}
         self._talk: Conversation | None = None
         self._out: list[bytes] = []
@@ -62,7 +64,7 @@ class Host:
         self._lost_ns = now_ns  # when a module was lost that had been proven
         self._written = self._word = 0  # as last sent, and as last confirmed
         self._alive_bit = 0
-        self._stepped_ns, self._opens = now_ns, False  # what `step` returned last: when, and whether it opens a valve
+        self._opens_ns: int | None = None  # when the first opening in what `step` returned last was due
         self._round, self._round_at = 0, now_ns
         self._rounds: deque[Callable[[int], None]] = deque()
         self._safe_sent_ns = now_ns
@@ -136,7 +138,7 @@ class Host:
         try:
             self._ask(now_ns, talk.send(reply), "start")
         except StopIteration as done:
-            self._talk, self._trips, self.connected = None, done.value, True
+            self._talk, self._trips, self.connected, self._failure = None, done.value, True, ""
             self._written = self._word = self._alive_bit = 0
             self._round_at = now_ns
             self._rounds.clear()
@@ -147,10 +149,7 @@ class Host:
         self, now_ns: int, request: bytes, kind: Literal["start", "word", "coils", "trips"], word: int = 0,
         write: Write | None = None,
     ) -> None:  # fmt: skip
-        # no opening is later than that: one that went out late has less time to be confirmed; a late closing has it all
-        in_time = write is not None and now_ns - write.due_ns <= self._late_ns
-        since_ns = write.due_ns if write is not None and in_time else now_ns
-        self._asked[self._outputs.transaction] = _Asked(request, since_ns + self._confirm_ns, kind, word, write)
+        self._asked[self._outputs.transaction] = _Asked(request, now_ns + self._confirm_ns, kind, word, write)
         self._out.append(request)
 
     # --- the turn --------------------------------------------------------------------------------------------------
@@ -161,7 +160,7 @@ class Host:
 
     def step(self, now_ns: int) -> bytes:
         """What is to be sent to the module now; tell `sent` when it is out."""
-        self._stepped_ns, self._opens = now_ns, False
+        self._opens_ns = None
         if self.connected:
             while (write := self.engine.step(now_ns)) is not None:
                 self._unsent.append(write)
@@ -172,26 +171,35 @@ class Host:
         return out
 
     def held_up_ns(self, now_ns: int) -> int:
-        """For how long what `step` returned has waited, if that is too long for an opening that is in it; else 0."""
-        waited_ns = now_ns - self._stepped_ns
-        return waited_ns if self._opens and waited_ns > self._late_ns else 0
+        """By how much an opening in what `step` returned is late, if that is too much for it to be sent; else 0."""
+        late_ns = 0 if self._opens_ns is None else now_ns - self._opens_ns
+        return late_ns if late_ns > self._late_ns + IN_HAND_NS else 0
 
     def sent(self, now_ns: int) -> None:
-        """What `step` returned has been handed to the wire."""
+        """What `step` returned has been handed to the wire.
+
+        An opening is to be confirmed by a time that counts from its due one; a closing has all its time from now on.
+        """
+        for asked in self._asked.values():
+            if asked.write is not None and not asked.write.sent_ns:
+                since_ns = now_ns if self._opens_ns is None else self._opens_ns
+                asked.until_ns = since_ns + self._confirm_ns
         for write in self._unsent:
             write.sent_ns = now_ns
+        self.engine.left(now_ns)
         self._unsent.clear()
 
     def _put(self, now_ns: int, write: Write | None) -> None:
         word = (write.word if write is not None else self.engine.word) | self._alive_bit
-        self._opens |= bool(word & ~self._written & self._config.segment_mask)
+        if write is not None and self._opens_ns is None and word & ~self._written & self._config.segment_mask:
+            self._opens_ns = write.due_ns
         self._written = word
         self._ask(now_ns, self._outputs.write(word), "word", word, write)
 
     # --- rounds: one request at a time, and never shortly before an edge ---------------------------------------
 
     def _go_round(self, now_ns: int) -> None:
-        if now_ns >= self._round_at - SOON_NS and not self._rounds:
+        if now_ns >= self._round_at - self._soon_ns and not self._rounds:
             self._round_at = now_ns + self._round_ns
             # the coils are read before they are written again: what somebody else wrote is not covered up
             self._rounds.extend((self._read_back, self._rewrite))
@@ -223,7 +231,8 @@ class Host:
         """When the next turn is due if nothing is heard before."""
         times = [asked.until_ns for asked in self._asked.values()]
         if self.connected:
-            times += [self._gap_at(now_ns)] if self._rounds and not self._asked else [self._round_at]
+            if not self._asked:  # an answer wakes the caller by itself
+                times.append(self._gap_at(now_ns) if self._rounds else self._round_at)
             if (engine_at := self.engine.next_at()) is not None:
                 times.append(engine_at)
         return min(times, default=None)

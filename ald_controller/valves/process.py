@@ -19,7 +19,7 @@ import sys
 from collections import deque
 from time import monotonic_ns
 
-from ald_controller.valves.host import Host
+from ald_controller.valves.host import STATUS_NS, Host
 from ald_controller.valves.wire import EngineConfig, FromEngine, Lateness, Refused, ToEngine, ValveError, decode, encode
 from drivers.valve_modules import outputs_of
 from drivers.valve_outputs import Connection
@@ -241,7 +241,9 @@ class Process:
 
     def _sleep(self, now_ns: int, edge_ns: int | None) -> None:
         host = self._host
-        times = [host.status_at, edge_ns - self._spin_ns if edge_ns is not None else None, self._farewell_until]
+        times = [edge_ns - self._spin_ns if edge_ns is not None else None, self._farewell_until]
+        # while the daemon does not read, no status is made: one that is due would never let this process sleep
+        times.append(now_ns + STATUS_NS if self._control.kept else host.status_at)
         times.append(host.next_at(now_ns) if host.linked else self._connecting_until or host.link_at)
         until_ns = min(at for at in times if at is not None)
         readers: list[Control | Connection] = [self._control] if self._control.open else []

@@ -14,6 +14,7 @@ from itertools import chain, combinations
 from ald_controller.valves.wire import EngineConfig, Segment, Source
 
 MOST_EDGES = 256
+REOPEN_NS = 10_000_000  # between two openings of one source: without it they would be one, longer than any allowed
 CHANGEOVER_NS = 50_000_000  # a valve has moved by then: what fills a volume is shut before what empties it opens
 # Reactants that a recipe may let follow each other: both are there to react with a metal precursor, not each other.
 _REACTANTS = {"protic", "oxidising"}
@@ -128,8 +129,8 @@ class Rules:
 
     def gap_ns(self, before: Stand, after: Stand) -> int:
         """How long everything stays shut between the closing of one stand and the opening of another."""
-        if before.source.name == after.source.name and before.position != after.position:
-            return CHANGEOVER_NS
+        if before.source.name == after.source.name:
+            return REOPEN_NS if before.position == after.position else CHANGEOVER_NS
         reacts = not before.position and not after.position and opposite(before.source.kind, after.source.kind)
         return self._config.min_closed_ns if reacts else 0
 
@@ -228,7 +229,7 @@ class Rules:
 
 def _why_apart(before: Stand, after: Stand) -> str:
     if before.source.name == after.source.name:
-        return "the positions of one source need"
+        return "openings of one source need" if before.position == after.position else "positions of one source need"
     return f"{after.source.kind} and {before.source.kind} need"
 
 

@@ -12,7 +12,12 @@ from dataclasses import dataclass, replace
 from ald_controller.valves.wire import Wear
 
 NEARLY = 0.9  # of `service_after`: from here on a person is told
-ENERGISED_IS = {"source": "open", "stop": "shut", "contactor": "on"}  # roles that are counted, and what their time is
+ENERGISED_IS = {
+    "source": "open",
+    "by-pass": "shut",
+    "stop": "shut",
+    "contactor": "on",
+}  # roles that are counted, and what their time is
 
 
 @dataclass(frozen=True, slots=True)

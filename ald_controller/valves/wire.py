@@ -299,7 +299,8 @@ def _segment(id: list[Any], edges: list[list[int]], length_ns: int) -> Segment:
 
 
 def _source(name: str, mask: int, kind: str, longest: int, shortest: int, positions: list[list[Any]]) -> Source:
-    return Source(name, mask, kind, longest, shortest, tuple(Position(*each) for each in positions))
+    made = tuple(Position(str(name), index(mask), index(longest_ns)) for name, mask, longest_ns in positions)
+    return Source(str(name), index(mask), str(kind), index(longest), index(shortest), made)
 
 
 def _config(
@@ -318,12 +319,12 @@ def _status(*values: Any) -> Status:
 _MADE_BY: dict[str, Callable[..., ToEngine | FromEngine]] = {
     "EngineConfig": _config,
     "Load": lambda segment: Load(_segment(*segment)),
-    "Beat": Beat,
+    "Beat": lambda sequence, permit: Beat(index(sequence), index(permit)),
     "Trim": lambda id: Trim(_segment_id(id)),
     "Hold": Hold,
     "Abort": Abort,
-    "State": State,
-    "Aux": Aux,
+    "State": lambda chamber: State(str(chamber)),
+    "Aux": lambda mask, bits: Aux(index(mask), index(bits)),
     "Clear": Clear,
     "Anchored": lambda id, *rest: Anchored(_segment_id(id), *rest),
     "Edge": lambda id, *rest: Edge(_segment_id(id), *rest),

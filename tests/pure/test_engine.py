@@ -346,7 +346,7 @@ def test_a_filled_source_fills_shuts_and_doses() -> None:
         ),
         (
             filled((S, FILL), (2 * S, 0), (2 * S + 49 * MS, OUT), (3 * S, 0)),
-            "edge 3 at 2.049 s opens EG 0.049 s after EG (fill) closed: the positions of one source need",
+            "edge 3 at 2.049 s opens EG 0.049 s after EG (fill) closed: positions of one source need",
         ),
         (filled((S, FILL | OUT), (2 * S, 0)), "edge 1 at 1.000 s sets bits 0x0002, which open no source"),
         (

@@ -19,7 +19,10 @@ from ald_controller.valves.wire import (
     Hold,
     Load,
     Missed,
+    Position,
+    Refused,
     SegmentId,
+    Source,
     State,
     Trim,
 )
@@ -250,3 +253,92 @@ def test_heartbeats_count_from_any_number() -> None:
     rig = Rig(ready=False)
     rig.hear(Beat(0, SOURCES))
     assert rig.engine.alive and rig.hear(Clear()) == []
+
+
+# --- when it really closed -------------------------------------------------------------------------------------------
+
+
+def test_a_closing_that_left_late_counts_from_when_it_left() -> None:
+    rig = Rig()
+    rig.load(dose(0, LTB, 100 * MS, 1100 * MS))
+    rig.run(LEAD + 150 * MS)
+    rig.engine.left(LEAD + 180 * MS)
+    rig.engine.left(LEAD + 900 * MS)  # nothing is in hand any more
+    rig.run(LEAD + 200 * MS)
+    assert "opens H2O 0.920 s after LTB closed" in rig.load(dose(1, H2O, 15 * MS, S))
+
+
+@pytest.mark.parametrize(("lost_ns", "gap_s"), [(LEAD + 1100 * MS - 1, "0.020"), (LEAD + 1100 * MS, "")])
+def test_what_closed_shortly_before_the_module_was_lost_may_have_closed_when_it_was_found(
+    lost_ns: int, gap_s: str
+) -> None:
+    rig = Rig()
+    rig.load(dose(0, LTB, 100 * MS, 1100 * MS))
+    rig.run(LEAD + 100 * MS)
+    rig.now = lost_ns
+    rig.engine.fault(lost_ns, "the link is cut")
+    found_ns = lost_ns + 500 * MS
+    rig.now = found_ns
+    rig.engine.assume(0, found_ns, found_ns)
+    rig.engine.repaired()
+    rig.beat()
+    rig.hear(Clear())
+    said = rig.load(dose(1, H2O, 15 * MS, S))
+    assert said == "" if not gap_s else f"opens H2O {gap_s} s after LTB closed" in said
+
+
+# --- one source after itself -----------------------------------------------------------------------------------------
+
+
+def test_a_source_that_opens_again_at_once_is_refused_within_a_segment_and_across() -> None:
+    rig = Rig()
+    seamless = segment((0, TMA), (S, 0), (S, TMA), (2 * S, 0))
+    assert rig.load(seamless) == (
+        "edge 2 at 1.000 s opens TMA 0.000 s after TMA closed: openings of one source need 0.010 s between them"
+    )
+    assert rig.load(segment((0, TMA), (S, 0), (S + 10 * MS, TMA), (2 * S, 0), length_ns=2 * S)) == ""
+    assert "openings of one source need 0.010 s" in rig.load(segment((0, TMA), (S, 0), half=1))
+    assert rig.load(segment((10 * MS, TMA), (S, 0), half=2)) == ""
+
+
+# --- a filling that is missed ----------------------------------------------------------------------------------------
+
+FILL, OUT = 2, 4
+FILLED = replace(
+    CONFIG,
+    sources=(
+        Source("TMA", TMA, "metal-organic", S),
+        Source("EG", OUT, "protic", 2 * S, positions=(Position("fill", FILL, 4 * S),)),
+    ),
+)
+
+
+def test_the_dose_of_a_volume_that_was_not_filled_is_the_one_that_is_missed() -> None:
+    rig = Rig(FILLED)
+    rig.load(
+        segment((S, FILL), (2 * S, 0), (3 * S, OUT), (4 * S, 0), (5 * S, FILL), (6 * S, 0), (7 * S, OUT), (8 * S, 0))
+    )
+    rig.run(LEAD + 900 * MS)
+    rig.jump(LEAD + S + 6 * MS)
+    assert rig.of(Missed) == [], "a filling is no dose"
+    rig.run(LEAD + 9 * S)
+    assert rig.of(Missed) == [Missed(ID, 2, 6 * MS)]
+    assert [word for _, word in rig.words] == [FILL, 0, OUT, 0], "the second time all is well"
+
+
+def test_three_volumes_in_a_row_that_were_not_filled_hold() -> None:
+    rig = Rig(FILLED)
+    for half in range(3):
+        assert rig.load(segment((S, FILL), (2 * S, 0), (3 * S, OUT), (4 * S, 0), length_ns=5 * S, half=half)) == ""
+        start_ns = rig.now + LEAD if half == 0 else LEAD + half * 5 * S
+        rig.run(start_ns + 900 * MS)
+        rig.jump(start_ns + S + 6 * MS)
+        rig.run(start_ns + 4500 * MS)
+    assert len(rig.of(Missed)) == 3 and rig.engine.held.startswith("late: ")
+
+
+def test_positions_do_not_change_with_the_bottles() -> None:
+    rig = Rig(FILLED)
+    moved = replace(FILLED.sources[1], positions=(Position("fill", STOP, 4 * S),))
+    (refused,) = rig.hear(replace(FILLED, sources=(FILLED.sources[0], moved)))
+    assert isinstance(refused, Refused) and "other wiring" in refused.why

@@ -116,24 +116,17 @@ def test_the_oracle_is_not_blind(see: Callable[[Oracle], object], why: str) -> N
         see(Oracle())
 
 
-# --- what is known not to hold: each is found by the explorer ------------------------------------------------------
+# --- what it found, and what holds since ------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a closing made before its time counts from when it was due, however late it left"
-)
 def test_opposite_kinds_keep_their_distance_when_a_closing_was_held_up() -> None:
     explored((DOSING,), HELD_UP, inf)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a failure that comes again after a success is taken for one of the same attempts"
-)
 def test_a_second_loss_of_the_link_takes_the_heaters_along_as_the_first_did() -> None:
     explored((RECOVERED,), named(HOLD, NO_REQUESTS), 16, 16)
 
 
-@pytest.mark.xfail(strict=True, reason="with a round overdue and a request open, the next turn is always due")
 def test_the_process_never_spins() -> None:
     STAGE.busy = 0
     explored((DOSING,), named("the valve process is not woken for 6 ticks"), 26)

@@ -184,7 +184,15 @@ def test_opposite_kinds_meet_at_the_seam_between_two_turns_of_a_repeat_too() -> 
 
 
 def test_doses_of_the_same_kind_may_follow_each_other_at_once() -> None:
-    assert problems(recipe(f"{TMA}\n{TMA}\npulse: {{precursor: LiOtBu, time: 1 s}}")) == []
+    assert problems(recipe(f"{TMA}\npulse: {{precursor: LiOtBu, time: 1 s}}\n{TMA}")) == []
+
+
+def test_one_source_that_never_shuts_is_refused_however_it_is_written() -> None:
+    (said,) = problems(recipe(f"{TMA}\n{TMA}"))
+    assert said.endswith("TMA is opened again as soon as it has shut, which makes one long dose of two: "
+                         "put a purge between them, or use times and every")  # fmt: skip
+    assert len(problems(recipe("repeat: {times: 100, steps: [{pulse: {precursor: TMA, time: 1 s}}]}"))) == 1
+    assert problems(recipe(f"{TMA}\npurge: 10 ms\n{TMA}")) == []
 
 
 def test_a_dose_without_carrier_is_refused() -> None:

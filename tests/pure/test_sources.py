@@ -59,7 +59,7 @@ def segments(made: Plan) -> list[SegmentStep]:
 
 
 def written(tool: Tool, made: Plan) -> list[tuple[int, int]]:
-    """What the real engine writes for this plan: (ns since the first anchor, word); every segment is taken."""
+    """What the real engine writes for this plan: (ns since the first word, word); every segment is taken."""
     engine = Engine(engine_config(tool, loaded("silicon"), chemistry()))
     words, now, beats, told = [], 0, 0, []
     engine.hear(0, State("VACUUM"))
@@ -69,26 +69,28 @@ def written(tool: Tool, made: Plan) -> list[tuple[int, int]]:
         engine.hear(0, Load(Segment(SegmentId("r", 1, half), step.edges, step.length_ns)))
         told += engine.reports()
     assert not [each for each in told if isinstance(each, Refused)]
-    (start, *_) = [each.at_ns for each in told if isinstance(each, Anchored)]
+    assert [each for each in told if isinstance(each, Anchored)]
     while engine.running is not None:
         while (write := engine.step(now)) is not None:
-            words.append((now - start, write.word))
+            words.append((now, write.word))
             write.settled = True
         told += engine.reports()
         now = min(engine.next_edge_at() or now, now + 100 * MS)
         beats += 1
         engine.hear(now, Beat(beats, 0xFF))
     assert len([each for each in told if isinstance(each, Ended)]) == len(segments(made))
-    return words
+    return [(at_ns - words[0][0], word) for at_ns, word in words]
 
 
 def test_a_filled_source_fills_its_volume_shuts_it_and_lets_it_out(tmp_path: Path) -> None:
     tool = tool_with(tmp_path, NO_SPARE, FILLED)
     made = plan(recipe("pulse: {precursor: glycerol, time: 1 s}\npurge: 20 s"), at=tool)
-    assert written(tool, made) == [(0, SPARE), (2 * S, 0), (2 * S + 100 * MS, GL), (3 * S + 100 * MS, 0)]
+    assert written(tool, made) == [
+        (0, SPARE), (2 * S, 0), (2 * S + 100 * MS, GL), (3 * S + 100 * MS, 0),
+    ]  # fmt: skip
     (dose,) = segments(made)[0].doses
-    assert (dose.edge, dose.open_ns, dose.width_ns) == (2, 2 * S + 100 * MS, S)
-    assert segments(made)[0].length_ns == 23 * S + 100 * MS
+    assert (dose.edge, dose.open_ns, dose.width_ns) == (2, 2 * S + 200 * MS, S)
+    assert segments(made)[0].length_ns == 23 * S + 200 * MS
 
 
 def test_an_exposure_of_a_filled_source_fills_behind_the_shut_stop_valve_before_each_shot(tmp_path: Path) -> None:
@@ -164,6 +166,26 @@ def test_a_dose_that_its_valve_cannot_give_is_refused_at_its_time(tmp_path: Path
     tool = tool_with(tmp_path, SLOW_TMA)
     said = problems(recipe("pulse: {precursor: TMA, time: 12 ms}"), at=tool, registers=loaded("silicon"))
     assert said == ["r.yaml:8:35: 12 ms is too short for the valve of TMA: 13 ms at least"]
+
+
+def test_shots_of_a_slow_valve_leave_it_time_to_shut(tmp_path: Path) -> None:
+    tool = tool_with(tmp_path, SLOW_TMA)
+    text = recipe("pulse: {precursor: TMA, time: 15 ms, times: 2, every: 25 ms}")
+    (said,) = problems(text, at=tool, registers=loaded("silicon"))
+    assert said.endswith("its valve is energised for 22 ms and shut between shots: 32 ms at least from one to the next")
+
+
+def test_a_dose_for_which_its_valve_would_not_be_energised_at_all_is_refused(tmp_path: Path) -> None:
+    tool = tool_with(tmp_path, ("TMA:             {coil: 0,", "TMA:             {closing: 15 ms, coil: 0,"))
+    (said,) = problems(recipe("pulse: {precursor: TMA, time: 15 ms}"), at=tool, registers=loaded("silicon"))
+    assert said.endswith("15 ms is too short for the valve of TMA: 16 ms at least")
+
+
+def test_a_filled_source_is_pulsed_again_without_a_purge_and_fills_after_it_has_shut(tmp_path: Path) -> None:
+    tool = tool_with(tmp_path, NO_SPARE, FILLED)
+    twice = "\n".join(["pulse: {precursor: glycerol, time: 1 s}"] * 2)
+    words = written(tool, plan(recipe(twice), at=tool))
+    assert [word for _, word in words] == [SPARE, 0, GL, 0, SPARE, 0, GL, 0]
 
 
 @pytest.mark.parametrize(
