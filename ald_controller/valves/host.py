@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ald_controller.valves.engine import Engine, Write
+from ald_controller.valves.rules import mask_of, stands_of
 from ald_controller.valves.wire import EngineConfig, FromEngine, Status, ToEngine, Wear
 from drivers.valve_outputs import Conversation, ModbusOutputs, OutputsFault, Reply
 
@@ -54,6 +55,7 @@ class Host:
         self._config, self._outputs, self._degraded = config, outputs, degraded
         self._late_ns = config.late_degraded_ns if degraded else config.late_ns
         self._confirm_ns = config.confirm_degraded_ns if degraded else config.confirm_ns
+        self._sources = mask_of(stand for source in config.sources for stand in stands_of(source))
         self._round_ns = outputs.round_ms * 1_000_000
         self._soon_ns = min(SOON_NS, self._round_ns // 4)
         self._asked: dict[int, _Asked] = {}
@@ -191,7 +193,7 @@ class Host:
 
     def _put(self, now_ns: int, write: Write | None) -> None:
         word = (write.word if write is not None else self.engine.word) | self._alive_bit
-        if write is not None and self._opens_ns is None and word & ~self._written & self._config.segment_mask:
+        if write is not None and self._opens_ns is None and word & ~self._written & self._sources:
             self._opens_ns = write.due_ns
         self._written = word
         self._ask(now_ns, self._outputs.write(word), "word", word, write)

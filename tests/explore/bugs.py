@@ -104,7 +104,6 @@ BUGS = (
     Bug("one source at a time is not asked for", Rules, "word_fault", _always(None), "two sources are open", DAEMON),
     Bug("a late closing is left out like a late opening", Engine, "_advance", _leaves_out_late_closings,
         "should be shut, with nothing in the way", HOST),
-    Bug("a late opening is written", Engine, "_in_time", _always(True), "ms late", HOST),
     Bug("a late closing moves no opening of an opposite kind", Engine, "_too_soon_ns", _always(0),
         "40 ms are needed", HOST),
     Bug("an opening is sent however long it was held up", Host, "held_up_ns", _always(0), "ms late", HELD_UP),
