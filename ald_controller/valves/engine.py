@@ -379,8 +379,8 @@ class Engine:
     def _in_time(self, now_ns: int, run: _Run, opening: tuple[Stand, ...]) -> bool:
         """Whether an opening edge may still be written; a missed one is reported, the third in a row holds."""
         filling = any(stand.position for stand in opening)
-        unfilled_ns = max(0 if filling else run.unfilled.pop(stand.source.name, 0) for stand in opening)
-        late_ns = max(now_ns - run.due_ns, self._too_soon_ns(now_ns, opening), unfilled_ns)
+        unfilled_ns = max(run.unfilled.pop(stand.source.name, 0) for stand in opening)  # a filling begins anew
+        late_ns = max(now_ns - run.due_ns, self._too_soon_ns(now_ns, opening), 0 if filling else unfilled_ns)
         closing = run.without(mask_of(opening))
         over = run.at_ns + run.segment.edges[closing][0] <= now_ns
         if late_ns <= self._late_ns and not over:

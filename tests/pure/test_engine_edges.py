@@ -337,6 +337,40 @@ def test_three_volumes_in_a_row_that_were_not_filled_hold() -> None:
     assert len(rig.of(Missed)) == 3 and rig.engine.held.startswith("late: ")
 
 
+def test_a_filling_as_late_as_an_edge_may_be_is_given_and_makes_good_one_that_was_missed() -> None:
+    rig = Rig(FILLED)
+    rig.load(segment((S, FILL), (2 * S, 0), (3 * S, FILL), (4 * S, 0), (5 * S, OUT), (6 * S, 0)))
+    rig.run(LEAD + 900 * MS)
+    rig.jump(LEAD + S + 6 * MS)
+    rig.run(LEAD + 2900 * MS)
+    rig.jump(LEAD + 3 * S + CONFIG.late_ns)
+    rig.run(LEAD + 7 * S)
+    assert [word for _, word in rig.words] == [FILL, 0, OUT, 0] and rig.of(Missed) == []
+
+
+def test_a_filling_in_time_is_no_dose_in_time() -> None:
+    rig = Rig(FILLED)
+    rig.load(segment((S, TMA), (S + 10 * MS, 0), (2 * S, TMA), (2 * S + 10 * MS, 0), (3 * S, FILL), (4 * S, 0),
+                     (5 * S, OUT), (6 * S, 0)))  # fmt: skip
+    for late_ns in (S, 2 * S, 5 * S):
+        rig.run(LEAD + late_ns - 50 * MS)
+        rig.jump(LEAD + late_ns + 6 * MS)
+    assert len(rig.of(Missed)) == 3 and rig.engine.held.startswith("late: ")
+
+
+def test_two_volumes_that_were_not_filled_are_two_missed_doses() -> None:
+    other = Source("X", 8, "protic", S, positions=(Position("fill", 16, S),))
+    config = replace(FILLED, sources=(*FILLED.sources, other), segment_mask=FILLED.segment_mask | 24)
+    rig = Rig(config)
+    rig.load(segment((S, FILL), (S + 10 * MS, 0), (2 * S, 16), (2 * S + 10 * MS, 0), (3 * S, OUT), (3 * S + 10 * MS, 0),
+                     (4 * S, 8), (4 * S + 10 * MS, 0)))  # fmt: skip
+    late = {10: 6 * MS, 20: 6 * MS}  # at these tenths of a second the host comes too late
+    for tenth in range(45):
+        rig.now = LEAD + tenth * 100 * MS + late.get(tenth, 0)
+        rig.beat(0xFF)
+    assert [each.index for each in rig.of(Missed)] == [4, 6] and rig.words == []  # type: ignore[union-attr]
+
+
 def test_positions_do_not_change_with_the_bottles() -> None:
     rig = Rig(FILLED)
     moved = replace(FILLED.sources[1], positions=(Position("fill", STOP, 4 * S),))
