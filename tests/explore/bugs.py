@@ -18,7 +18,7 @@ from ald_controller.valves.wire import Hold, Segment, ToEngine
 from drivers.valve_beckhoff import BeckhoffOutputs
 from drivers.valve_outputs import Conversation
 from tests.explore.link import Wire
-from tests.explore.menu import DAEMON, HELD_UP, HOST, LINK, Choice, named
+from tests.explore.menu import DAEMON, HOST, LINK, Choice, named
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,10 @@ def _clears_into_heat(self: Engine) -> None:
     self._aux = self._config.aux_mask
 
 
+def _leaves_it(self: Engine, now_ns: int) -> None:
+    self._leaving.clear()
+
+
 def _always(value: object) -> Callable[..., object]:
     return lambda *_: value
 
@@ -106,7 +110,9 @@ BUGS = (
         "should be shut, with nothing in the way", HOST),
     Bug("a late closing moves no opening of an opposite kind", Engine, "_too_soon_ns", _always(0),
         "40 ms are needed", HOST),
-    Bug("an opening is sent however long it was held up", Host, "held_up_ns", _always(0), "ms late", HELD_UP),
+    Bug("a closing counts from when it was made, not from when it left", Engine, "left", _leaves_it,
+        "40 ms are needed", HOST),
+    Bug("an opening is sent however long it was held up", Host, "held_up_ns", _always(0), "ms late", HOST),
     Bug("a hold waits for the end of a segment", Engine, "hear", _holds_after_the_segment,
         "after everything was stopped", DAEMON),
     Bug("a refused segment is remembered", Engine, "_load", _notes_what_it_refuses, "something changed", DAEMON),

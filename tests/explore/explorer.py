@@ -1,8 +1,8 @@
 """Every path of a world within bounds, each state once: fewest choices first, and of those the shortest paths first.
 
 A path is ticks, and at each tick, before it passes, any number of choices from a menu. What bounds it is how many
-choices it may have, and if need be within how many ticks; how long it is, is not bounded: an exploration ends when no
-state leads to a new one.
+choices it may have; how long it is, and when they come, is not bounded: an exploration ends when no state leads to a
+new one.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import hashlib
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
 
+from tests.explore.forgetting import forget
 from tests.explore.menu import Choice
 from tests.explore.oracle import Broken
 from tests.explore.setting import MS
@@ -23,7 +23,8 @@ from tests.explore.world import World
 
 TICK, _START = -1, -2  # as steps: time passes; this is where a path begins
 _NOBODY = -1
-LIVE = 10_000  # as many worlds are kept alive at once; of more there is a copy, which is smaller and slower
+MOST_TICKS = 2_000  # a path that is longer has left everything behind that ever ended
+LIVE = 3_000  # as many worlds are kept alive at once; of more there is a copy, which is smaller and slower
 Starts = Mapping[str, Callable[[], World]]
 
 
@@ -51,7 +52,7 @@ class Explored:
     longest: int = 0
     found: Found | None = None  # a property does not hold
     stuck: Found | None = None  # a state from which doses never come again, left alone
-    taken: set[str] = field(default_factory=set)  # choices that led to a new state
+    taken: set[int] = field(default_factory=set)  # numbers of choices that could be made somewhere
 
     def __str__(self) -> str:
         return f"{self.states} states, {self.transitions} transitions, paths of up to {self.longest} ticks"
@@ -66,30 +67,25 @@ class _State:
     world: World | None
 
 
-_Allowance = tuple[float, ...]
-
-
 class Explorer:
-    """Explores from named worlds; the n-th choice of a path is one of `menu`, within `ticks[n]` ticks of its start."""
+    """Explores from named worlds, with at most `most` choices of a menu on a path."""
 
-    def __init__(self, starts: Starts, menu: Sequence[Choice], ticks: Sequence[float] = (inf,)) -> None:
-        self._starts, self._menu, self._ticks = starts, menu, ticks
+    def __init__(self, starts: Starts, menu: Sequence[Choice], most: int = 1) -> None:
+        self._starts, self._menu, self._most = starts, menu, most
         self._snapshots = snapshots()
         self._known: dict[int, int] = {}  # fingerprint -> number of the state
-        self._allowed: dict[int, _Allowance] = {}  # number -> what may follow it, but for ticks
         self._from, self._steps = array("l"), array("l")  # of each state: the one before it, and what was done there
         self._next = array("l")  # of each state: the one that the next tick brings
         self._well = bytearray()  # of each state: whether that tick brings a dose
-        self._last = _NOBODY
         self._result = Explored()
 
     def run(self) -> Explored:
         """Until no state leads to a new one, or a property does not hold: then the rest is left."""
         usual = gc.get_threshold()
-        gc.set_threshold(50_000, 50, 100)  # hundreds of thousands of small objects live for long, and hardly any die
+        gc.set_threshold(50_000, 10, 10)  # little of what is made has to be searched for: see `World.end`
         try:
             before: dict[int, list[_State]] = {}
-            for level in range(len(self._ticks) + 1):
+            for level in range(self._most + 1):
                 before = self._level(level, before)
             self._result.stuck = self._stuck()
         except _Fails as fails:
@@ -100,51 +96,53 @@ class Explorer:
         return self._result
 
     def _level(self, level: int, before: dict[int, list[_State]]) -> dict[int, list[_State]]:
-        """Every state that `level` choices lead to, by depth, from those that one fewer leads to."""
+        """Every state that takes `level` choices, by depth, from those that take one fewer.
+
+        What fewer choices lead to is known by then: whatever may follow is followed from there.
+        """
         kept: dict[int, list[_State]] = {}
-        last, depth = level == len(self._ticks), 0
+        last, depth = level == self._most, 0
         current = list(self._begin()) if level == 0 else []
         while current or before:
             follow: list[_State] = []
-            allowance = self._allowance(level, depth)
             for state in before.pop(depth, ()):
                 for choice in range(len(self._menu)):
-                    self._choose(state, choice, follow if last else current, allowance)
-            if allowance and allowance[0] > 0:
+                    self._choose(state, choice, follow if last else current, last)
+            if not last:
                 kept[depth] = list(current)
             for state in current:
-                self._tick(state, follow, self._allowance(level, depth + 1))
+                self._tick(state, follow)
             self._result.longest = max(self._result.longest, depth)
             current, depth = follow, depth + 1
+            if depth > MOST_TICKS:
+                raise AssertionError("something in a state grows for ever: see `forgetting.py` for what is left out")
         return kept
-
-    def _allowance(self, level: int, depth: int) -> _Allowance:
-        """For how many more ticks each of the choices that are left may come."""
-        return tuple(ticks - depth for ticks in self._ticks[level:])
 
     def _begin(self) -> Iterator[_State]:
         for number, make in enumerate(self._starts.values()):
-            if (new := self._new(make(), _NOBODY - number, _START, self._allowance(0, 0))) is not None:
+            new, _ = self._new(make(), _NOBODY - number, _START)
+            if new is not None:
                 yield new
 
-    def _choose(self, state: _State, choice: int, into: list[_State], allowance: _Allowance) -> None:
+    def _choose(self, state: _State, choice: int, into: list[_State], last: bool) -> None:
         """One choice in one state; the last one that a path may have, and the tick behind it, are one step."""
         world = self._thawed(state)
-        steps = [choice] if allowance else [choice, TICK]
+        steps = [choice, TICK] if last else [choice]
         try:
             if not self._menu[choice].do(world):
+                world.end()
                 return
             self._result.transitions += len(steps)
-            if not allowance:
+            self._result.taken.add(choice)
+            if last:
                 world.go()
         except Broken as broken:
             raise _Fails(str(broken), state.number, steps) from broken
-        step = choice if allowance else choice + len(self._menu)
-        if (new := self._new(world, state.number, step, allowance, room=len(into) < LIVE)) is not None:
-            self._result.taken.add(self._menu[choice].name)
+        new, _ = self._new(world, state.number, choice + last * len(self._menu), keep=len(into) < LIVE)
+        if new is not None:
             into.append(new)
 
-    def _tick(self, state: _State, into: list[_State], allowance: _Allowance) -> None:
+    def _tick(self, state: _State, into: list[_State]) -> None:
         world, state.world = state.world or self._thawed(state), None
         STAGE.world = world
         self._result.transitions += 1
@@ -152,10 +150,10 @@ class Explorer:
             world.go()
         except Broken as broken:
             raise _Fails(str(broken), state.number, [TICK]) from broken
-        if (new := self._new(world, state.number, TICK, allowance, room=len(into) < LIVE)) is not None:
-            into.append(new)
-        self._next[state.number] = self._last
         self._well[state.number] = world.well()
+        new, self._next[state.number] = self._new(world, state.number, TICK, keep=len(into) < LIVE)
+        if new is not None:
+            into.append(new)
 
     def _thawed(self, state: _State) -> World:
         world: World = self._snapshots.thaw(state.data)
@@ -163,24 +161,21 @@ class Explorer:
         STAGE.world = world
         return world
 
-    def _new(self, world: World, before: int, step: int, allowance: _Allowance, *, room: bool = True) -> _State | None:
-        """This state, unless it is known with at least as much that may follow; its number is in `_last` either way."""
+    def _new(self, world: World, before: int, step: int, *, keep: bool = True) -> tuple[_State | None, int]:
+        """The state of this world, if it is a new one, and its number; `keep` the world with it."""
         data = fingerprinted(self._snapshots, world)
         mark = int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
-        known = self._known.get(mark)
-        if known is not None:
-            allowed = self._allowed.get(known, ())
-            if all(had >= has for had, has in zip(allowed, allowance, strict=False)) and len(allowed) >= len(allowance):
-                self._last = known
-                return None
-        self._last = self._known[mark] = len(self._from)
-        if allowance:
-            self._allowed[self._last] = allowance
+        number = self._known.setdefault(mark, len(self._from))
+        if number < len(self._from):
+            world.end()
+            return None, number
         self._from.append(before)
         self._steps.append(step)
         self._next.append(_NOBODY)
         self._well.append(False)
-        return _State(self._last, data, world if room else None)
+        if not keep:
+            world.end()
+        return _State(number, data, world if keep else None), number
 
     # --- what is seen when all is known ----------------------------------------------------------------------------
 
@@ -235,6 +230,7 @@ class Explorer:
 
 def fingerprinted(snapshots: Snapshots, world: World) -> bytes:
     """The state of a world: the same for the same, whenever it is, and whichever of their two names runs have."""
+    forget(world)
     last = world.operator.last
     turned = last is not None and last.run == "b"
     return snapshots.freeze(world, world.now_ns, other_names if turned else None)

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ald_controller.valves import engine as engine_module
 from ald_controller.valves import host as host_module
 from ald_controller.valves.host import Host
+from ald_controller.valves.rules import CHANGEOVER_NS
+from ald_controller.valves.wire import Refused
 from tests.explore.link import telegrams
-from tests.explore.setting import SHORTENED
+from tests.explore.setting import CONFIG, SHORTENED
 from tests.explore.stage import FAR_NS
 
 if TYPE_CHECKING:
     from tests.explore.world import World
 
+GAP_NS = max(CHANGEOVER_NS, CONFIG.min_closed_ns)  # beyond it nothing that closed is of any interest
 _TRANSACTION = 1000
 
 
@@ -29,6 +33,7 @@ def forget(world: World) -> None:
     world.asleep_until = max(world.asleep_until, world.now_ns)
     if world.process is not None:
         _forget_texts(world.process._host, world.now_ns)
+        _forget_times(world.process._host, world.now_ns)
         _renumber(world, world.process._host)
 
 
@@ -37,11 +42,37 @@ def _forget_texts(host: Host, now_ns: int) -> None:
     engine = host.engine
     host._status_at = now_ns + FAR_NS
     if now_ns - host._failed_ns >= SHORTENED[host_module, "TELL_AGAIN_NS"]:
-        host._failure = ""  # it is compared within this time alone
-    if host.connected:
-        host._lost_ns = now_ns  # it is looked at while a module is lost alone, and set when one is
+        host._failure = ""  # compared within this time alone
+    if not host._failure:
+        host._failed_ns = now_ns  # no failure is like none
     engine.held, engine._fault = engine.held and "held", engine._fault and "fault"
     host._told = (engine.held, host.connected)
+    for at, report in enumerate(engine._reports):
+        if isinstance(report, Refused):
+            engine._reports[at] = Refused(report.id, report.why[: len("not cleared")])  # as much as `Operator` reads
+
+
+def _forget_times(host: Host, now_ns: int) -> None:
+    """Instants that are over, or that are set anew before they are looked at."""
+    engine, doubt_ns = host.engine, SHORTENED[engine_module, "DOUBT_NS"]
+    host._opens_ns = None  # looked at between `step` and `sent` alone
+    host.link_at = max(host.link_at, now_ns)
+    if host._talk is None:
+        host._safe_sent_ns = now_ns  # set when one begins, looked at when it ends
+    if host.connected:
+        host._lost_ns = engine._lost_ns = now_ns  # set when a proven module is lost, and looked at before it is again
+    else:
+        host._round_at = now_ns  # set when the module is proven
+    if engine._tail_ns is not None:
+        engine._tail_ns = max(engine._tail_ns, now_ns)
+    for stand, closed_ns in list(engine._closed.items()):
+        if now_ns - closed_ns > GAP_NS and closed_ns <= engine._lost_ns - doubt_ns:
+            del engine._closed[stand]  # no distance to it is wanting, and none will be
+    for stand, closes_ns in list(engine._closes.items()):
+        if now_ns - closes_ns > GAP_NS:
+            del engine._closes[stand]
+    for coil in engine.wear._since_ns:
+        engine.wear._since_ns[coil] = now_ns  # how long it is energised is only told
 
 
 def _renumber(world: World, host: Host) -> None:
@@ -52,7 +83,8 @@ def _renumber(world: World, host: Host) -> None:
         host._asked = {(id - back) % 0xFFFF: asked for id, asked in host._asked.items()}
         outputs._transaction = _TRANSACTION
         if wire is not None:
-            wire.requests = [(left_ns, due_ns, _moved(data, back)) for left_ns, due_ns, data in wire.requests]
+            for flight in wire.requests:
+                flight.data = _moved(flight.data, back)
             wire.replies = [(at_ns, _moved(data, back)) for at_ns, data in wire.replies]
     for asked in host._asked.values():
         asked.request = b"\0\0" + asked.request[2:]  # a reply is found by its number, and checked by the rest

@@ -8,10 +8,21 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tests.explore.world import World
+
+
+@dataclass(slots=True)
+class Flight:
+    """What the host sends at once: when it left, when it was due, which sources it opens."""
+
+    left_ns: int
+    due_ns: int
+    opens: int
+    data: bytes
 
 
 class Wire:
@@ -23,7 +34,7 @@ class Wire:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.requests: list[tuple[int, int, bytes]] = []  # on their way: when they left, when they were due, and what
+        self.requests: list[Flight] = []  # on their way
         self.replies: list[tuple[int, bytes]] = []  # on their way back, each with the instant from which it is there
         self.up = world.light()  # a connection that was begun in the dark never comes about
         self.reset = False  # the host has been told that it is over
@@ -38,7 +49,7 @@ class Wire:
 
     def send(self, data: bytes) -> None:
         self._alive()
-        self.requests.append((*self.world.left(data), data))
+        self.requests.append(self.world.left(data))
         self.world.deliver()
 
     def receive(self) -> bytes:

@@ -196,6 +196,7 @@ HOST = (
     _sleeps(3),
     _sleeps(6),
     _stalls(4),
+    _stalls(8),
     Choice("the valve process is killed", World.kill),
 )
 LINK = (
@@ -216,8 +217,15 @@ MODULE = (
     Choice("the module refuses its next request", _refuses),
 )
 EVERYTHING = DAEMON + HOST + LINK + MODULE
-HELD_UP = (_stalls(8),)
-TELLING_NAMES = (
+
+
+def named(*names: str) -> tuple[Choice, ...]:
+    """These choices of the menu. Raises KeyError for one that is not there."""
+    found = {choice.name: choice for choice in EVERYTHING}
+    return tuple(found[name] for name in names)
+
+
+TELLING = named(  # one of each sort, for paths with two of them
     "the daemon says Hold",
     "the daemon says Abort",
     "the daemon says Clear",
@@ -234,12 +242,3 @@ TELLING_NAMES = (
     "somebody else writes H2O open",
     "the module refuses its next request",
 )
-
-
-def named(*names: str) -> tuple[Choice, ...]:
-    """These choices of the menu. Raises KeyError for one that is not there."""
-    found = {choice.name: choice for choice in EVERYTHING}
-    return tuple(found[name] for name in names)
-
-
-TELLING = named(*TELLING_NAMES)  # one of each sort, for paths with two of them

@@ -14,6 +14,7 @@ from tests.explore.setting import ALIVE, CONFIG, CONTACTOR, MS, SOURCES, TICK_NS
 from tests.explore.telling import NAMES, names, said
 
 if TYPE_CHECKING:
+    from tests.explore.link import Flight
     from tests.explore.world import World
 
 STANDS = {  # mask -> source and position
@@ -24,7 +25,7 @@ STANDS = {  # mask -> source and position
 LONGEST_NS = {each.mask: each.longest_ns for source in CONFIG.sources for each in source.positions}
 LONGEST_NS |= {source.mask: source.longest_open_ns for source in CONFIG.sources}
 TOGETHER = {frozenset(pair) for pair in CONFIG.compatible}
-CHANGEOVER_NS = 50 * MS  # between two positions of one source
+REOPEN_NS, CHANGEOVER_NS = 10 * MS, 50 * MS  # between two openings of one source, between two positions of it
 GONE_NS = WATCHDOG_MS * MS + CONFIG.confirm_ns + TICK_NS  # by then the module's watchdog has closed what nobody closed
 
 
@@ -32,7 +33,7 @@ def gap_ns(before: int, after: int) -> int:
     """How long everything stays shut between two stands, given by their masks."""
     (one, first), (other, second) = STANDS[before], STANDS[after]
     if one is other:
-        return CHANGEOVER_NS if first != second else 0
+        return CHANGEOVER_NS if first != second else REOPEN_NS
     return CONFIG.min_closed_ns if not first and not second and one.kind != other.kind else 0
 
 
@@ -137,8 +138,8 @@ class Oracle:
 
     # --- what leaves the host --------------------------------------------------------------------------------------
 
-    def left(self, now_ns: int, word: int) -> int:
-        """A word for the outputs has left; returns when it was due."""
+    def left(self, now_ns: int, word: int) -> tuple[int, int]:
+        """A word for the outputs has left; returns when it was due, and what it opens."""
         if self.first and word & ~ALIVE:
             raise Broken(f"the first word on a fresh connection was not the safe word but {names(word)}")
         opening = word & ~self.last_word & SOURCES
@@ -148,7 +149,7 @@ class Oracle:
         due_ns = now_ns
         for mask in sources_of(opening):
             due_ns = min(due_ns, self._may_open(now_ns, mask))
-        return due_ns
+        return due_ns, opening
 
     def _may_open(self, now_ns: int, mask: int) -> int:
         what = f"a word that opens {NAMES[mask]} left the host"
@@ -167,14 +168,14 @@ class Oracle:
 
     # --- what the module does --------------------------------------------------------------------------------------
 
-    def changed(self, world: World, at_ns: int, word: int, arrived: tuple[int, int] | None) -> None:
-        """The module's outputs became `word`; `arrived` is when the host's word left and was due, None: not by it."""
+    def changed(self, world: World, at_ns: int, word: int, arrived: Flight | None) -> None:
+        """The module's outputs became `word`, by what `arrived` from the host, or by something else."""
         was = sum(self.open_ns)
         for mask in sources_of(was & ~word):
             del self.open_ns[mask]
             self.unwanted_ns.pop(mask, None)
             if not self.foreign & mask:  # nobody can keep a distance to what somebody else opened
-                self.shut_ns[mask] = at_ns if arrived is None else arrived[0]
+                self.shut_ns[mask] = at_ns if arrived is None else arrived.left_ns
             self.foreign &= ~mask
         for mask in sources_of(word & ~was):
             self.open_ns[mask] = at_ns
@@ -184,15 +185,16 @@ class Oracle:
             if frozenset((STANDS[one][0].name, STANDS[other][0].name)) not in TOGETHER:
                 raise Broken(f"two sources are open at the module: {names(word)}")
 
-    def _opened(self, world: World, at_ns: int, mask: int, arrived: tuple[int, int] | None) -> None:
+    def _opened(self, world: World, at_ns: int, mask: int, arrived: Flight | None) -> None:
         what = f"{NAMES[mask]} opened at the module"
         if arrived is None:
             raise Broken(f"{what}, and the host wrote nothing")
-        if (late_ns := at_ns - arrived[1]) > CONFIG.confirm_ns:
+        if (late_ns := at_ns - arrived.due_ns) > CONFIG.confirm_ns:
             raise Broken(f"{what} {late_ns / MS:g} ms after it was due: {CONFIG.confirm_ns / MS:g} ms at most")
         if not world.armed():
             raise Broken(f"{what} while the module's watchdog was not armed")
-        for other, shut_ns in self.shut_ns.items():
+        # written again, it opens only what somebody else has shut
+        for other, shut_ns in self.shut_ns.items() if arrived.opens & mask else ():
             if (floor_ns := gap_ns(other, mask)) and at_ns - shut_ns < floor_ns - CONFIG.late_ns:
                 gap = f"{(at_ns - shut_ns) / MS:g} ms after {NAMES[other]}"
                 raise Broken(f"{what} {gap}: {floor_ns / MS:g} ms are needed")

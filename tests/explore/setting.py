@@ -6,7 +6,7 @@ recovery is some sixty ticks. What neither the configuration nor the module carr
 
 from __future__ import annotations
 
-from ald_controller.valves import host, process
+from ald_controller.valves import engine, host, process
 from ald_controller.valves.wire import EngineConfig, Position, Segment, SegmentId, Source
 
 MS = 1_000_000
@@ -38,7 +38,7 @@ SHORTENED = {
     (host, "RETRY_MODULE_NS"): 40 * MS,
     (host, "TELL_AGAIN_NS"): 150 * MS,
     (host, "TRIPS_EVERY"): 2,
-    (host, "SOON_NS"): 5 * MS,
+    (engine, "DOUBT_NS"): 100 * MS,
     (process, "FAREWELL_NS"): 60 * MS,
 }
 
@@ -54,6 +54,7 @@ OTHERS = {
     "two sources that may be open together": _segment(60, (0, 0), (5, LTB), (10, TMA | LTB), (20, TMA), (25, 0)),
     "an opposite kind too soon within itself": _segment(80, (0, 0), (5, TMA), (20, 0), (45, H2O), (60, 0)),
     "both kinds, one after the other": _segment(120, (0, 0), (5, LTB), (20, 0), (65, H2O), (80, 0)),
+    "a source again at once": _segment(60, (5, TMA), (10, 0), (15, TMA), (20, 0)),
     "an opening that is too long": _segment(60, (0, 0), (5, TMA), (40, 0)),
     "no closing at its end": _segment(60, (0, 0), (5, TMA)),
     "a foreign bit": _segment(60, (0, 0), (5, TMA | CONTACTOR), (20, 0)),

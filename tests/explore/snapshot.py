@@ -15,7 +15,7 @@ from typing import Any
 
 NOW_NS = 10**15  # every state is explored from this instant
 INSTANT = NOW_NS // 2  # durations, words and counters are all far below
-MEMORY_NS = 250_000_000  # beyond every time that is compared with an age
+MEMORY_NS = 500_000_000  # beyond every time that is compared with an age
 _BIAS = 1 << 61
 
 _REF, _LIST, _DEQUE, _DICT, _TUPLE, _SHARED, _METHOD, _FIRST_CLASS = range(8)

@@ -13,7 +13,7 @@ from simulators.valve_beckhoff import CouplerA
 from simulators.valve_module import Change
 from tests.explore.control import Control
 from tests.explore.forgetting import forget
-from tests.explore.link import Wire, telegrams
+from tests.explore.link import Flight, Wire, telegrams
 from tests.explore.operator import Operator
 from tests.explore.oracle import Oracle
 from tests.explore.setting import ALIVE, CONFIG, MS, SOURCES, TICK_NS, WATCHDOG_MS
@@ -46,8 +46,8 @@ class World:
         self.requests_dark_until = self.replies_dark_until = self.asleep_until = NOW_NS
         self.stall_ns = 0  # by so much the process is held up with its next telegram in its hand
         self.next_fails = False  # the module answers the next request with an exception
-        self.orphans: list[tuple[int, int, bytes]] = []  # in flight without a connection, where that can be
-        self.arrived: tuple[int, int] | None = None
+        self.orphans: list[Flight] = []  # in flight without a connection, where that can be
+        self.arrived: Flight | None = None  # what the module takes just now
         self.wakes_ns = NOW_NS
         self.watches = (False, False, False)
         self.restart_in = 0
@@ -65,6 +65,15 @@ class World:
         fresh._expires_s = None if self.expires_ns is None else self.expires_ns / 1e9
         fresh._now_s = self.now_ns / 1e9
         self.coupler = fresh
+
+    def end(self) -> None:
+        """Nobody needs it any more: untie what is tied in circles, so that it need not be searched for."""
+        for each in (self.control, self.wire):
+            if each is not None:
+                each.world = None  # type: ignore[assignment]
+        self.coupler.__dict__.clear()
+        if self.process is not None:
+            self.process._host.__dict__.clear()
 
     # --- one tick --------------------------------------------------------------------------------------------------
 
@@ -202,33 +211,33 @@ class World:
         self.wire = None
         self.oracle.dropped()
 
-    def left(self, data: bytes) -> tuple[int, int]:
-        """Bytes have left the host; returns when they did and when they were due."""
-        due_ns = self.now_ns
+    def left(self, data: bytes) -> Flight:
+        """Bytes have left the host."""
+        flight = Flight(self.now_ns, self.now_ns, 0, data)
         for telegram in telegrams(data):
             if telegram[7] == 15:
                 word = int.from_bytes(telegram[13:], "little")
                 self.tell(f"  the host sends the word {names(word)}")
-                due_ns = min(due_ns, self.oracle.left(self.now_ns, word))
-        return self.now_ns, due_ns
+                due_ns, opens = self.oracle.left(self.now_ns, word)
+                flight.due_ns, flight.opens = min(flight.due_ns, due_ns), flight.opens | opens
+        return flight
 
     def deliver(self) -> None:
         """What may come through to the module does; its answer is there one tick later."""
         while self.orphans and not self.requests_dark:
-            self._arrive(*self.orphans.pop(0))
+            self._arrive(self.orphans.pop(0))
         while (wire := self.wire) is not None and wire.requests and not wire.lost and not self.requests_dark:
-            left_ns, due_ns, data = wire.requests.pop(0)
+            flight = wire.requests.pop(0)
             if wire.gone:
                 wire.reset = True
                 return
-            reply = self._arrive(left_ns, due_ns, data)
-            wire.replies.append((_next_tick(self.now_ns), reply))
+            wire.replies.append((_next_tick(self.now_ns), self._arrive(flight)))
 
-    def _arrive(self, left_ns: int, due_ns: int, data: bytes) -> bytes:
-        if left_ns < self.now_ns:
-            self.tell(f"    what left {(self.now_ns - left_ns) / MS:g} ms ago arrives")
-        self.arrived = (left_ns, due_ns)
-        reply = b"".join([self._answer(telegram) for telegram in telegrams(data)])
+    def _arrive(self, flight: Flight) -> bytes:
+        if flight.left_ns < self.now_ns:
+            self.tell(f"    what left {(self.now_ns - flight.left_ns) / MS:g} ms ago arrives")
+        self.arrived = flight
+        reply = b"".join([self._answer(telegram) for telegram in telegrams(flight.data)])
         self.arrived = None
         return reply
 
@@ -320,7 +329,8 @@ class World:
     def _put_off(self, ns: int) -> None:
         self.oracle.slept(ns)
         if self.wire is not None:
-            self.wire.requests = [(left, due + ns, data) for left, due, data in self.wire.requests]
+            for flight in self.wire.requests:
+                flight.due_ns += ns
 
     def tell(self, what: str) -> None:
         if STAGE.story is not None:
