@@ -348,6 +348,13 @@ def test_a_filling_as_late_as_an_edge_may_be_is_given_and_makes_good_one_that_wa
     assert [word for _, word in rig.words] == [FILL, 0, OUT, 0] and rig.of(Missed) == []
 
 
+def test_a_filling_on_time_is_given_even_where_no_lateness_is_allowed() -> None:
+    rig = Rig(replace(FILLED, late_ns=0))
+    rig.load(segment((S, FILL), (2 * S, 0), (3 * S, OUT), (4 * S, 0)))
+    rig.run(LEAD + 5 * S)
+    assert [word for _, word in rig.words] == [FILL, 0, OUT, 0]
+
+
 def test_a_filling_in_time_is_no_dose_in_time() -> None:
     rig = Rig(FILLED)
     rig.load(segment((S, TMA), (S + 10 * MS, 0), (2 * S, TMA), (2 * S + 10 * MS, 0), (3 * S, FILL), (4 * S, 0),
