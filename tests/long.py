@@ -30,6 +30,7 @@ PARTS: dict[str, tuple[float, list[str]]] = {
     "speed": (420.0, ["tests/run/test_speed.py"]),
     "links": (260.0, ["tests/process/test_valve_links_long.py"]),
     "mutants": (500.0, ["tests/mutants"]),
+    "explore": (420.0, ["tests/pure/test_exploration.py"]),
 }
 
 
