@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ald_controller.cli.machine import load_average
 from tests.bench import aborts, edges, guard, kills, machine, rest, speed, verdict
 from tests.bench.contenders import OURS
 from tests.bench.figures import Row, as_json, outliers, table
@@ -122,7 +123,7 @@ class _Call:
     def _measured(self, unit: Unit) -> Round | None:
         """None when it could not be measured; that ends no other."""
         print(f"--- {unit.part}, round {unit.number} of {ALL[unit.part].rounds}", flush=True)
-        date, before, start_s = _now(), machine.load(), time.monotonic()
+        date, before, start_s = _now(), load_average(), time.monotonic()
         with tempfile.TemporaryDirectory(prefix="ald-bench-") as folder:
             try:
                 rows = ALL[unit.part].measure(Path(folder), unit.number)
@@ -134,8 +135,8 @@ class _Call:
                 print(f"  not measured: {self._failures[str(unit)]}", file=sys.stderr, flush=True)
                 return None
         seconds = round(time.monotonic() - start_s, 1)
-        print(f"    {seconds} s, load {machine.load()}", flush=True)
-        return Round(unit, date, seconds, before, machine.load(), tuple(rows))
+        print(f"    {seconds} s, load {load_average()}", flush=True)
+        return Round(unit, date, seconds, before, load_average(), tuple(rows))
 
     def _show(self, done: list[Round], left: list[Unit]) -> None:
         rows = combined(done)

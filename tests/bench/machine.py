@@ -1,11 +1,10 @@
-"""The computer that is measured on: what it is, how busy it is, and how to make it busier."""
+"""The computer that is measured on, as the bench sees it: the code in hand, rights, and heavier loads."""
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
 import os
-import platform
 import shutil
 import signal
 import subprocess
@@ -16,6 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
+
+from ald_controller.cli import machine as computer
+from ald_controller.cli.machine import as_found
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -28,12 +30,10 @@ MEASURED = (
 STRESS_STARTS_S = 0.5
 LONGEST_S = 900  # no load outlives its bench by more
 
-# One per processor at ordinary priority; ends with its parent however that one ends.
-_BUSY = "import os\np = os.getppid()\nwhile os.getppid() == p:\n    for _ in range(100_000): pass"
-
-# Writes through to the disk that holds temporary files; its file has no name and ends with it.
-_WRITE = """import os, tempfile
-p, block = os.getppid(), bytes(1 << 20)
+# Writes through to the disk that holds temporary files, until the parent that it is told of has ended; its file has no
+# name and ends with it.
+_WRITE = """import os, sys, tempfile
+p, block = int(sys.argv[1]), bytes(1 << 20)
 with tempfile.TemporaryFile(buffering=0) as file:
     while os.getppid() == p:
         file.seek(0)
@@ -53,32 +53,13 @@ def real_time_allowed() -> bool:
 
 def facts() -> dict[str, Any]:
     """What a figure depends on, without the computer's name."""
-    cpuinfo = Path("/proc/cpuinfo").read_text("utf-8")
-    model = [line.partition(":")[2].strip() for line in cpuinfo.splitlines() if line.startswith("model name")]
-    return {
-        "processor": model[0] if model else platform.machine(),
-        "processors": len(os.sched_getaffinity(0)),
-        "virtual": " hypervisor" in cpuinfo,
-        "kernel": ".".join(platform.release().split(".")[:2]),
-        "preempt": next((word for word in platform.version().split() if word.startswith("PREEMPT")), "none"),
-        "python": platform.python_version(),
-        "real_time": real_time_allowed(),
-    }
+    return computer.facts() | {"real_time": real_time_allowed()}
 
 
 def sentence(machine: dict[str, Any]) -> str:
     """The facts in a line for people."""
-    kind = "virtual machine" if machine["virtual"] else "computer"
     timing = "real-time priority" if machine["real_time"] else "DEGRADED TIMING: no real-time priority here"
-    return (
-        f"{kind} with {machine['processors']} × {machine['processor']}, Linux {machine['kernel']} "
-        f"({machine['preempt']}), Python {machine['python']}, {timing}"
-    )
-
-
-def load() -> str:
-    """The load averages over 1, 5 and 15 minutes."""
-    return " ".join(f"{one:.2f}" for one in os.getloadavg())
+    return f"{computer.sentence(machine)}, {timing}"
 
 
 def commit() -> str:
@@ -116,12 +97,6 @@ def end_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
-@contextmanager
-def as_found() -> Iterator[None]:
-    """Whatever else runs here runs on."""
-    yield
-
-
 def busy_kind() -> str:
     """What keeps every processor busy here."""
     count = len(os.sched_getaffinity(0))
@@ -134,7 +109,7 @@ def busy_kind() -> str:
 def busy() -> AbstractContextManager[None]:
     """Every processor computes without a pause at ordinary priority, until the block ends."""
     count = len(os.sched_getaffinity(0))
-    return _stressed(count) if shutil.which("stress-ng") else _running(_BUSY, count)
+    return _stressed(count) if shutil.which("stress-ng") else computer.busy()
 
 
 @contextmanager
@@ -158,21 +133,15 @@ def _stressed(count: int) -> Iterator[None]:
             process.wait()
 
 
-def disk() -> AbstractContextManager[None]:
-    """A process writes to the disk, and waits for it, without a pause, until the block ends."""
-    return _running(_WRITE, 1)
-
-
 @contextmanager
-def _running(program: str, count: int) -> Iterator[None]:
-    processes = [subprocess.Popen([sys.executable, "-S", "-c", program]) for _ in range(count)]
+def disk() -> Iterator[None]:
+    """A process writes to the disk, and waits for it, without a pause, until the block ends."""
+    process = subprocess.Popen([sys.executable, "-S", "-c", _WRITE, str(os.getpid())])
     try:
         yield
     finally:
-        for process in processes:
-            process.kill()
-        for process in processes:
-            process.wait()
+        process.kill()
+        process.wait()
 
 
 Loads = dict[str, Callable[[], AbstractContextManager[None]]]
