@@ -1,37 +1,55 @@
 """The interlocks: a pure step over samples and facts, a table of rows, and what they say to people."""
 
+from ald_controller.interlocks.bypasses import BypassRefused, bypass, overridable, restore
+from ald_controller.interlocks.constants import NOTHING_COMMISSIONED, Constants, Heater
 from ald_controller.interlocks.core import (
     BOOT,
-    AlarmView,
+    Bypass,
     Cause,
     FirstOut,
     ResetRefused,
     State,
+    boot,
+    exchange,
+    news,
+    reset,
+    step,
+)
+from ald_controller.interlocks.matrix import MATRIX, Guard, Hazard
+from ald_controller.interlocks.measures import Input, Quality, Sample, Samples
+from ald_controller.interlocks.rules import rules_for
+from ald_controller.interlocks.setting import Hung, Setting
+from ald_controller.interlocks.table import Blocks, Check, Facts, Level, Reaction, Reset, Row, RuleSet
+from ald_controller.interlocks.views import (
+    AlarmView,
     abort_reaction,
     alarms,
-    boot,
     contactor_off,
     gate_proven_shut,
     heaters_off,
     may_start,
-    news,
     permit,
-    reset,
     response,
-    step,
 )
-from ald_controller.interlocks.measures import Input, Quality, Sample, Samples
-from ald_controller.interlocks.rules import rules_for
-from ald_controller.interlocks.table import Blocks, Check, Facts, Level, Reaction, Reset, Row, RuleSet
+from ald_controller.interlocks.words import load_words
 
 __all__ = [
     "BOOT",
+    "MATRIX",
+    "NOTHING_COMMISSIONED",
     "AlarmView",
     "Blocks",
+    "Bypass",
+    "BypassRefused",
     "Cause",
     "Check",
+    "Constants",
     "Facts",
     "FirstOut",
+    "Guard",
+    "Hazard",
+    "Heater",
+    "Hung",
     "Input",
     "Level",
     "Quality",
@@ -42,18 +60,24 @@ __all__ = [
     "RuleSet",
     "Sample",
     "Samples",
+    "Setting",
     "State",
     "abort_reaction",
     "alarms",
     "boot",
+    "bypass",
     "contactor_off",
+    "exchange",
     "gate_proven_shut",
     "heaters_off",
+    "load_words",
     "may_start",
     "news",
+    "overridable",
     "permit",
     "reset",
     "response",
+    "restore",
     "rules_for",
     "step",
 ]

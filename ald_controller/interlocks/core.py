@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ald_controller.config import Role
-from ald_controller.interlocks.measures import MISSING, UNTIMELY, Input, Quality, Sample, Samples, Taken
+from ald_controller.interlocks.measures import MISSING, UNTIMELY, Quality, Sample, Samples, Taken
 from ald_controller.interlocks.table import Blocks, Check, Facts, Level, Reaction, Reset, RuleSet
 
 CLEAR_S = 10.0  # a value must have been past its clear value for this long before a reset is accepted
@@ -30,6 +30,7 @@ class Cause:
     since_s: float
     detail: str
     unread: bool = False  # the input was never read since the start
+    fixed: bool = False  # not to be bypassed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,17 @@ class FirstOut:
     cause: Cause
     facts: Facts
     samples: dict[str, Sample]
+
+
+@dataclass(frozen=True, slots=True)
+class Bypass:
+    """One row that an owner has taken out for a while, with who, why, and the loop time at which it is live again."""
+
+    row: str
+    by: str
+    reason: str
+    since_s: float
+    until_s: float
 
 
 class Watch(NamedTuple):
@@ -53,7 +65,10 @@ class Watch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything between two scans. `level` is the most severe of the live and the latched causes."""
+    """Everything between two scans. `level` is the most severe of the live and the latched causes.
+
+    `bypassed` are live causes that do not act because of one of the `bypasses`.
+    """
 
     rules: RuleSet
     at_s: float
@@ -63,6 +78,8 @@ class State:
     latched: tuple[Cause, ...]
     first_out: FirstOut | None
     watches: tuple[Watch, ...]
+    bypasses: tuple[Bypass, ...] = ()
+    bypassed: tuple[Cause, ...] = ()
 
 
 class ResetRefused(Exception):
@@ -72,7 +89,7 @@ class ResetRefused(Exception):
         self.live, self.waiting, self.needs = live, waiting, needs
         parts = [f"still there: {'; '.join(live)}"] if live else []
         parts += [f"not yet clear for {CLEAR_S:g} s: {'; '.join(waiting)}"] if waiting else []
-        parts += [f"this reset needs the role {needs}"] if needs else []
+        parts += [f"this reset needs {needs}"] if needs else []
         super().__init__("; ".join(parts))
 
 
@@ -92,19 +109,28 @@ def step(state: State, samples: Samples, facts: Facts, now_s: float) -> State:
     if not now_s >= state.at_s:
         raise ValueError(f"the scan at {now_s:g} s comes before the one at {state.at_s:g} s")
     checks, old = state.rules.checks, state.watches
+    bypasses = _lasting(state.bypasses, facts, now_s)
+    out = {b.row for b in bypasses}
     watches: list[Watch] = []
     active: list[Cause] = []
+    bypassed: list[Cause] = []
     for index, check in enumerate(checks):
         watch = old[index]
         taken = check.measure.take(watch.memory, samples, now_s)
         watch = _same(check, watch, taken) or _weigh(index, check, watch, taken, facts, now_s)
         watches.append(watch)
         if watch.cause is not None:
-            active.append(watch.cause)
-    if not active and not state.latched:
-        return State(state.rules, now_s, Reaction.NONE, Blocks.NOTHING, (), (), None, tuple(watches))
-    latched, first = _latch(state, active, facts, samples)
-    return _judged(state.rules, now_s, tuple(active), latched, first, tuple(watches))
+            (bypassed if watch.cause.row in out and not watch.cause.fixed else active).append(watch.cause)
+    latched, first = _latch(state, active, facts, samples) if active or state.latched else ((), None)
+    seen = replace(state, at_s=now_s, watches=tuple(watches), bypasses=bypasses, bypassed=tuple(bypassed))
+    return _judged(seen, tuple(active), latched, first)
+
+
+def _lasting(bypasses: tuple[Bypass, ...], facts: Facts, now_s: float) -> tuple[Bypass, ...]:
+    """Those that still hold: none past its end, and none at all with lithium or a pyrophoric at the tool (K16)."""
+    if not bypasses:
+        return ()
+    return () if facts.lithium or facts.pyrophoric else tuple(b for b in bypasses if now_s < b.until_s)
 
 
 def _same(check: Check, watch: Watch, taken: Taken) -> Watch | None:
@@ -176,7 +202,8 @@ def _cause(
         detail = f"{taken.signal or check.name} {taken.fault}"
     elif not detail and worst is not None:
         detail = check.says.format(name=check.name, number=number, limit=worst.limit, unit=check.unit).rstrip()
-    return Cause(index, row, check.name, reaction, reset_by, blocks, now_s, detail, taken.fault == MISSING)
+    fixed = worst is not None and worst.fixed
+    return Cause(index, row, check.name, reaction, reset_by, blocks, now_s, detail, taken.fault == MISSING, fixed)
 
 
 def _blocks(level: Level) -> Blocks:
@@ -211,46 +238,57 @@ def _latch(
     return everything, state.first_out or FirstOut(everything[0], facts, dict(samples))
 
 
-def _judged(
-    rules: RuleSet,
-    now_s: float,
-    active: tuple[Cause, ...],
-    latched: tuple[Cause, ...],
-    first: FirstOut | None,
-    watches: tuple[Watch, ...],
-) -> State:
+def _judged(state: State, active: tuple[Cause, ...], latched: tuple[Cause, ...], first: FirstOut | None) -> State:
+    """The same scan with its level: the most severe of all causes wins."""
     level, blocked = Reaction.NONE, Blocks.NOTHING
     for cause in active + latched:
         level = max(level, cause.reaction)
         blocked |= cause.blocks
-    return State(rules, now_s, level, blocked, active, latched, first, watches)
+    return replace(state, level=level, blocked=blocked, active=active, latched=latched, first_out=first)
 
 
-def reset(state: State, samples: Samples, facts: Facts, now_s: float, role: Role) -> State:
+def reset(state: State, samples: Samples, facts: Facts, now_s: float, role: Role, key: bool = False) -> State:
     """The state without its latch, after a scan at `now_s` that finds every cause gone; moves nothing.
 
-    Raises ResetRefused, and `state` is unchanged, while a cause of HOLD or above lives, while a value has not been past
-    its clear value for 10 s, and for a role below the one that the latched causes ask for.
+    `key` says that the button at the tool was pressed just now. Raises ResetRefused, and `state` is unchanged, while a
+    cause of HOLD or above lives, while a value has not been past its clear value for 10 s, and for a role, or a key,
+    short of what the latched causes ask for.
     """
     seen = step(state, samples, facts, now_s)
     live = tuple(f"{c.row} {c.detail}" for c in seen.active if c.reaction >= Reaction.HOLD)
     gone = [c for c in seen.latched if not any(a.check == c.check and a.reaction >= Reaction.HOLD for a in seen.active)]
     waiting = tuple(f"{c.row} {c.name}" for c in gone if c.check >= 0 and not _clear(seen.watches[c.check], now_s))
     asked = max((c.reset for c in seen.latched), default=Reset.L1)
-    needs = _missing_role(asked, role)
+    needs = _missing(asked, role, key)
     if live or waiting or needs:
         raise ResetRefused(live, waiting, needs)
-    return _judged(seen.rules, now_s, seen.active, (), None, seen.watches)
+    return _judged(seen, seen.active, (), None)
 
 
 def _clear(watch: Watch, now_s: float) -> bool:
     return watch.clear_since is not None and now_s - watch.clear_since >= CLEAR_S - SLACK_S
 
 
-def _missing_role(asked: Reset, role: Role) -> str:
-    if role == "owner" or (role == "operator" and asked <= Reset.L1):
-        return ""
-    return "operator" if asked <= Reset.L1 else "owner"
+def _missing(asked: Reset, role: Role, key: bool) -> str:
+    if asked <= Reset.L1:
+        return "" if role in ("operator", "owner") else "the role operator"
+    if role != "owner":
+        return "the role owner"
+    return "" if key or asked <= Reset.L2 else "the button at the tool, pressed within the last half minute"
+
+
+def exchange(state: State, rules: RuleSet, now_s: float) -> State:
+    """The same latches and first-out under another table, after a bottle or a constant has changed.
+
+    Every check begins anew; a latched cause keeps the check of its own row and name, where there still is one.
+    """
+    fresh = boot(rules, now_s)
+    at = {(check.name, row): i for i, check in enumerate(rules.checks) for row in check.rows}
+    moved = tuple(replace(c, check=at.get((c.name, c.row), -1)) for c in state.latched)
+    first = state.first_out
+    if first is not None:
+        first = replace(first, cause=replace(first.cause, check=at.get((first.cause.name, first.cause.row), -1)))
+    return _judged(replace(fresh, bypasses=state.bypasses), (), moved, first)
 
 
 def news(before: State, after: State) -> tuple[Cause, ...]:
@@ -260,104 +298,3 @@ def news(before: State, after: State) -> tuple[Cause, ...]:
     known = {(c.row, c.name): c.reaction for c in before.latched}
     fresh = (c for c in after.latched if c.reaction > known.get((c.row, c.name), Reaction.NONE))
     return tuple(sorted(fresh, key=lambda c: -c.reaction))
-
-
-def permit(state: State) -> bool:
-    """Whether a source may be opened now."""
-    return not state.blocked & Blocks.PULSE
-
-
-def may_start(state: State) -> bool:
-    """Whether a run may begin now: nothing blocks it and nothing is latched."""
-    return not state.blocked & Blocks.START and not state.latched
-
-
-def abort_reaction(facts: Facts) -> Reaction:
-    """What an abort means here: purge behind a gate that is proven shut and under vacuum, else isolate."""
-    under_vacuum = facts.chamber in ("VACUUM", "PUMPING_DOWN")
-    return Reaction.ABORT_PURGE if facts.gate_proven_shut and under_vacuum else Reaction.ABORT_ISOLATE
-
-
-def response(state: State, facts: Facts) -> Reaction:
-    """The level with an abort made into the one that fits what the chamber is open to."""
-    if state.level is Reaction.ABORT_PURGE:
-        return abort_reaction(facts)
-    return state.level
-
-
-def gate_proven_shut(rules: RuleSet, samples: Samples, now_s: float) -> bool:
-    """Whether the shut and the locked contact are both GOOD, fresh and closed; never true without both contacts."""
-    return bool(rules.gate) and all(_closed(source, samples.get(source.signal), now_s) for source in rules.gate)
-
-
-def _closed(source: Input, sample: Sample | None, now_s: float) -> bool:
-    if sample is None or source.fault(sample, now_s):
-        return False
-    return sample.quality is Quality.GOOD and sample.value == 1
-
-
-def heaters_off(state: State) -> frozenset[str]:
-    """The zones whose heaters must be off: those with a thermal cause of HOLD or above, all lithium zones at an abort.
-
-    An abort for any reason is an abort of the heaters too; this names what the interlocks know of zones.
-    """
-    if state.level >= Reaction.ABORT_PURGE:
-        return frozenset(state.rules.lithium_zones)
-    return frozenset(zone for zone in _hot(state, Reaction.HOLD))
-
-
-def contactor_off(state: State) -> bool:
-    """Whether the contactor of the lithium zones must be open: a thermal cause aborts."""
-    return bool(_hot(state, Reaction.ABORT_PURGE))
-
-
-def _hot(state: State, least: Reaction) -> set[str]:
-    checks = state.rules.checks
-    causes = (c for c in state.active + state.latched if c.check >= 0 and c.reaction >= least)
-    return {checks[c.check].zone for c in causes} - {""}
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmView:
-    """One alarm for people. `consequence_of` names the row that explains it, "" for a cause in its own right."""
-
-    row: str
-    name: str
-    reaction: Reaction
-    text: str
-    since_s: float
-    live: bool
-    latched: bool
-    first_out: bool
-    reset: Reset
-    consequence_of: str
-
-
-def alarms(state: State) -> tuple[AlarmView, ...]:
-    """Every live or latched cause, first-out first, then by severity and age."""
-    latched = {(c.row, c.name): c for c in state.latched}
-    live = {(c.row, c.name): c for c in state.active}
-    views = [_view(state, key, c, key in live, key in latched) for key, c in (live | latched).items()]
-    return tuple(sorted(views, key=lambda v: (not v.first_out, -v.reaction, v.since_s)))
-
-
-def _view(state: State, key: tuple[str, str], cause: Cause, live: bool, latched: bool) -> AlarmView:
-    row = state.rules.rows[cause.row]
-    text = f"{row.cause}: {cause.detail}. {row.consequence} {row.action}"
-    first = state.first_out is not None and (state.first_out.cause.row, state.first_out.cause.name) == key
-    explained = "" if first else _explained(state, cause)
-    return AlarmView(
-        cause.row, cause.name, cause.reaction, text, cause.since_s, live, latched, first, cause.reset, explained
-    )
-
-
-def _explained(state: State, cause: Cause) -> str:
-    """The row of the dead link that made this cause's samples old, or ""."""
-    checks = state.rules.checks
-    if cause.check < 0 or checks[cause.check].link or cause.row != checks[cause.check].late_row:
-        return ""
-    for other in state.latched + state.active:
-        line = checks[other.check] if other.check >= 0 else None
-        if line and line.link and line.device == checks[cause.check].device and other.since_s <= cause.since_s:
-            return other.row
-    return ""

@@ -50,6 +50,11 @@ class Facts:
     chamber: ChamberState = "UNKNOWN"
     lithium: bool = True  # the load register says lithium, or does not know
     gate_proven_shut: bool = False  # shut and locked contacts both GOOD and closed
+    pyrophoric: bool = True  # a bottle that burns in air hangs at a port, or nobody knows what hangs there
+    step: str = ""  # kind of the running leaf of the plan: segment, flow, heat, pump, wait; "" = none
+    part: str = ""  # prepare, deposit, finish; "" = no run
+    regenerating: bool = False  # somebody has said that the purifier of the glovebox regenerates
+    gate_released: bool = False  # the gate's lock was released here, after its permissive held
 
 
 When = Callable[[Facts], bool]
@@ -57,20 +62,20 @@ When = Callable[[Facts], bool]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the hazard matrix for people: cause, consequence, what to do; and whether an owner may override it."""
+    """The words of one row of the hazard matrix: cause, consequence, and what a person has to do."""
 
     id: str
     cause: str
     consequence: str
     action: str
-    override: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
     """One limit of a check: at or above `limit` for `persist_s`, while `when`, it asks for `reaction`.
 
-    It stays until the number is at or below `clear`. `blocks` narrows a BLOCK; HOLD and above block everything.
+    It stays until the number is at or below `clear`. `blocks` narrows a BLOCK; HOLD and above block everything. A
+    `fixed` level cannot be bypassed, though its row may be.
     """
 
     row: str
@@ -81,6 +86,7 @@ class Level:
     when: When
     persist_s: float = 0.0
     blocks: Blocks = Blocks.ALL
+    fixed: bool = False
 
     def __post_init__(self) -> None:
         if self.reaction >= Reaction.HOLD and self.reset is Reset.AUTO:
@@ -117,6 +123,11 @@ class Check:
         object.__setattr__(self, "quiet", min(level.limit for level in self.levels))
         object.__setattr__(self, "clear", min(latching, default=inf))
         object.__setattr__(self, "calm", (None,) * len(self.levels))
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The ids of all rows that this check can cause."""
+        return tuple(dict.fromkeys((*(level.row for level in self.levels), self.bad_row, self.late_row)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,59 @@
+"""Taking a row out of action for a while: who may, which rows, for how long, and never with what burns at the tool."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ald_controller.config import Role
+from ald_controller.interlocks.core import Bypass, State
+from ald_controller.interlocks.matrix import MATRIX
+from ald_controller.interlocks.table import Facts
+
+BYPASS_S = 3600.0  # no bypass lasts longer
+
+
+class BypassRefused(Exception):
+    """A bypass was not accepted and nothing changed; says why."""
+
+
+def bypass(state: State, asked: Bypass, facts: Facts, role: Role) -> State:
+    """The state with one row out of action from `asked.since_s` to `asked.until_s`, for the rows that allow it.
+
+    Raises BypassRefused for any other row, a role below owner, a missing reason, more than an hour, a second bypass at
+    a time, and with lithium or a pyrophoric at the tool.
+    """
+    if why := _why_not_bypassed(state, asked, facts, role):
+        raise BypassRefused(why)
+    return replace(state, bypasses=(asked,))
+
+
+def _why_not_bypassed(state: State, asked: Bypass, facts: Facts, role: Role) -> str:
+    hazard = MATRIX.get(asked.row)
+    if hazard is None:
+        return f"there is no row {asked.row[:20]}"
+    if not hazard.override:
+        return f"row {asked.row} can never be bypassed; those that can: {', '.join(overridable())}"
+    if role != "owner":
+        return "only the owner bypasses a row"
+    if facts.lithium:
+        return "nothing is bypassed with lithium in the chamber, or with an unknown load"
+    if facts.pyrophoric:
+        return "nothing is bypassed while a bottle that burns in air hangs at the tool, or an unknown one"
+    if not asked.reason.strip():
+        return "say why it is bypassed: the reason goes into the record"
+    if not 0 < asked.until_s - asked.since_s <= BYPASS_S:
+        return f"a bypass lasts at most {BYPASS_S / 60:.0f} min"
+    others = [b.row for b in state.bypasses if b.row != asked.row]
+    return f"row {others[0]} is bypassed already: one at a time" if others else ""
+
+
+def overridable() -> list[str]:
+    """The rows that an owner may bypass at all."""
+    return [hazard.id for hazard in MATRIX.values() if hazard.override]
+
+
+def restore(state: State, row: str) -> State:
+    """The state with this row live again from the next scan on; raises BypassRefused when it is not bypassed."""
+    if all(b.row != row for b in state.bypasses):
+        raise BypassRefused(f"row {row[:20]} is not bypassed")
+    return replace(state, bypasses=tuple(b for b in state.bypasses if b.row != row))

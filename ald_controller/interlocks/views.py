@@ -1,0 +1,110 @@
+"""What follows from a state: permits, what an abort means, which heaters are off, and the alarms for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ald_controller.interlocks.core import Cause, State
+from ald_controller.interlocks.measures import Input, Quality, Sample, Samples
+from ald_controller.interlocks.table import Blocks, Facts, Reaction, Reset, RuleSet
+
+
+def permit(state: State) -> bool:
+    """Whether a source may be opened now."""
+    return not state.blocked & Blocks.PULSE
+
+
+def may_start(state: State) -> bool:
+    """Whether a run may begin now: nothing blocks it and nothing is latched."""
+    return not state.blocked & Blocks.START and not state.latched
+
+
+def abort_reaction(facts: Facts) -> Reaction:
+    """What an abort means here: purge behind a gate that is proven shut and under vacuum, else isolate."""
+    under_vacuum = facts.chamber in ("VACUUM", "PUMPING_DOWN")
+    return Reaction.ABORT_PURGE if facts.gate_proven_shut and under_vacuum else Reaction.ABORT_ISOLATE
+
+
+def response(state: State, facts: Facts) -> Reaction:
+    """The level with an abort made into the one that fits what the chamber is open to."""
+    if state.level is Reaction.ABORT_PURGE:
+        return abort_reaction(facts)
+    return state.level
+
+
+def gate_proven_shut(rules: RuleSet, samples: Samples, now_s: float) -> bool:
+    """Whether the shut and the locked contact are both GOOD, fresh and closed; never true without both contacts."""
+    return bool(rules.gate) and all(_closed(source, samples.get(source.signal), now_s) for source in rules.gate)
+
+
+def _closed(source: Input, sample: Sample | None, now_s: float) -> bool:
+    if sample is None or source.fault(sample, now_s):
+        return False
+    return sample.quality is Quality.GOOD and sample.value == 1
+
+
+def heaters_off(state: State) -> frozenset[str]:
+    """The zones whose heaters must be off: those with a thermal cause of HOLD or above, all lithium zones at an abort.
+
+    An abort for any reason is an abort of the heaters too; this names what the interlocks know of zones.
+    """
+    if state.level >= Reaction.ABORT_PURGE:
+        return frozenset(state.rules.lithium_zones)
+    return frozenset(zone for zone in _hot(state, Reaction.HOLD))
+
+
+def contactor_off(state: State) -> bool:
+    """Whether the contactor of the lithium zones must be open: a thermal cause aborts, or the E-stop chain is open."""
+    return state.level >= Reaction.ESTOP or bool(_hot(state, Reaction.ABORT_PURGE))
+
+
+def _hot(state: State, least: Reaction) -> set[str]:
+    checks = state.rules.checks
+    causes = (c for c in state.active + state.latched if c.check >= 0 and c.reaction >= least)
+    return {checks[c.check].zone for c in causes} - {""}
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmView:
+    """One alarm for people. `consequence_of` names the row that explains it, "" for a cause in its own right."""
+
+    row: str
+    name: str
+    reaction: Reaction
+    text: str
+    since_s: float
+    live: bool
+    latched: bool
+    first_out: bool
+    reset: Reset
+    consequence_of: str
+
+
+def alarms(state: State) -> tuple[AlarmView, ...]:
+    """Every live or latched cause, first-out first, then by severity and age."""
+    latched = {(c.row, c.name): c for c in state.latched}
+    live = {(c.row, c.name): c for c in state.active}
+    views = [_view(state, key, c, key in live, key in latched) for key, c in (live | latched).items()]
+    return tuple(sorted(views, key=lambda v: (not v.first_out, -v.reaction, v.since_s)))
+
+
+def _view(state: State, key: tuple[str, str], cause: Cause, live: bool, latched: bool) -> AlarmView:
+    row = state.rules.rows[cause.row]
+    text = f"{row.cause}: {cause.detail}. {row.consequence} {row.action}"
+    first = state.first_out is not None and (state.first_out.cause.row, state.first_out.cause.name) == key
+    explained = "" if first else _explained(state, cause)
+    return AlarmView(
+        cause.row, cause.name, cause.reaction, text, cause.since_s, live, latched, first, cause.reset, explained
+    )
+
+
+def _explained(state: State, cause: Cause) -> str:
+    """The row of the dead link that made this cause's samples old, or ""."""
+    checks = state.rules.checks
+    if cause.check < 0 or checks[cause.check].link or cause.row != checks[cause.check].late_row:
+        return ""
+    for other in state.latched + state.active:
+        line = checks[other.check] if other.check >= 0 else None
+        if line and line.link and line.device == checks[cause.check].device and other.since_s <= cause.since_s:
+            return other.row
+    return ""
