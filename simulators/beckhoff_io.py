@@ -48,7 +48,8 @@ class Channel:
         """Status and value; a transmitter stops at its ends."""
         if self.kind == "type K":
             tenths = round(self.read(now_s) * 10)
-            return (BROKEN_COUPLE, FULL) if self.broken else (0, min(max(tenths, -2000), 13720) & 0xFFFF)
+            broken = self.broken or tenths > 13720  # an open couple is drawn beyond full scale
+            return (BROKEN_COUPLE, FULL) if broken else (0, max(tenths, -2000) & 0xFFFF)
         if self.broken:
             return BROKEN_WIRE, 0
         share = (self.read(now_s) - self.at_low) / (self.at_high - self.at_low)

@@ -36,7 +36,8 @@ class Eurotherm(Unit):
     """One instrument on the plant's `zone`, with `values` as its registers.
 
     `hold_per_k` is the share of full power that holds the zone one kelvin above the room: what tuning has found out.
-    `eeprom_writes` counts per register what wears its memory out: each lasts for about 100 000.
+    `eeprom_writes` counts per register what wears its memory out: each lasts for about 100 000. `read_as` and
+    `written_as` are the instrument whose registers a wire that mixes up units reads and writes at this address.
     """
 
     functions = frozenset({3, 4, 6, 8, 16})
@@ -47,6 +48,7 @@ class Eurotherm(Unit):
         self._plant, self._zone, self._hold_per_k = plant, zone, hold_per_k
         self._scale: int = 10**decimals
         self.now_s = 0.0
+        self.read_as = self.written_as = self
         self.eeprom_writes: dict[int, int] = {}
         local, low, high = round(local_c * self._scale), round(LOWEST_C * self._scale), round(HIGHEST_C * self._scale)
         self.values: dict[int, int] = {
@@ -119,6 +121,13 @@ class Eurotherm(Unit):
     # --- the registers ---
 
     def read_holding(self, address: int, count: int) -> Sequence[int]:
+        if self.read_as is not self:
+            self.read_as.now_s = self.now_s
+            return self.read_as.registers(address, count)
+        return self.registers(address, count)
+
+    def registers(self, address: int, count: int) -> Sequence[int]:
+        """This instrument's own; raises ModbusException where there is none."""
         self._refresh()
         wanted = range(address, address + count)
         if any(one not in self.values for one in wanted):
@@ -136,9 +145,11 @@ class Eurotherm(Unit):
             low, high = self._settable[one]
             if not low <= value <= high:
                 raise ModbusException(ILLEGAL_VALUE)
-            self._write(one, value)
+            self.written_as.now_s = self.now_s
+            self.written_as.put(one, value)
 
-    def _write(self, address: int, value: int) -> None:
+    def put(self, address: int, value: int) -> None:
+        """Write one of this instrument's own registers."""
         self._plant.advance(self.now_s)  # until now, the old value held
         if address not in IN_RAM:
             self.eeprom_writes[address] = self.eeprom_writes.get(address, 0) + 1

@@ -16,7 +16,7 @@ from simulators.face import Bus, Face, Paced
 from simulators.faults import Faults, Framing
 from simulators.mks import MksFace
 from simulators.plant import Plant, Port, Wiring
-from simulators.plant.heat import BUILDS
+from simulators.plant.heat import Build
 from simulators.valve_module import Change
 from simulators.valve_modules import MODULES
 
@@ -58,9 +58,10 @@ class World:
         seed: int,
         lag_s: float,
         realistic_delay: bool,
+        builds: Mapping[str, Build] | None,
     ) -> None:
         self._tool, self._realistic_delay = tool, realistic_delay
-        self.plant = Plant(wiring(tool, bottles), at_s=at_s, warm_c=warm_c, seed=seed, lag_s=lag_s)
+        self.plant = Plant(wiring(tool, bottles), at_s=at_s, warm_c=warm_c, seed=seed, lag_s=lag_s, builds=builds)
         entries = {**tool["devices"], VALVES: tool["valves"]}
         self.devices = {name: _device(name, entry) for name, entry in entries.items()}
         self.faults = {name: Faults(FRAMINGS[device.driver]) for name, device in self.devices.items()}
@@ -73,6 +74,18 @@ class World:
     def valves_changed(self, change: Change) -> None:
         """Coupler A's outputs changed: what the plant is told in whichever process the coupler runs."""
         self.plant.valve_word(change.at_s, change.word)
+
+    def exchange_units(self, one: str, other: str, *, writes: bool = False) -> None:
+        """From now on the wire gives each of two temperature controllers' registers for the other's; twice = undone.
+
+        With `writes` it also writes the other's: their unit numbers are exchanged.
+        """
+        a, b = self.instruments[one], self.instruments[other]
+        if not (isinstance(a, Eurotherm) and isinstance(b, Eurotherm)):
+            raise ValueError(f"'{one}' and '{other}' are not both temperature controllers")
+        a.read_as, b.read_as = b.read_as, a.read_as
+        if writes:
+            a.written_as, b.written_as = b.written_as, a.written_as
 
     def units(self, line: str) -> list[str]:
         """The devices of one line, in the order of the file; raises ValueError when there are none."""
@@ -134,7 +147,7 @@ class World:
         zone = next((zone for zone, one in self._tool["zones"].items() if one["device"] == name), None)
         if zone is None:
             raise ValueError(f"device '{name}': no zone is heated by it")
-        build = BUILDS[self.plant.wiring.zones[zone]]
+        build = self.plant.heat.zones[zone].build
         return Eurotherm(
             self.plant,
             zone,
@@ -177,15 +190,20 @@ def build(
     seed: int = 1,
     lag_s: float = 0.0,
     realistic_delay: bool = False,
+    builds: Mapping[str, Build] | None = None,
 ) -> World:
     """The simulated tool of a tool file, at `at_s` of the host's clock (on a loop: `loop.time()`).
 
     `warm`: zone -> °C to start from; `bottles`: port -> precursor, by default the port's own name where that is one;
     `lag_s`: how much later than its stamp a valve word may come to be known; `realistic_delay`: replies take the time
-    that a serial line takes. Raises ValueError, KeyError for a file that no tool could be built from.
+    that a serial line takes; `builds`: zone -> how it is made, where that is not as its role usually is. Raises
+    ValueError, KeyError for a file that no tool could be built from.
     """
     tool = yaml.safe_load(Path(tool_yaml).read_text(encoding="utf-8"))
-    return World(tool, at_s=at_s, warm_c=warm, bottles=bottles, seed=seed, lag_s=lag_s, realistic_delay=realistic_delay)
+    return World(
+        tool, at_s=at_s, warm_c=warm, bottles=bottles, seed=seed, lag_s=lag_s, realistic_delay=realistic_delay,
+        builds=builds,
+    )  # fmt: skip
 
 
 def wiring(tool: Mapping[str, Any], bottles: Mapping[str, str] | None) -> Wiring:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from simulators.plant.film import Film
 from simulators.plant.gas import SCCM_MOL_S, Bottle, Contents, Lag, R, Vessel
-from simulators.plant.heat import ROOM_C, Heat, Law, zones
+from simulators.plant.heat import ROOM_C, Build, Heat, Law, zones
 from simulators.plant.noise import Noise
 from simulators.plant.sources import TORR_PA, VAPOURS, named
 
@@ -21,7 +21,6 @@ CONTACTS = (
     "gate_shut", "gate_locked", "stop_valve_open", "pump_running", "limit_controller_ok", "estop_ok",
     "compressed_air_ok", "argon_ok", "mains_ok", "confirm_button",
 )  # fmt: skip
-SECOND_SENSOR_K = 0.4
 LITHIUM_ROLES = ("substrate", "chamber")
 
 
@@ -52,6 +51,7 @@ class Plant:
     """One reactor on one glovebox.
 
     `warm_c` gives zones their temperatures at the start (others are at room temperature); the chamber starts pumped.
+    `builds` makes zones otherwise than their roles usually are.
     `lag_s` makes every read-out and act, except valve words with their own stamps, happen that much earlier: the time
     that a valve word may take to become known here.
     """
@@ -65,13 +65,15 @@ class Plant:
         seed: int = 1,
         lag_s: float = 0.0,
         vessel: Vessel | None = None,
+        builds: Mapping[str, Build] | None = None,
     ) -> None:
         self.wiring, self.vessel, self.lag_s = wiring, vessel or Vessel(), lag_s
         self._start_s = self._at_s = at_s - lag_s
         self.word = 0
         self.outputs: dict[str, bool] = {}
         self.contacts: dict[str, bool] = {name: name != "confirm_button" for name in CONTACTS}
-        self.heat = Heat(zones(wiring.zones, warm_c or {}), self._at_s, self._powered)
+        self.heat = Heat(zones(wiring.zones, warm_c or {}, builds), self._at_s, self._powered)
+        self._second = next((zone.second for zone in self.heat.zones.values() if zone.second is not None), None)
         self._wall = next((zone for zone in self.heat.zones.values() if zone.role == "chamber"), None)
         self.flows = {name: Lag(0.5, 0.0, 0.0, 1e-3) for name in wiring.flows}
         self.path = Lag(self.vessel.stop_tau_s, 1.0, 1.0, 1e-4)  # of the exposure stop valve: 1 is open
@@ -155,14 +157,13 @@ class Plant:
     def temperature_c(self, zone: str, at_s: float) -> float:
         """A zone's sensor; full scale (1400 °C) when its thermocouple is open."""
         self.advance(at_s)
-        state = self.heat.zones[zone]
-        return state.reading_c + 0.03 * self._noise[zone].fast(at_s)
+        return self.heat.zones[zone].sensor.read_c(0.03 * self._noise[zone].fast(at_s))
 
     def substrate_2_c(self, at_s: float) -> float:
         """The second, independent thermocouple at the substrate."""
         self.advance(at_s)
-        warmest = [zone.sensor_c for zone in self.heat.zones.values() if zone.role == "substrate"] or [ROOM_C]
-        return warmest[0] + SECOND_SENSOR_K + 0.05 * self._noise["second"].fast(at_s)
+        noise_k = 0.05 * self._noise["second"].fast(at_s)
+        return ROOM_C + noise_k if self._second is None else self._second.read_c(noise_k)
 
     def glovebox_o2_ppm(self, at_s: float) -> float:
         return max(self.o2_ppm + 0.02 * self._noise["o2"].slow(at_s - self._start_s, 120.0), 0.0)

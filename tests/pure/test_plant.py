@@ -169,7 +169,7 @@ def test_a_welded_relay_heats_whatever_the_controller_says_and_a_broken_heater_n
 
 def test_an_open_thermocouple_reads_beyond_full_scale_and_the_second_one_still_tells():
     plant = Plant(WIRING, at_s=0.0, warm_c={"substrate": 150})
-    plant.heat.zones["substrate"].open_sensor = True
+    plant.heat.zones["substrate"].sensor.open = True
     assert plant.temperature_c("substrate", 1.0) > 1372
     assert plant.substrate_2_c(1.0) == pytest.approx(150.4, abs=0.5)
 

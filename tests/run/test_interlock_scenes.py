@@ -44,7 +44,7 @@ async def test_a_welded_heater_relay_ends_the_run_at_170_degrees_below_the_melti
         zone = rig.world.plant.heat.zones["substrate"]
         zone.stuck_on = True
         await rig.until(lambda: rig.first_out == "T1", 300)
-        assert 169.0 < zone.sensor_c < 171.0
+        assert 169.0 < zone.sensor.celsius < 171.0
         await rig.until(lambda: not rig.contactor_closed, 0.2)
         await _tripped(rig, "T1")
         assert rig.carrier_sccm() == 20.0 and not rig.stop_shut  # abort to purge: the gate is shut, the pump runs
@@ -64,7 +64,7 @@ async def _metal_after(rig: Rig, seconds: float) -> float:
 async def test_one_open_thermocouple_of_two_holds_and_takes_only_its_heater_off(tmp_path: Path) -> None:
     async with Rig(tmp_path, warm=LIGL_C) as rig:
         await _dosing(rig)
-        rig.world.plant.heat.zones["substrate"].open_sensor = True
+        rig.world.plant.heat.zones["substrate"].sensor.open = True
         await rig.until_state("PAUSED", 3)
         assert rig.first_out == "T7" and not rig.sources_open and rig.contactor_closed
         await rig.rest(3)
@@ -83,7 +83,7 @@ async def _tripped_after_a_minute(rig: Rig) -> None:
 async def test_the_only_sensor_of_a_zone_open_ends_the_run_at_once(tmp_path: Path) -> None:
     async with Rig(tmp_path, warm=LIGL_C) as rig:
         await _dosing(rig)
-        rig.world.plant.heat.zones["chamber"].open_sensor = True
+        rig.world.plant.heat.zones["chamber"].sensor.open = True
         await rig.until(lambda: not rig.contactor_closed, 2)
         await _tripped(rig, "T7")
 
