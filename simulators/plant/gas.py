@@ -115,10 +115,13 @@ class Bottle:
         saturated = self._saturated_pa(temperature_c)
         self.headspace_pa = saturated + (self.headspace_pa - saturated) * exp(-dt_s / self.vapour.recovery_s)
 
-    def draw(self, dt_s: float, temperature_c: float, downstream_pa: float) -> float:
-        """Moles drawn in `dt_s` (a few ms) through the open valve; the headspace empties and refills meanwhile."""
+    def draw(self, dt_s: float, temperature_c: float, downstream_pa: float, share: float = 1.0) -> float:
+        """Moles drawn in `dt_s` (a few ms) through the open valve; the headspace empties and refills meanwhile.
+
+        `share` is what the valve lets through of a healthy open one's flow; the less, the longer a step may be.
+        """
         kelvin = temperature_c + 273.15
-        flow = through_valve_mol_s(self.headspace_pa, downstream_pa, kelvin, self.vapour.molar_g)
+        flow = share * through_valve_mol_s(self.headspace_pa, downstream_pa, kelvin, self.vapour.molar_g)
         if flow <= 0.0:
             self.rest(dt_s, temperature_c)
             return 0.0

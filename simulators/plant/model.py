@@ -8,7 +8,7 @@ own is treated as now, except that doses keep their widths.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulators.plant.film import Film
 from simulators.plant.gas import SCCM_MOL_S, Bottle, Contents, Lag, R, Vessel
@@ -22,6 +22,7 @@ CONTACTS = (
     "compressed_air_ok", "argon_ok", "mains_ok", "confirm_button",
 )  # fmt: skip
 LITHIUM_ROLES = ("substrate", "chamber")
+LEAKING_STEP_S = 0.5  # a leak-by changes as slowly as a headspace refills
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,14 @@ class Port:
     zone: str | None = None
     pusher: str | None = None
     grams: float = 50.0
+
+
+@dataclass(slots=True)
+class DosingValve:
+    """How far one dosing valve opens, as shares of a healthy open one's flow: when it is energised, and at rest."""
+
+    energised: float = 1.0
+    at_rest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +89,14 @@ class Plant:
         self.gas = Contents(self.vessel.ultimate_pa)
         self.film = Film()
         self.bottles = {port.name: bottle for port in wiring.ports if (bottle := self._bottle(port))}
+        self.valves = {port.name: DosingValve() for port in wiring.ports}
         self.o2_ppm, self.h2o_ppm, self.box_over_pa = 0.2, 0.3, 200.0
         self._noise = {
             name: Noise(seed, name)
             for name in ("o2", "h2o", "box", "capacitance", "pirani", "second", *wiring.flows, *wiring.zones)
         }
-        self._open: tuple[Port, ...] = ()
+        self._sources_mask = sum(port.mask for port in wiring.ports)
+        self._open: dict[Port, float] = {}  # what lets vapour through, and its share of a healthy open valve's flow
         self._opened_s = at_s
         self._late_s = 0.0
 
@@ -100,7 +111,7 @@ class Plant:
 
     def valve_word(self, at_s: float, word: int) -> None:
         """The outputs of coupler A took this word at `at_s`; a word that is heard of late keeps its dose's width."""
-        if not self._open:
+        if not self.word & self._sources_mask:
             self._late_s = 0.0
         self._late_s = max(self._late_s, self._at_s - at_s)
         self._advance(at_s + self._late_s)
@@ -128,6 +139,53 @@ class Plant:
         self.advance(at_s)
         self.contacts[name] = closed
         self._rewire()
+
+    # --- faults of dosing valves and bottles ---
+
+    def stick_closed(self, port: str, at_s: float) -> None:
+        """The dosing valve of `port` does not open any more, whatever the valve word says: stuck, frozen or plugged."""
+        self._set_valve(port, DosingValve(0.0, 0.0), at_s)
+
+    def stick_open(self, port: str, at_s: float) -> None:
+        """The dosing valve of `port` stands wide open from now on, whatever the valve word says."""
+        self._set_valve(port, DosingValve(1.0, 1.0), at_s)
+
+    def leak_by(self, port: str, share: float, at_s: float) -> None:
+        """The shut dosing valve of `port` lets this share of an open one's flow by (1e-3: a scratched seat)."""
+        self._set_valve(port, DosingValve(1.0, share), at_s)
+
+    def throttle(self, port: str, share: float, at_s: float) -> None:
+        """The dosing valve of `port` opens to this share only: half plugged, or with little air behind its pilot."""
+        self._set_valve(port, DosingValve(share, 0.0), at_s)
+
+    def mend_valve(self, port: str, at_s: float) -> None:
+        """A new dosing valve at `port`."""
+        self._set_valve(port, DosingValve(), at_s)
+
+    def empty_bottle(self, port: str, at_s: float) -> None:
+        """The bottle at `port` has given its last."""
+        self.advance(at_s)
+        bottle = self.bottles[port]
+        bottle.grams = bottle.headspace_pa = 0.0
+
+    def hang_bottle(self, port: str, precursor: str, at_s: float, grams: float = 50.0) -> None:
+        """Another bottle at `port`, whatever its card says: the wrong one, or a full one in place of an empty one."""
+        self.advance(at_s)
+        bottle = self._bottle(replace(self._port(port), precursor=precursor, grams=grams))
+        if bottle is None:
+            raise ValueError(f"the plant knows no precursor '{precursor}'")
+        self.bottles[port] = bottle
+
+    def _set_valve(self, port: str, valve: DosingValve, at_s: float) -> None:
+        self.advance(at_s)
+        self.valves[self._port(port).name] = valve
+        self._rewire()
+
+    def _port(self, name: str) -> Port:
+        found = next((port for port in self.wiring.ports if port.name == name), None)
+        if found is None:
+            raise ValueError(f"'{name}' is no port: those are {', '.join(port.name for port in self.wiring.ports)}")
+        return found
 
     # --- read-outs ---
 
@@ -209,10 +267,11 @@ class Plant:
 
     def _longest_s(self) -> float:
         """How long a step may be and still be right: a few ms in a dose, else until the inputs have settled."""
-        if self._open:
+        widest = max(self._open.values(), default=0.0)
+        if widest > 0.01:
             return 0.005 if self._at_s - self._opened_s < 0.05 else 0.02
         moving = self.path.moving or any(flow.moving for flow in self.flows.values())
-        return 0.05 if moving else 60.0
+        return 0.05 if moving else (LEAKING_STEP_S if widest else 60.0)
 
     def _step(self, dt_s: float) -> None:
         contacts, vessel, gas_k = self.contacts, self.vessel, self._gas_k()
@@ -246,17 +305,17 @@ class Plant:
         return lag.advance(dt_s)
 
     def _doses(self, dt_s: float, flows: Mapping[str, float]) -> dict[str, float]:
-        """Moles that came out of each open bottle."""
+        """Moles that came out of each bottle whose valve lets something through."""
         given: dict[str, float] = {}
-        for port in self._open:
+        for port, share in self._open.items():
             bottle = self.bottles.get(port.name)
             if bottle is None:
                 continue
             warm_c = self._port_c(port)
             if port.pusher is None:
-                moles = bottle.draw(dt_s, warm_c, self.gas.total_pa)
+                moles = bottle.draw(dt_s, warm_c, self.gas.total_pa, share)
             else:
-                moles = bottle.push(dt_s, warm_c, self.gas.total_pa, flows[port.pusher] * SCCM_MOL_S)
+                moles = bottle.push(dt_s, warm_c, self.gas.total_pa, flows[port.pusher] * SCCM_MOL_S * share)
             given[bottle.key] = given.get(bottle.key, 0.0) + moles
         return given
 
@@ -270,16 +329,21 @@ class Plant:
         """Turn word and contacts into positions: without air the pilots rest, an E-stop takes the sources' supply."""
         air = self.contacts["compressed_air_ok"]
         live = self.word if air and self.contacts["estop_ok"] else 0
-        open_ = tuple(port for port in self.wiring.ports if port.mask and live & port.mask == port.mask)
-        if open_ and not self._open:
+        shares = {port: self._share(port, live) for port in self.wiring.ports}
+        open_ = {port: share for port, share in shares.items() if share > 0.0}
+        if any(share > self._open.get(port, 0.0) for port, share in open_.items()):
             self._opened_s = self._at_s
         self._rest(open_)
         self._open = open_
         self.path.target = 0.0 if air and self.word & self.wiring.stop_mask else 1.0
 
-    def _rest(self, opening: tuple[Port, ...]) -> None:
+    def _share(self, port: Port, live: int) -> float:
+        valve = self.valves[port.name]
+        return valve.energised if port.mask and live & port.mask == port.mask else valve.at_rest
+
+    def _rest(self, opening: Mapping[Port, float]) -> None:
         """Let bottles that open now have recovered since they were shut; those that shut begin to."""
-        for port in set(opening) ^ set(self._open):
+        for port in opening.keys() ^ self._open.keys():
             if (bottle := self.bottles.get(port.name)) is None:
                 continue
             if port in opening:

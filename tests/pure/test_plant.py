@@ -257,3 +257,70 @@ def test_how_often_it_is_looked_at_changes_nothing():
 def test_an_unknown_role_or_warm_zone_is_refused():
     with pytest.raises(ValueError, match="oven"):
         Plant(WIRING, at_s=0.0, warm_c={"oven": 100})
+
+
+def test_a_valve_stuck_closed_gives_nothing_and_a_new_one_as_before():
+    plant = hot_plant()
+    healthy = dose(plant, 20.0, H2O, 0.015)
+    plant.stick_closed("H2O", 30.0)
+    assert dose(plant, 40.0, H2O, 0.015) == pytest.approx(0.0, abs=1e-3)
+    plant.mend_valve("H2O", 50.0)
+    assert dose(plant, 60.0, H2O, 0.015) == pytest.approx(healthy, rel=0.02)
+
+
+def test_a_valve_stuck_open_gives_on_whatever_the_word_says():
+    plant = hot_plant()
+    plant.valve_word(20.0, TMA)
+    plant.stick_open("TMA", 20.01)
+    plant.valve_word(20.015, 0)
+    assert torr(plant, 25.0) > 0.302 + 0.5
+    plant.mend_valve("TMA", 26.0)
+    assert torr(plant, 40.0) == pytest.approx(0.302, rel=0.03)
+
+
+def test_a_leak_by_raises_the_base_and_the_chamber_when_it_is_shut():
+    plant, sound = hot_plant(), hot_plant()
+    plant.leak_by("H2O", 1e-3, 20.0)
+    assert torr(plant, 40.0) - torr(sound, 40.0) == pytest.approx(0.04, rel=0.5)
+    for each in (plant, sound):
+        each.set_flow("carrier", 0.0, 40.0)
+        each.valve_word(50.0, STOP)
+    rise, leak = (-torr(each, 55.0) + torr(each, 60.0) for each in (plant, sound))
+    assert leak < 0.01 < 0.1 < rise
+
+
+def test_a_leak_by_is_the_same_however_often_it_is_looked_at():
+    seldom, often = hot_plant(), hot_plant()
+    for plant in (seldom, often):
+        plant.leak_by("H2O", 1e-3, 20.0)
+        if plant is often:
+            for i in range(1000):
+                plant.advance(20.0 + i * 0.01)
+    assert torr(often, 40.0) == pytest.approx(torr(seldom, 40.0), rel=2e-3)
+
+
+def test_a_throttled_valve_gives_less_and_a_wrong_bottle_something_else():
+    plant = hot_plant()
+    healthy = dose(plant, 20.0, TMA, 0.015)
+    plant.throttle("TMA", 0.25, 30.0)
+    assert dose(plant, 40.0, TMA, 0.015) == pytest.approx(0.25 * healthy, rel=0.1)
+    plant.mend_valve("TMA", 50.0)
+    plant.hang_bottle("TMA", "water", 50.0)
+    assert dose(plant, 60.0, TMA, 0.015) > 2 * healthy
+
+
+def test_a_bottle_can_be_empty_and_replaced():
+    plant = hot_plant()
+    healthy = dose(plant, 20.0, TMA, 0.015)
+    plant.empty_bottle("TMA", 30.0)
+    assert dose(plant, 40.0, TMA, 0.015) == pytest.approx(0.0, abs=1e-6)
+    plant.hang_bottle("TMA", "trimethylaluminium", 50.0)
+    assert dose(plant, 60.0, TMA, 0.015) == pytest.approx(healthy, rel=0.02)
+
+
+def test_faults_of_what_is_not_there_are_refused():
+    plant = hot_plant()
+    with pytest.raises(ValueError, match="no port"):
+        plant.stick_closed("O3", 20.0)
+    with pytest.raises(ValueError, match="no precursor"):
+        plant.hang_bottle("TMA", "unobtainium", 20.0)
