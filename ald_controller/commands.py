@@ -108,6 +108,22 @@ class ValveReplaced(Message):
     reason: str = Field(default="", max_length=200)
 
 
+class Bypass(Message):
+    """Take one row of the hazard matrix out of action, by the owner; only those that allow it, for at most an hour."""
+
+    verb: Literal["bypass"] = "bypass"
+    row: str = Field(pattern=r"^[TCGK][0-9]{1,2}$")
+    minutes: float = Field(gt=0, le=60)
+    reason: str = Field(min_length=3, max_length=200)
+
+
+class Restore(Message):
+    """Make a bypassed row live again before its time."""
+
+    verb: Literal["restore"] = "restore"
+    row: str = Field(pattern=r"^[TCGK][0-9]{1,2}$")
+
+
 class GetRuns(Message):
     verb: Literal["runs"] = "runs"
 
@@ -121,7 +137,7 @@ class Watch(Message):
 
 Request = Annotated[
     Upload | Check | Start | Pause | Resume | Stop | Abort | Reset | Remote | SetRegister | GetRegisters | GetStatus
-    | GetRuns | GetValves | ValveReplaced | Watch,
+    | GetRuns | GetValves | ValveReplaced | Bypass | Restore | Watch,
     Field(discriminator="verb"),
 ]  # fmt: skip
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
@@ -129,7 +145,7 @@ REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
 VERBS_REMOTE = frozenset({"upload", "check", "start", "pause", "resume", "stop", "abort", "reset", "status"})
 VERBS_REMOTE_ENABLED = frozenset({"start", "resume", "reset"})  # these also need 'remote enabled' at the tool
 VERBS_VIEWER = frozenset({"status", "runs", "registers", "valves", "watch", "check"})
-VERBS_OWNER = frozenset({"valve-replaced"})
+VERBS_OWNER = frozenset({"valve-replaced", "bypass"})
 VERBS_ALWAYS = frozenset({"pause", "stop", "abort"})  # an authenticated operator, and nothing else is asked
 
 

@@ -13,12 +13,14 @@ from ald_controller.aio import uncancellable
 from ald_controller.bottles import refused_bottles
 from ald_controller.consoleparts import CheckRequest, ConsoleParts, Recipes, Spawn, no, valve_replaced, yes
 from ald_controller.engineconfig import engine_config
-from ald_controller.interlocks import ResetRefused
+from ald_controller.interlocks import Facts, ResetRefused
+from ald_controller.interlocksetting import setting_of
 from ald_controller.journal import JournalError
 from ald_controller.plan import PLAN, Plan
 from ald_controller.records.folder import Papers, header_for
 from ald_controller.records.journal import RunJournal
 from ald_controller.registers import Registers
+from ald_controller.safetydesk import SafetyDesk
 from ald_controller.sequencer import Run
 from ald_controller.states import Ending, Misplaced, ProcessState, follow
 from ald_controller.statusview import run_status, status_of
@@ -57,6 +59,8 @@ class Console:
         self.runs_dir = parts.state_dir / "runs"
         self._check, self._report, self._runs, self._spawn = parts.check, parts.report, parts.runs, spawn
         self._inline, self._simulated = parts.inline, parts.simulated
+        self._safety = SafetyDesk(self.guard, self)
+        self._setting = setting_of(self.tool.config, self.registers, self._chemistry)
         self._idle: ProcessState = "IDLE"
         self._busy = ""
         self._job: _Job | None = None
@@ -72,7 +76,8 @@ class Console:
 
     async def handle(self, request: c.Request, who: c.Principal) -> c.Reply:
         """Do what was asked, or say why not; never raises for a reason that a person can mend."""
-        act = getattr(self, "_do_" + request.verb.replace("-", "_"))
+        name = "_do_" + request.verb.replace("-", "_")
+        act = getattr(self, name, None) or getattr(self._safety, name)
         try:
             reply: c.Reply = await act(request, who)
         except Misplaced as error:
@@ -95,9 +100,16 @@ class Console:
         return self._job.run if self._job else None
 
     @property
-    def lithium(self) -> bool:
-        """Whether lithium limits apply: by the load register, and by it alone."""
-        return self.registers.is_lithium
+    def about(self) -> Facts:
+        """What the interlocks cannot find out by themselves; lithium limits follow the load register and it alone."""
+        run = self.run
+        return Facts(
+            process=self.state,
+            lithium=self.registers.is_lithium,
+            pyrophoric=any(bottle.pyrophoric for bottle in self._setting.bottles.values()),
+            step=run.doing if run else "",
+            part=run.progress.part if run else "",
+        )
 
     def run_status(self) -> c.RunStatus | None:
         if self._job is None:
@@ -177,7 +189,15 @@ class Console:
         self._audit.register(request.name, old, new, f"{request.by} ({who.name} at the {who.door} door)")
         if request.name.startswith("bottle."):
             self.tool.valves.configure(engine_config(self.tool.file, self.registers, self._chemistry))
+        self._learn_setting()
         return yes(f"{request.name} is set, signed by {request.by}")
+
+    def _learn_setting(self) -> None:
+        """Give the interlocks another table when a constant or a bottle has changed."""
+        setting = setting_of(self.tool.config, self.registers, self._chemistry)
+        if setting != self._setting:
+            self._setting = setting
+            self.guard.rebuild(setting)
 
     async def _do_valve_replaced(self, request: c.ValveReplaced, who: c.Principal) -> c.Reply:
         quiet = self.state in ("IDLE", "FAULT") and not self._job and not self._busy

@@ -26,10 +26,12 @@ from ald_controller.consoleparts import Checker, ConsoleParts, Lister, Reporter
 from ald_controller.doors.desk import Desk
 from ald_controller.engineconfig import engine_config
 from ald_controller.guard import PERIOD_S, Guard
+from ald_controller.interlocks import load_words
+from ald_controller.interlocksetting import setting_of
 from ald_controller.records.audit import Audit
 from ald_controller.records.ledger import Ledger
 from ald_controller.registers import RegisterFile
-from ald_controller.shipped import RECIPES
+from ald_controller.shipped import DEPLOY, RECIPES
 from ald_controller.systemd import Notifier
 from ald_controller.tool import Tool, Valves
 from ald_controller.valves import wire
@@ -76,7 +78,8 @@ class Daemon:
         chemistry = load_chemistry(RECIPES / "chemistry")
         registers = RegisterFile(parts.state_dir / "registers.yaml", chemistry)
         tool = Tool(parts.file, parts.open_line, parts.valves)
-        guard = Guard(tool, loop.time())
+        setting = setting_of(parts.file.config, registers.registers, chemistry)
+        guard = Guard(tool, setting, load_words(DEPLOY / "alarms.yaml"), loop.time())
         audit = await Audit.open(parts.state_dir / "tool.db", inline=parts.inline)
         try:
             self._ledger = await Ledger.open(audit.writer, parts.file.config.valves.outputs, loop.time())
@@ -161,8 +164,7 @@ class Daemon:
     def _after_scan(self, late_s: float) -> None:
         """A scan is good when every rule was evaluated on time; only then the service manager hears of life."""
         guard = self.console.guard
-        guard.process = self.console.state
-        guard.lithium = self.console.lithium
+        guard.about = self.console.about
         if late_s < PERIOD_S:
             self.parts.notifier.watchdog()
 

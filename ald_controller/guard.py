@@ -7,19 +7,21 @@ run out, and the valves close without it.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ald_controller import interlocks as il
 from ald_controller.aio import every
 from ald_controller.config import Role
-from ald_controller.interlocks.rules import rules_for
+from ald_controller.feeds import feed_asked
 from ald_controller.states import Ending
 from ald_controller.tool import Tool
 from ald_controller.valves import wire
 
 PERIOD_S = 0.1
+PRESSED_S = 30.0  # how long the button at the tool counts after it was pressed
 NOTES = 20  # the newest ones are kept
 
 
@@ -42,13 +44,11 @@ class Note:
 class Guard:
     """Holds the interlock state of one tool between scans."""
 
-    def __init__(self, tool: Tool, now_s: float) -> None:
-        self.tool = tool
-        self.rules = rules_for(tool.config)
-        self.state = il.boot(self.rules, now_s)
-        self.facts = il.Facts()
-        self.process = "IDLE"
-        self.lithium = True
+    def __init__(self, tool: Tool, setting: il.Setting, words: dict[str, il.Row], now_s: float) -> None:
+        self.tool, self._words = tool, words
+        self.state = il.boot(il.rules_for(setting, words), now_s)
+        self.facts = self.about = il.Facts()  # about: what others know of the tool; chamber and gate are found here
+        self._pressed_s = -math.inf  # when the button at the tool was last seen pressed
         self.notes: deque[Note] = deque(maxlen=NOTES)
         self.told_abort: Note | None = None  # the abort that stands, until a reset
         self.scans = 0
@@ -60,13 +60,16 @@ class Guard:
 
     def scan(self, reacts: Reacts, now_s: float) -> None:
         """Judge everything once, react to what is new, and beat the lease."""
-        gate = il.gate_proven_shut(self.rules, self.tool.samples, now_s)
+        gate = il.gate_proven_shut(self.state.rules, self.tool.samples, now_s)
         self.tool.follow_chamber(now_s, gate)
         self._hear_valves()
-        self.facts = il.Facts(self.process, self.tool.chamber.state, self.lithium, gate)
+        feed_asked(self.tool, now_s)
+        self._look_at_button(now_s)
+        self.facts = replace(self.about, chamber=self.tool.chamber.state, gate_proven_shut=gate)
         before = self.state
         self.state = il.step(before, self.tool.samples, self.facts, now_s)
         self._keep_heaters()
+        self.tool.isolate(self.state.level >= il.Reaction.ABORT_ISOLATE)
         self._react(il.news(before, self.state), reacts)
         self.scans += 1
         self.tool.valves.beat(self._sources if self.may_open else 0)
@@ -102,6 +105,11 @@ class Guard:
     def may_open(self) -> bool:
         """Sources may be opened: no interlock says otherwise, and the chamber is under proven vacuum."""
         return il.permit(self.state) and not self.told_abort and self.tool.chamber.state == "VACUUM"
+
+    def _look_at_button(self, now_s: float) -> None:
+        signal = self.tool.config.signals.confirm
+        if signal is not None and self.tool.good(signal) == 1:
+            self._pressed_s = now_s
 
     # --- what the valve process says of itself -----------------------------------------------------------------------
 
@@ -153,7 +161,16 @@ class Guard:
     @property
     def purge_is_safe(self) -> bool:
         """Whether an abort may keep pumping and purging, by what the chamber is open to."""
-        return il.abort_reaction(self.facts) is il.Reaction.ABORT_PURGE
+        asked = il.Reaction.ABORT_PURGE if self.state.level < il.Reaction.ABORT_PURGE else self.state.level
+        return asked is il.Reaction.ABORT_PURGE and il.abort_reaction(self.facts) is il.Reaction.ABORT_PURGE
+
+    @property
+    def rules(self) -> il.RuleSet:
+        return self.state.rules
+
+    def rebuild(self, setting: il.Setting) -> None:
+        """Another table, after a bottle or a constant has changed; latches and first-out stay."""
+        self.state = il.exchange(self.state, il.rules_for(setting, self._words), asyncio.get_running_loop().time())
 
     def alarms(self) -> tuple[il.AlarmView, ...]:
         return il.alarms(self.state)
@@ -170,7 +187,8 @@ class Guard:
     def reset(self, role: Role) -> None:
         """Clear the latch; raises interlocks.ResetRefused and changes nothing while a cause lives."""
         now_s = asyncio.get_running_loop().time()
-        self.state = il.reset(self.state, self.tool.samples, self.facts, now_s, role)
+        key = now_s - self._pressed_s <= PRESSED_S
+        self.state = il.reset(self.state, self.tool.samples, self.facts, now_s, role, key)
         self.told_abort = None
         self.notes.clear()
 

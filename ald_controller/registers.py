@@ -15,8 +15,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from ald_controller import units
+from ald_controller import commissioning, units
 from ald_controller.chemistry import LITHIUM, Chemistry, close
+from ald_controller.interlocks import Constants
 from ald_controller.yamlfile import Document, Location, Mark, Problem, Problems, Strict, parse, read, validate_part
 
 _NAME = re.compile(r"[a-z][A-Za-z0-9 ._-]{0,63}\Z")
@@ -52,7 +53,6 @@ _KINDS: dict[str, TypeAdapter[Any]] = {
     "load": TypeAdapter(Load),
     "leak": TypeAdapter(Annotated[units.PascalsPerSecond, Field(ge=0)]),
     "seasoned": TypeAdapter(Annotated[bool, Field(strict=True)]),
-    "constants": TypeAdapter(dict[str, Text]),
 }
 _BOTTLE = TypeAdapter(BottleCard)
 PLANNED = "plan"  # the signature of a load or rack that is only assumed for a check
@@ -61,8 +61,8 @@ EXAMPLES = {
     "load": "{material: lithium, pieces: 3, samples: [A1, A2, A3]}",
     "leak": "2 mTorr/min",
     "seasoned": "true",
-    "constants": "{volume: 0.5 L}",
     "bottle.PORT": "{label: LTB-07, precursor: LiOtBu, grams: 12 g}",
+    **commissioning.EXAMPLES,
 }
 
 
@@ -176,6 +176,11 @@ class Registers:
             kept[_BOTTLE_PREFIX + port] = Entry(card, value, PLANNED, "planned")
         return Registers(kept, self.simulated)
 
+    @property
+    def constants(self) -> Constants:
+        """What was commissioned on this reactor."""
+        return commissioning.constants_of({name: entry.value for name, entry in self.entries.items()})
+
     def dump(self) -> dict[str, Any]:
         """JSON-able, as the file holds it."""
         entries = {n: {"value": e.written, "by": e.by, "at": e.at} for n, e in sorted(self.entries.items())}
@@ -195,7 +200,7 @@ def _document(name: str, value: object) -> Document:
 
 def _value(document: Document, at: Location, name: str, written: object, chemistry: Chemistry) -> Any:
     """The typed value of a register, with its names known to the chemistry; raises Problems."""
-    kind = _BOTTLE if name.startswith(_BOTTLE_PREFIX) and len(name) > len(_BOTTLE_PREFIX) else _KINDS.get(name)
+    kind = _kind(name)
     if kind is None or not _NAME.match(name):
         known = ", ".join(EXAMPLES)
         raise Problems([Problem(document.mark(at), f"there is no register '{name[:40]}'; there are: {known}")])
@@ -205,6 +210,12 @@ def _value(document: Document, at: Location, name: str, written: object, chemist
     if isinstance(value, BottleCard):
         return value.model_copy(update={"precursor": _precursor(document, at, value, chemistry)})
     return value
+
+
+def _kind(name: str) -> TypeAdapter[Any] | None:
+    if name.startswith(_BOTTLE_PREFIX) and len(name) > len(_BOTTLE_PREFIX):
+        return _BOTTLE
+    return _KINDS.get(name) or commissioning.kind_of(name)
 
 
 def _material(document: Document, at: Location, load: Load, chemistry: Chemistry) -> str:

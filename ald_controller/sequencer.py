@@ -69,11 +69,17 @@ class Run:
     _half: int = 0
     _loaded: list[Loaded] = field(default_factory=list)
     _held: str = ""
+    _doing: str = ""
     _flow_now: FlowStep = _NO_FLOW  # the recipe's flows as they are now, with the newest settling
 
     def __post_init__(self) -> None:
         self._may_go.set()
         self.progress.planned = self.plan.doses
+
+    @property
+    def doing(self) -> str:
+        """The kind of the leaf in hand: segment, flow, heat, pump, wait; "" before the first and after the last."""
+        return self._doing if self.state not in ("IDLE", "SETTING_UP", "READY") else ""
 
     # --- verbs -----------------------------------------------------------------------------------------------------
 
@@ -297,6 +303,7 @@ class Run:
         self.hold(why)
 
     async def _do(self, at: At, leaf: Leaf) -> None:
+        self._doing = leaf.kind
         if isinstance(leaf, SegmentStep):
             await self._nearly_done()
             await self._load(at, leaf)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from ald_controller import units
 from ald_controller.aio import every, uncancellable
 from ald_controller.chamber import Chamber, chamber_step
-from ald_controller.config import DeviceConfig, LineConfig
+from ald_controller.config import ChamberState, DeviceConfig, LineConfig
 from ald_controller.config import Tool as ToolFile
 from ald_controller.heating import Ramp, setpoints
 from ald_controller.interlocks import Quality, Sample
@@ -107,6 +107,9 @@ class Tool:
         self._heat = _Heat()
         self._forbidden: frozenset[str] = frozenset()
         self._contactor_open = False
+        self.asked_sccm: dict[str, float] = {}  # what each flow controller was last told, and confirmed
+        self._isolate = False  # an interlock wants the chamber isolated, whatever it is open to
+        self._rests_as: ChamberState = self.chamber.state
         self._waiting_sccm: dict[str, float] = {}  # flows that are cut while the chamber is isolated
         self._free = {line: asyncio.Event() for line in used}  # lines that are not busy being made safe
         for free in self._free.values():
@@ -207,13 +210,23 @@ class Tool:
 
     def follow_chamber(self, now_s: float, gate_proven_shut: bool) -> None:
         """Bring the chamber state up to date and tell the valve engine where to rest."""
-        was = self.chamber.state
         self.chamber = chamber_step(
             self.chamber, gate_proven_shut=gate_proven_shut, pressure_pa=self.pressure_pa(),
             vacuum_pa=self.config.limits.vacuum, pumping=self.pumping, now_s=now_s,
         )  # fmt: skip
-        if self.chamber.state != was:
-            self.valves.state(self.chamber.state)
+        self._rest()
+
+    def isolate(self, wanted: bool) -> None:
+        """Rest as in a chamber of unknown state: stop valve shut, nothing flowing, for as long as it is wanted."""
+        self._isolate = wanted
+        self._rest()
+
+    def _rest(self) -> None:
+        """Tell the valve engine when it has to rest in another word."""
+        rests_as: ChamberState = "UNKNOWN" if self._isolate else self.chamber.state
+        if rests_as != self._rests_as:
+            self._rests_as = rests_as
+            self.valves.state(rests_as)
 
     # --- verbs -----------------------------------------------------------------------------------------------------
 
@@ -225,16 +238,17 @@ class Tool:
         controller: FlowController = self.devices[device]
         if self.isolated:
             self._waiting_sccm[device] = sccm
-            await controller.set_flow(0.0)
-            return
-        self._waiting_sccm.pop(device, None)
+            sccm = 0.0
+        else:
+            self._waiting_sccm.pop(device, None)
         await controller.set_flow(sccm)
+        self.asked_sccm[device] = sccm
 
     @property
     def isolated(self) -> bool:
         """Whether the valves rest with the stop valve shut, by what the chamber is open to."""
         valves = self.config.valves
-        return bool(valves.word(valves.rest[self.chamber.state]) & valves.mask("stop"))
+        return bool(valves.word(valves.rest[self._rests_as]) & valves.mask("stop"))
 
     async def _keep_shut(self, device: str, setpoint_sccm: float) -> None:
         """Argon against a shut stop valve fills the chamber in minutes: what flowed is cut, and comes back after it."""
@@ -289,13 +303,15 @@ class Tool:
     async def _refresh(self, device: str) -> None:
         """Refresh the volatile set-point of one loop; a loop that nobody commanded is left as it is."""
         zone = self._zone_of_device[device]
-        if zone not in self._heat.ramps:
-            return
+        if zone in self._heat.ramps:
+            heater: Heater = self.devices[device]
+            await heater.follow(self.asked_c()[zone])
+
+    def asked_c(self) -> dict[str, float | None]:
+        """The set-point of every commanded zone now, in °C; None = off, also by an interlock."""
         measured = {z: self.temperature_c(z) for z in self.config.zones}
-        now_s = asyncio.get_running_loop().time()
-        heater: Heater = self.devices[device]
-        target = setpoints(self.config, self._heat.ramps, measured, now_s)[zone]
-        await heater.follow(None if zone in self._forbidden else target)
+        targets = setpoints(self.config, self._heat.ramps, measured, asyncio.get_running_loop().time())
+        return {zone: None if zone in self._forbidden else target for zone, target in targets.items()}
 
     # --- the one way to safety -------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Quantities with units, as people write them, to floats in one fixed unit per dimension, and back.
 
 The fixed units are in the names of the code: `_s`, `_c`, `_k`, `_k_per_s`, `_pa`, `_pa_per_s`, `_sccm`, `_nm`, `_g`,
-`_ppm`, `_v`, `_percent`, `_m2`. A bare number is refused, and so is arithmetic.
+`_ppm`, `_v`, `_percent`, `_m2`, `_m3`, `_m3_s`, `_pa_m3_s`. A bare number is refused, and so is arithmetic.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-_NUMBER = re.compile(r"\s*([+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z°%µÅ]\S*)?\s*\Z")
+_NUMBER = re.compile(r"\s*([+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z°%µÅ]\S*(?: [A-Za-z]\S*)?)?\s*\Z")
 _SAME = str.maketrans({"\u03bc": "\u00b5", "\u212b": "\u00c5"})  # micro and ångström each have two characters
 TORR_PA = 101_325.0 / 760.0  # definition of the torr
 
@@ -83,6 +83,17 @@ MASS = Dimension("mass", {"g": (1.0, 0.0), "mg": (1e-3, 0.0), "µg": (1e-6, 0.0)
 FRACTION = Dimension("concentration", _linear(ppm=1.0, ppb=1e-3), "'1 ppm'")
 AREA = Dimension("area", {"m2": (1.0, 0.0), "m²": (1.0, 0.0), "cm2": (1e-4, 0.0), "cm²": (1e-4, 0.0)}, "'20 cm2'")
 VOLTAGE = Dimension("voltage", {"V": (1.0, 0.0), "mV": (1e-3, 0.0)}, "'10 V'")
+VOLUME = Dimension("volume", {"m3": (1.0, 0.0), "m³": (1.0, 0.0), "L": (1e-3, 0.0), "mL": (1e-6, 0.0)}, "'0.5 L'")
+SPEED = Dimension(
+    "pumping speed",
+    {"m3/s": (1.0, 0.0), "L/s": (1e-3, 0.0), "m3/h": (1 / 3600, 0.0), "m³/h": (1 / 3600, 0.0)},
+    "'1.3 L/s'",
+)
+LEAK = Dimension(
+    "leak rate",
+    {"Pa m3/s": (1.0, 0.0), "Pa m³/s": (1.0, 0.0), "mbar L/s": (0.1, 0.0), "mTorr L/s": (TORR_PA * 1e-6, 0.0)},
+    "'0.0001 mbar L/s'",
+)
 PERCENT = Dimension("share", {"%": (1.0, 0.0)}, "'50 %'")
 
 
@@ -105,4 +116,7 @@ Nanometres = Annotated[float, *_field(THICKNESS)]
 Grams = Annotated[float, *_field(MASS)]
 Ppm = Annotated[float, *_field(FRACTION)]
 SquareMetres = Annotated[float, *_field(AREA)]
+CubicMetres = Annotated[float, *_field(VOLUME)]
+CubicMetresPerSecond = Annotated[float, *_field(SPEED)]
+PascalCubicMetresPerSecond = Annotated[float, *_field(LEAK)]
 Volts = Annotated[float, *_field(VOLTAGE)]

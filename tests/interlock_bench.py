@@ -5,12 +5,40 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ald_controller.chemistry import load_chemistry
 from ald_controller.config import Role, ToolConfig, load_tool
-from ald_controller.interlocks import Facts, Quality, Reaction, RuleSet, Sample, State, boot, reset, step
-from ald_controller.interlocks.rules import rules_for
+from ald_controller.interlocks import (
+    Constants,
+    Facts,
+    Quality,
+    Reaction,
+    RuleSet,
+    Sample,
+    Setting,
+    State,
+    boot,
+    load_words,
+    reset,
+    rules_for,
+    step,
+)
+from ald_controller.registers import Registers
 
-CONFIG: ToolConfig = load_tool(Path(__file__).parents[1] / "deploy/tool.yaml").config
-RULES: RuleSet = rules_for(CONFIG)
+ROOT = Path(__file__).parents[1]
+CONFIG: ToolConfig = load_tool(ROOT / "deploy/tool.yaml").config
+WORDS = load_words(ROOT / "deploy/alarms.yaml")
+CONSTANTS = Registers.load(
+    ROOT / "deploy/registers-simulated.yaml", load_chemistry(ROOT / "recipes/chemistry")
+).constants
+SETTING = Setting(CONFIG, CONSTANTS)
+
+
+def rules(config: ToolConfig = CONFIG, constants: Constants = CONSTANTS, **more: Any) -> RuleSet:
+    """The table of a tool with the reference tool's constants."""
+    return rules_for(Setting(config, constants, **more), WORDS)
+
+
+RULES: RuleSet = rules()
 O2, H2O = "coupler-b.o2_ppm", "coupler-b.h2o_ppm"
 SUBSTRATE, SECOND, CHAMBER = "substrate.temperature_c", "coupler-b.substrate_2_c", "chamber.temperature_c"
 GATE = ("coupler-b.gate_shut", "coupler-b.gate_locked")

@@ -218,9 +218,13 @@ class Pump(Model):
 
 
 class Signals(Model):
-    """Which signal (`device.channel`) plays which part in the interlocks; None = not guarded here, and listed so."""
+    """Which signal (`device.channel`) plays which part in the interlocks; None = not guarded here, and listed so.
+
+    Contacts read 1 while all is well: a broken wire is an alarm.
+    """
 
     pressure: str
+    atmosphere: str | None = None  # a gauge that reads up to atmosphere, where `pressure` ends below it
     glovebox_o2: str | None = None
     glovebox_h2o: str | None = None
     box_pressure: str | None = None
@@ -230,6 +234,15 @@ class Signals(Model):
     pump_running: str | None = None
     estop: str | None = None
     stop_valve_open: str | None = None
+    limit_controller: str | None = None
+    compressed_air: str | None = None
+    argon: str | None = None
+    mains: str | None = None
+    confirm: str | None = None  # the button at the tool
+    exhaust: str | None = None
+    gas_monitor: str | None = None
+    room_oxygen: str | None = None
+    alive_relay: str | None = None
 
 
 class People(Model):

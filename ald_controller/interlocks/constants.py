@@ -39,16 +39,27 @@ class Heater:
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """The settled pressure through the open stop valve: curves of Pa against total flow in sccm, by wall in °C."""
+
+    curves: tuple[tuple[float, Curve], ...]  # temperatures rising
+
+    def pa(self, flow_sccm: float, wall_c: float) -> float:
+        """p0(flow, T), straight between the measured temperatures and level beyond them."""
+        return along(tuple((c, along(curve, flow_sccm)) for c, curve in self.curves), wall_c)
+
+
+@dataclass(frozen=True, slots=True)
 class Constants:
     """The commissioned constants of one reactor.
 
-    `base_pa` = settled pressure against total flow in sccm, pumping through the open stop valve; `volume_m3` of the
-    chamber; `pumping_m3_s` at the chamber; `stop_s` = the stop valve's travel; `settling_s` of a flow controller by
-    device; `leak_pa_m3_s` = the largest leak that this tool may have.
+    `base` = the settled pressure p0 against total flow and temperature of the wall; `volume_m3` of the chamber;
+    `pumping_m3_s` at the chamber; `stop_s` = the stop valve's travel; `settling_s` of a flow controller by device;
+    `leak_pa_m3_s` = the largest leak that this tool may have.
     """
 
     heaters: Mapping[str, Heater] = field(default_factory=dict)  # by zone
-    base_pa: Curve | None = None
+    base: Base | None = None
     volume_m3: float | None = None
     pumping_m3_s: float | None = None
     stop_s: float | None = None

@@ -33,7 +33,7 @@ from ald_controller.interlocks import (
     step,
 )
 from ald_controller.interlocks.measures import Input, Value
-from ald_controller.interlocks.rules import always
+from ald_controller.interlocks.setting import always
 from tests.interlock_bench import CHAMBER, H2O, O2, OPEN_GATE, RULES, RUNNING, SECOND, SUBSTRATE, Bench
 
 ABORT, HOLD = Reaction.ABORT_PURGE, Reaction.HOLD
@@ -287,9 +287,12 @@ def test_each_cause_is_reset_by_its_role_and_by_no_lower_one(asks: Reset, allowe
         state = step(state, {"chain": Sample(0, 2.0)}, Facts(), 2.0)
         assert state.level is Reaction.ESTOP
         if role in allowed:
-            assert reset(state, {"chain": Sample(0, 12.0)}, Facts(), 12.0, role).level is Reaction.NONE
+            assert reset(state, {"chain": Sample(0, 12.0)}, Facts(), 12.0, role, key=True).level is Reaction.NONE
         else:
             with pytest.raises(ResetRefused, match="needs the role"):
+                reset(state, {"chain": Sample(0, 12.0)}, Facts(), 12.0, role, key=True)
+        if asks is Reset.L3 and role == "owner":
+            with pytest.raises(ResetRefused, match="needs the button at the tool"):
                 reset(state, {"chain": Sample(0, 12.0)}, Facts(), 12.0, role)
 
 
@@ -305,7 +308,7 @@ def test_a_viewer_resets_nothing_not_even_nothing() -> None:
     bench = Bench()
     with pytest.raises(ResetRefused) as refused:
         bench.reset("viewer")
-    assert refused.value.needs == "operator"
+    assert refused.value.needs == "the role operator"
 
 
 # --- what an abort means ---------------------------------------------------------------------------------------------

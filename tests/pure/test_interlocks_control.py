@@ -15,8 +15,7 @@ from ald_controller.interlocks import (
     Sample,
     alarms,
 )
-from ald_controller.interlocks.rules import rules_for
-from tests.interlock_bench import CHAMBER, CONFIG, H2O, O2, RULES, SECOND, SUBSTRATE, Bench
+from tests.interlock_bench import CHAMBER, CONFIG, H2O, O2, RULES, SECOND, SUBSTRATE, Bench, rules
 
 WARN, BLOCK, HOLD, ABORT = Reaction.WARN, Reaction.BLOCK, Reaction.HOLD, Reaction.ABORT_PURGE
 
@@ -34,8 +33,8 @@ def test_c1_more_than_one_source_read_back_open_trips_in_one_scan(word: int, tri
 
 def test_c1_counts_sources_not_coils() -> None:
     ports = {"TMA": Port(outputs=["TMA", "spare"]), "H2O": Port(outputs=["H2O"])}
-    rules = rules_for(CONFIG.model_copy(update={"ports": ports}))
-    bench = Bench(rules)
+    table = rules(CONFIG.model_copy(update={"ports": ports}))
+    bench = Bench(table)
     bench.values["valves.word"] = 0b100001
     assert bench.scan().level is Reaction.NONE
     bench.values["valves.word"] = 0b100010  # one coil of TMA, and water
@@ -43,14 +42,14 @@ def test_c1_counts_sources_not_coils() -> None:
 
 
 def test_c1_counts_a_source_output_that_belongs_to_no_port() -> None:
-    rules = rules_for(CONFIG.model_copy(update={"ports": {"TMA": CONFIG.ports["TMA"]}}))
-    bench = Bench(rules)
+    table = rules(CONFIG.model_copy(update={"ports": {"TMA": CONFIG.ports["TMA"]}}))
+    bench = Bench(table)
     bench.values["valves.word"] = 0b100001
     assert bench.scan().level is ABORT
 
 
 def test_c1_lets_a_pair_be_open_that_the_registry_marks_compatible_and_no_third() -> None:
-    bench = Bench(rules_for(CONFIG, compatible=[("H2O", "GL")]))
+    bench = Bench(rules(compatible=frozenset({frozenset({"H2O", "GL"})})))
     bench.values["valves.word"] = 0b1010
     assert bench.scan().level is Reaction.NONE
     bench.values["valves.word"] = 0b11010

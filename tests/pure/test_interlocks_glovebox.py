@@ -17,8 +17,7 @@ from ald_controller.interlocks import (
     may_start,
     permit,
 )
-from ald_controller.interlocks.rules import rules_for
-from tests.interlock_bench import CONFIG, GATE, H2O, O2, OPEN_GATE, RULES, RUNNING, Bench
+from tests.interlock_bench import CONFIG, GATE, H2O, O2, OPEN_GATE, RULES, RUNNING, Bench, rules
 
 WARN, BLOCK, HOLD, ABORT = Reaction.WARN, Reaction.BLOCK, Reaction.HOLD, Reaction.ABORT_PURGE
 
@@ -173,7 +172,7 @@ def test_the_gate_is_proven_shut_by_two_good_fresh_closed_contacts_and_by_nothin
 
 
 def test_a_gate_with_one_contact_is_never_proven_shut() -> None:
-    rules = rules_for(CONFIG.model_copy(update={"signals": CONFIG.signals.model_copy(update={"gate_locked": None})}))
+    table = rules(CONFIG.model_copy(update={"signals": CONFIG.signals.model_copy(update={"gate_locked": None})}))
     bench = Bench()
-    assert not gate_proven_shut(rules, bench.samples, bench.now_s)
-    assert any("never proven shut" in s for s in rules.not_guarded)
+    assert not gate_proven_shut(table, bench.samples, bench.now_s)
+    assert any("never proven shut" in s for s in table.not_guarded)

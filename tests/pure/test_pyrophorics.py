@@ -17,13 +17,13 @@ from ald_controller.config import Tool
 from ald_controller.config.model import Fill
 from ald_controller.config.watchdog import EXTERNAL, WatchdogTest
 from ald_controller.engineconfig import NEVER_NS, engine_config
-from ald_controller.interlocks.rules import rules_for
 from ald_controller.registers import Registers
 from ald_controller.valves.inline import InlineValves
 from ald_controller.valves.wire import EngineConfig, Segment, SegmentId, SegmentRefused
 from ald_controller.yamlfile import Problems, parse
 from simulators.valve_unarmed import MoxaA
 from simulators.virtualtime import run_virtual
+from tests.interlock_bench import rules
 from tests.recipe_bench import RECIPES, chemistry, loaded, plan, problems, recipe, shipped, simulated, tool
 
 TMA = "pulse: {precursor: TMA, time: 15 ms}\npurge: 20 s"
@@ -189,12 +189,12 @@ async def beat(valves: InlineValves) -> None:
 
 
 def test_what_the_owner_measured_is_what_is_promised() -> None:
-    (told,) = [line for line in rules_for(unarmed().config).not_guarded if "watchdog" in line]
+    (told,) = [line for line in rules(unarmed().config).not_guarded if "watchdog" in line]
     assert told == (
         "K3: nothing on the wire arms the watchdog of the valve module (moxa_e1211): when the valve process dies, "
         "or its link, valves stay open until the module shuts them by itself, which took 2 s when ada tried it on "
         "2024-05-06."
     )
-    assert not [line for line in rules_for(tool().config).not_guarded if "watchdog" in line]
+    assert not [line for line in rules(tool().config).not_guarded if "watchdog" in line]
     assert unarmed().config.valves.watchdog_test is not None
     assert unarmed().config.valves.watchdog_test.date == datetime.date(2024, 5, 6)

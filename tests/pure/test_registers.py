@@ -33,7 +33,11 @@ def test_what_nobody_has_said_is_lithium() -> None:
         ("leak", "2", "'2' has no unit: write one of Pa/s, Torr/s, mbar/s, mTorr/min"),
         ("leak", 2, "'2' has no unit"),
         ("seasoned", "yes", "true or false is expected; got 'yes'"),
-        ("lek", "2 mTorr/min", "there is no register 'lek'; there are: load, leak, seasoned, constants, bottle.PORT"),
+        (
+            "lek",
+            "2 mTorr/min",
+            "there is no register 'lek'; there are: load, leak, seasoned, bottle.PORT, constant.v",
+        ),
         ("bottle.", "{label: a, precursor: TMA}", "there is no register 'bottle.'"),
         ("bottle.TMA", "{label: a, precursor: TNA}", "'TNA' is not in the table of precursors; did you mean 'TMA'?"),
         ("bottle.TMA", "{label: a, precursor: TMA, grams: 3}", "'3' has no unit: write one of g, mg"),

@@ -84,11 +84,11 @@ async def test_only_the_owner_takes_lithium_limits_off(tmp_path: Path) -> None:
     async with Rig(tmp_path) as rig:
         copper = c.SetRegister(name="load", value={"material": "copper"}, by="Bob")
         reply = await rig.ask(copper, OPERATOR)
-        assert not reply.ok and reply.code == "forbidden" and rig.console.lithium
+        assert not reply.ok and reply.code == "forbidden" and rig.console.about.lithium
         await rig.do(copper)
-        assert not rig.console.lithium
+        assert not rig.console.about.lithium
         lithium = c.SetRegister(name="load", value={"material": "lithium"}, by="Bob")
-        assert (await rig.ask(lithium, OPERATOR)).ok and rig.console.lithium
+        assert (await rig.ask(lithium, OPERATOR)).ok and rig.console.about.lithium
 
 
 @virtually

@@ -1,0 +1,28 @@
+"""What the interlocks read besides devices: what was asked of them, as samples of this scan.
+
+| name                | value                                                                        |
+| asked.ZONE_c        | the set-point that its instrument is sent now; OFF_C = off                    |
+| asked.DEVICE_sccm   | the set-point of a flow controller                                           |
+| asked.contactor     | 1 while the lithium zones' contactor is closed by the valve word             |
+| asked.stop_shut     | 1 while the valve word holds the stop valve shut                             |
+"""
+
+from __future__ import annotations
+
+from ald_controller.interlocks import Sample
+from ald_controller.tool import Tool
+
+OFF_C = -273.15  # the set-point of a zone that is off: no instrument has it
+
+
+def feed_asked(tool: Tool, now_s: float) -> None:
+    """Write what was asked of zones, flows and valves into the tool's samples, stamped now."""
+    samples, config = tool.samples, tool.config
+    for zone, asked_c in tool.asked_c().items():
+        samples[f"asked.{zone}_c"] = Sample(OFF_C if asked_c is None else asked_c, now_s)
+    for device, sccm in tool.asked_sccm.items():
+        samples[f"asked.{device}_sccm"] = Sample(sccm, now_s)
+    status = tool.valves.status
+    if status is not None:
+        for name, mask in (("contactor", config.valves.mask("contactor")), ("stop_shut", config.valves.mask("stop"))):
+            samples[f"asked.{name}"] = Sample(float(bool(status.word & mask)), status.at_ns / 1e9)

@@ -1,0 +1,22 @@
+"""What the interlocks are built from for this tool, with its registers and bottles as they are now. Pure."""
+
+from __future__ import annotations
+
+from ald_controller.chemistry import Chemistry
+from ald_controller.config import ToolConfig
+from ald_controller.interlocks import Hung, Setting
+from ald_controller.registers import Registers
+
+
+def setting_of(config: ToolConfig, registers: Registers, chemistry: Chemistry) -> Setting:
+    """Tool file, commissioned constants, and the bottle at each port; an unknown bottle counts as pyrophoric."""
+    return Setting(config, registers.constants, bottles_of(config, registers, chemistry))
+
+
+def bottles_of(config: ToolConfig, registers: Registers, chemistry: Chemistry) -> dict[str, Hung]:
+    """The bottle at each port that has one."""
+    known = ((port, chemistry.precursors.get(name), name) for port, name in registers.rack().items())
+    return {
+        port: Hung(name, one.may_ignite, one.bottle.max, one.bottle.min) if one else Hung(name, pyrophoric=True)
+        for port, one, name in known if port in config.ports
+    }  # fmt: skip
