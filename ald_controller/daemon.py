@@ -26,12 +26,12 @@ from ald_controller.consoleparts import Checker, ConsoleParts, Lister, Reporter
 from ald_controller.doors.desk import Desk
 from ald_controller.engineconfig import engine_config
 from ald_controller.guard import PERIOD_S, Guard
-from ald_controller.interlocks import load_words
+from ald_controller.interlocks import site_words
 from ald_controller.interlocksetting import setting_of
 from ald_controller.records.audit import Audit
 from ald_controller.records.ledger import Ledger
 from ald_controller.registers import RegisterFile
-from ald_controller.shipped import DEPLOY, RECIPES
+from ald_controller.shipped import RECIPES
 from ald_controller.systemd import Notifier
 from ald_controller.tool import Tool, Valves
 from ald_controller.valves import wire
@@ -79,7 +79,7 @@ class Daemon:
         registers = RegisterFile(parts.state_dir / "registers.yaml", chemistry)
         tool = Tool(parts.file, parts.open_line, parts.valves)
         setting = setting_of(parts.file.config, registers.registers, chemistry)
-        guard = Guard(tool, setting, load_words(DEPLOY / "alarms.yaml"), loop.time())
+        guard = Guard(tool, setting, site_words(Path(parts.file.path)), loop.time())
         audit = await Audit.open(parts.state_dir / "tool.db", inline=parts.inline)
         try:
             self._ledger = await Ledger.open(audit.writer, parts.file.config.valves.outputs, loop.time())

@@ -25,6 +25,7 @@ from ald_controller.doorbell import default_socket
 from ald_controller.doors.desk import Desk
 from ald_controller.doors.local import LocalDoor
 from ald_controller.doors.mqtt import MqttDoor, broker_of
+from ald_controller.interlocks import site_words
 from ald_controller.systemd import Notifier
 from ald_controller.valves.client import ValveClient
 from ald_controller.valves.lock import lock_folder
@@ -45,6 +46,15 @@ def load_or_exit(tool: Path, addresses: Path | None) -> Tool:
             raise BadAddresses(told)
         return file
     except (Problems, BadAddresses) as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
+def words_or_exit(tool: Path) -> None:
+    """The words of the alarms that this tool will use can be read, or their problems on stderr and exit 1."""
+    try:
+        site_words(tool)
+    except Problems as error:
         click.echo(str(error), err=True)
         sys.exit(1)
 
@@ -73,6 +83,7 @@ def daemon_command(
     """Control one tool; 0 after a signal, 1 when something essential failed."""
     configure_log(quiet)
     file = load_or_exit(tool, addresses)
+    words_or_exit(tool)
     mqtt = _broker(file.config.tool, file.config.mqtt, broker, password_file)
     socket = door or default_socket(file.config.tool)
     if why := cannot_listen(socket):

@@ -19,7 +19,7 @@ from ald_controller.interlocks.matrix import MATRIX, Guard, Hazard
 from ald_controller.interlocks.measures import Input, Quality, Sample, Samples
 from ald_controller.interlocks.rules import rules_for
 from ald_controller.interlocks.setting import Hung, Setting
-from ald_controller.interlocks.table import Blocks, Check, Facts, Level, Reaction, Reset, Row, RuleSet
+from ald_controller.interlocks.table import Blocks, Check, Facts, Level, Priority, Reaction, Reset, Row, RuleSet
 from ald_controller.interlocks.views import (
     AlarmView,
     abort_reaction,
@@ -31,7 +31,7 @@ from ald_controller.interlocks.views import (
     permit,
     response,
 )
-from ald_controller.interlocks.words import load_words
+from ald_controller.interlocks.words import load_words, site_words
 
 __all__ = [
     "BOOT",
@@ -53,6 +53,7 @@ __all__ = [
     "Hung",
     "Input",
     "Level",
+    "Priority",
     "Quality",
     "Reaction",
     "Reset",
@@ -80,5 +81,6 @@ __all__ = [
     "response",
     "restore",
     "rules_for",
+    "site_words",
     "step",
 ]

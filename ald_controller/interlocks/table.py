@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Flag, IntEnum
 from math import inf
+from typing import Literal
 
 from ald_controller.config import ChamberState
 from ald_controller.interlocks.measures import Input, Measure
@@ -60,14 +61,23 @@ class Facts:
 When = Callable[[Facts], bool]
 
 
+Priority = Literal["critical", "high", "medium", "low"]
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The words of one row of the hazard matrix: cause, consequence, and what a person has to do."""
+    """The words of one row of the hazard matrix: cause, consequence, and what a person has to do.
+
+    `on_delay_s` = a warning lasts this long before it is announced; `off_delay_s` = quiet this long before it is over.
+    """
 
     id: str
     cause: str
     consequence: str
     action: str
+    priority: Priority = "high"
+    on_delay_s: float = 0.0
+    off_delay_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
