@@ -30,6 +30,7 @@ from ald_controller.interlocks import site_words
 from ald_controller.interlocksetting import setting_of
 from ald_controller.records.audit import Audit
 from ald_controller.records.ledger import Ledger
+from ald_controller.recovery import recover
 from ald_controller.registers import RegisterFile
 from ald_controller.shipped import RECIPES
 from ald_controller.systemd import Notifier
@@ -113,11 +114,24 @@ class Daemon:
         if timing and timing.warning:
             log.warning(timing.warning)
         try:
+            await self._recover(guard)
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 self._start_tasks(group, tool, guard)
         finally:
             await uncancellable(self._end(tool, guard))
+
+    async def _recover(self, guard: Guard) -> None:
+        """A run that a dead controller left open gets its end, and is shown; it does not go on."""
+        runs = self.console.runs_dir
+        found = recover(runs) if self.parts.inline else await asyncio.to_thread(recover, runs)
+        for problem in found.problems:
+            guard.note(problem)
+            log.warning("a record was left open", told=problem)
+        if found.last is not None:
+            guard.found(found.sentence)
+            self.console.last = found.last
+            log.warning("a run was interrupted", told=found.sentence)
 
     def _start_tasks(self, group: asyncio.TaskGroup, tool: Tool, guard: Guard) -> None:
         group.create_task(tool.poll_forever(), name="polls")

@@ -56,6 +56,10 @@ class Guard:
         self._isolating = False
         self._sources = tool.config.source_mask
 
+    def found(self, told: str) -> None:
+        """What the start found, before the first scan: it stands in alarm K5 until a person has read and reset it."""
+        self.state = il.boot(self.rules, self.state.at_s, told)
+
     # --- one scan --------------------------------------------------------------------------------------------------
 
     def scan(self, reacts: Reacts, now_s: float) -> None:

@@ -129,7 +129,8 @@ def state_table(status: dict[str, Any]) -> Table:
         doses = f"{run['doses_confirmed']}/{run['doses_planned']} doses confirmed"
         table.add_row("step", f"{run['part']}: {run['step']}   {doses}")
     elif last := status.get("last_run"):
-        table.add_row("last run", f"{last['run']}  {last['ending']}")
+        where = f" {last['why']}" if last["ending"] == "interrupted" else ""
+        table.add_row("last run", Text(f"{last['run']}  {last['ending']}{where}"))
     if run and run.get("why"):
         table.add_row("waits", Text(f"{run['why']}; `ald resume` goes on", style="bold yellow"))
     table.add_row("valves", _valves(status["valves"]))

@@ -96,9 +96,12 @@ class ResetRefused(Exception):
 BOOT = Cause(-1, "K5", "daemon", Reaction.ABORT_PURGE, Reset.L1, Blocks.ALL, 0.0, "the daemon has started")
 
 
-def boot(rules: RuleSet, now_s: float) -> State:
-    """The state before the first input is trusted: latched at the level of an abort until a person resets it."""
-    cause = replace(BOOT, since_s=now_s)
+def boot(rules: RuleSet, now_s: float, found: str = "") -> State:
+    """The state before the first input is trusted: latched at the level of an abort until a person resets it.
+
+    `found` is what the start found of the time before it, for whoever resets.
+    """
+    cause = replace(BOOT, since_s=now_s, detail="; ".join(filter(None, (BOOT.detail, found))))
     watches = tuple(Watch(None, check.calm, 0, None, None) for check in rules.checks)
     first = FirstOut(cause, Facts(), {})
     return State(rules, now_s, cause.reaction, Blocks.ALL, (), (cause,), first, watches)

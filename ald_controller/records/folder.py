@@ -271,6 +271,14 @@ def list_runs(root: Path) -> list[RunSummary]:
     return [_summary(root / name) for name, _ in sorted(_numbered(root), key=lambda item: item[1], reverse=True)]
 
 
+def left_open(root: Path) -> list[Path]:
+    """The folders that a dead writer may have left open, newest first: the newest one always, and those it marked."""
+    if not root.is_dir():
+        return []
+    newest_first = [root / name for name, _ in sorted(_numbered(root), key=lambda item: item[1], reverse=True)]
+    return [*newest_first[:1], *(folder for folder in newest_first[1:] if (folder / RUNNING).exists())]
+
+
 def _summary(folder: Path) -> RunSummary:
     try:
         header = read_header(folder)

@@ -22,6 +22,7 @@ import json
 import sqlite3
 import typing
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -35,7 +36,7 @@ from ald_controller.records.writer import LIMIT, Writer, connect
 from ald_controller.states import Ending
 from ald_controller.valves.wire import Edge, SegmentId
 
-__all__ = ["JournalError", "RunJournal"]
+__all__ = ["JournalError", "RunJournal", "seal"]
 
 BLOCK_S = 60.0
 TAIL_S = 5.0
@@ -200,6 +201,29 @@ class RunJournal:
         if self._buffers:
             self._writer.put(partial(_append_tail, self._buffers))
             self._buffers = {}
+
+
+def seal(folder: Path, done: RunHeader) -> None:
+    """End the record of a run whose writer has died as `done` says it; one plain file, and nothing is taken away.
+
+    Raises JournalError when the disk refuses: the folder is then still one that was left open.
+    """
+    mark = folders.claim(folder)
+    try:
+        with closing(connect(folder / folders.JOURNAL, SCHEMA, simulated=False)) as con:
+            con.execute("BEGIN IMMEDIATE")
+            _compact(con)
+            if con.execute("SELECT 1 FROM events WHERE kind = 'ended'").fetchone() is None:
+                rows = "SELECT max(seq) FROM (SELECT seq FROM events UNION SELECT seq FROM intents)"
+                row = ((con.execute(rows).fetchone()[0] or 0) + 1, done.end_s, "ended", _json({"ending": done.ending}))
+                _insert("INSERT INTO events VALUES(?,?,?,?)", row, con)
+            con.execute("COMMIT")
+            con.execute("PRAGMA journal_mode=DELETE")
+        folders.write_header(folder, done)
+    except (sqlite3.Error, OSError) as error:
+        mark.close()
+        raise JournalError(f"{folder}: {error}") from error
+    folders.release(folder, mark)
 
 
 class _Birth:

@@ -72,8 +72,7 @@ class RunRecord:
         if self.header.end_s is not None:
             return self.header.end_s
         lasts = [event.at_s for event in self.events()[-1:]] + [edge.sent_ns * 1e-9 for edge in self.edges()[-1:]]
-        lasts += [times[-1] for times, _ in map(self.readings, self.channels()) if times]
-        return max([self.header.start_s, *lasts])
+        return max([self.header.start_s, *lasts, *self._last_readings()])
 
     def events(self, kind: str | None = None) -> list[Event]:
         """Everything that happened, in order; of one kind if asked."""
@@ -122,6 +121,13 @@ class RunRecord:
             e.fields["half"]: e.fields["at_ns"] for e in self.events("held") if {"half", "at_ns"} <= e.fields.keys()
         }
         return dose_table(self.intents(), self.edges(), missed, held)
+
+    def _last_readings(self) -> Iterator[float]:
+        """The time of each channel's newest readings, without unpacking what lies before them."""
+        for _, n, block in self._rows("SELECT max(start_s), n, block FROM readings GROUP BY channel"):
+            yield from unpack(n, block).times[-1:]
+        for _, t in self._rows("SELECT max(start_s), t FROM tail GROUP BY channel"):
+            yield from array("d", t)[-1:]
 
     @cached_property
     def _events(self) -> list[Event]:
