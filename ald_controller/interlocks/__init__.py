@@ -30,6 +30,7 @@ from ald_controller.interlocks.views import (
     may_start,
     permit,
     response,
+    words_of,
 )
 from ald_controller.interlocks.words import load_words, site_words
 
@@ -83,4 +84,5 @@ __all__ = [
     "rules_for",
     "site_words",
     "step",
+    "words_of",
 ]

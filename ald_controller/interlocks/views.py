@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ald_controller.interlocks.core import Cause, State
 from ald_controller.interlocks.measures import Input, Quality, Sample, Samples
-from ald_controller.interlocks.table import Blocks, Facts, Reaction, Reset, RuleSet
+from ald_controller.interlocks.suppression import ABORT, explained
+from ald_controller.interlocks.table import Blocks, Facts, Reaction, Reset, Row, RuleSet
 
 
 def permit(state: State) -> bool:
@@ -71,6 +72,7 @@ class AlarmView:
     row: str
     name: str
     reaction: Reaction
+    detail: str
     text: str
     since_s: float
     live: bool
@@ -80,31 +82,42 @@ class AlarmView:
     consequence_of: str
 
 
-def alarms(state: State) -> tuple[AlarmView, ...]:
-    """Every live or latched cause, first-out first, then by severity and age."""
-    latched = {(c.row, c.name): c for c in state.latched}
+ABORTED = Row(
+    ABORT, "The tool was aborted", "The run is over, and nothing starts until a reset.",
+    "Look at the tool and at the record of the run, and reset.", "medium",
+)  # fmt: skip
+
+
+def alarms(state: State, abort: Cause | None = None) -> tuple[AlarmView, ...]:
+    """Every live or latched cause, first-out first, then by severity and age; an `abort` that stands is one of them."""
+    latched = {(c.row, c.name): c for c in (*state.latched, *([abort] if abort else []))}
     live = {(c.row, c.name): c for c in state.active}
-    views = [_view(state, key, c, key in live, key in latched) for key, c in (live | latched).items()]
+    causes = live | latched
+    told = explained(state, causes.values())
+    out = state.first_out.cause if state.first_out else abort
+    first = (out.row, out.name) if out else None
+    views = [_view(state, c, key in live, key in latched, key == first, told.get(key, "")) for key, c in causes.items()]
     return tuple(sorted(views, key=lambda v: (not v.first_out, -v.reaction, v.since_s)))
 
 
-def _view(state: State, key: tuple[str, str], cause: Cause, live: bool, latched: bool) -> AlarmView:
-    row = state.rules.rows[cause.row]
+def _view(state: State, cause: Cause, live: bool, latched: bool, first: bool, root: str) -> AlarmView:
+    row = words_of(state, cause.row)
     text = f"{row.cause}: {cause.detail}. {row.consequence} {row.action}"
-    first = state.first_out is not None and (state.first_out.cause.row, state.first_out.cause.name) == key
-    explained = "" if first else _explained(state, cause)
     return AlarmView(
-        cause.row, cause.name, cause.reaction, text, cause.since_s, live, latched, first, cause.reset, explained
+        cause.row,
+        cause.name,
+        cause.reaction,
+        cause.detail,
+        text,
+        cause.since_s,
+        live,
+        latched,
+        first,
+        cause.reset,
+        root,
     )
 
 
-def _explained(state: State, cause: Cause) -> str:
-    """The row of the dead link that made this cause's samples old, or ""."""
-    checks = state.rules.checks
-    if cause.check < 0 or checks[cause.check].link or cause.row != checks[cause.check].late_row:
-        return ""
-    for other in state.latched + state.active:
-        line = checks[other.check] if other.check >= 0 else None
-        if line and line.link and line.device == checks[cause.check].device and other.since_s <= cause.since_s:
-            return other.row
-    return ""
+def words_of(state: State, row: str) -> Row:
+    """The words of a row, or of an abort."""
+    return ABORTED if row == ABORT else state.rules.rows[row]
