@@ -269,12 +269,12 @@ class Alicat:
 
     def _text(self, reply: bytes) -> str:
         if reply.translate(None, _SENT):
-            self._line.distrust()
+            self._line.distrust(self.name)
             raise BadReply(self.name, "there are bytes in it that no Alicat sends", reply=reply)
         return reply.decode("ascii")
 
     def _bad(self, what: str, text: str) -> BadReply:
-        self._line.distrust()
+        self._line.distrust(self.name)
         return BadReply(self.name, what, reply=text.encode("ascii"))
 
 

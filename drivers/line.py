@@ -17,6 +17,7 @@ Reads may be repeated by the caller; the line itself never sends a request twice
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -79,6 +80,7 @@ class Line:
     def __init__(self, name: str, opener: Opener, gap_s: float = 0.0) -> None:
         """`gap_s`: least silence in seconds between what was heard last and the next request."""
         self.name, self.counts = name, Counts()
+        self.misplaced: Counter[str] = Counter()  # by device: replies that were no answer, bytes that nobody asked for
         self.tap: Tap | None = None
         self._opener, self._gap_s = opener, gap_s
         self._transport: Transport | None = None
@@ -87,6 +89,7 @@ class Line:
         self._lock = asyncio.Lock()
         self._wake: asyncio.Future[bool] | None = None
         self._asking: _Ask | None = None
+        self._asked_last, self._counted = "", False  # whose stray bytes are, and whether they are counted already
         self._buffer, self._stray = b"", b""
         self._dirty, self._quiet_s, self._quiet_from_s = False, QUIET_S, float("-inf")
         self._debts: dict[str, _Debt] = {}
@@ -118,8 +121,9 @@ class Line:
                     return await self._exchange(ask)
             await asyncio.sleep(wait_s)  # others may have the line meanwhile
 
-    def distrust(self) -> None:
+    def distrust(self, device: str) -> None:
         """For a device that cannot read what looked like a whole reply: drain before the next request."""
+        self._misplaced(device)
         self._dirty, self._quiet_from_s = True, asyncio.get_running_loop().time()
 
     async def close(self) -> None:
@@ -130,7 +134,7 @@ class Line:
 
     async def _exchange(self, ask: _Ask) -> bytes:
         self.counts.asked += 1
-        self._quiet_s = ask.quiet_s
+        self._quiet_s, self._asked_last, self._counted = ask.quiet_s, ask.device, False
         self._buffer, self._asking, self._dirty = b"", ask, True
         length: int | None = None
         due_s = asyncio.get_running_loop().time() + ask.timeout_s
@@ -145,6 +149,7 @@ class Line:
             return self._buffer
         except BadReply:
             self.counts.bad += 1
+            self._misplaced(ask.device)
             raise
         except NoReply:
             self.counts.silent += 1
@@ -176,6 +181,7 @@ class Line:
             if length is None:
                 return None
             del owed[0]
+            self._misplaced(ask.device)
             self._buffer = self._buffer[length:]
             return self._length(ask) if self._buffer else None
 
@@ -252,7 +258,14 @@ class Line:
             self._rouse(True)
         else:
             self.counts.unasked_bytes += len(data)
+            if self._asked_last and not self._counted:
+                self._misplaced(self._asked_last)
             self._dirty, self._stray = True, (self._stray + data)[-LONGEST:]
+
+    def _misplaced(self, device: str) -> None:
+        """Once until the line has drained, however many pieces it comes in."""
+        self.misplaced[device] += 1
+        self._counted = True
 
     def _lost(self, why: str) -> None:
         self._postpone()
@@ -319,7 +332,7 @@ class Line:
         for device, debt in list(self._debts.items()):
             if debt.owed and _are_whole(debt.owed, self._stray):
                 del self._debts[device]  # these were the missing replies
-        self._dirty, self._stray = False, b""
+        self._dirty, self._stray, self._counted = False, b"", False
 
 
 def _are_whole(owed: list[_Ask], data: bytes) -> bool:

@@ -126,5 +126,5 @@ class Mks925:
         return length
 
     def _bad(self, what: str, request: bytes = b"", reply: bytes = b"") -> BadReply:
-        self._line.distrust()
+        self._line.distrust(self.name)
         return BadReply(self.name, what, request, reply)

@@ -125,7 +125,7 @@ class Registers:
     def _decoded(self, reply: bytes) -> ModbusPDU:
         pdu = _DECODER.decode(reply)
         if pdu is None:
-            self._line.distrust()
+            self._line.distrust(self._device)
             raise BadReply(self._device, "the reply cannot be decoded", reply=reply)
         return pdu
 

@@ -69,6 +69,7 @@ def test_a_late_reply_never_becomes_the_next_answer(late: float) -> None:
         assert await ask(line, b"3") == b"three;"
         assert now_s() == start_s, "the missing reply was seen while draining: nothing is owed any more"
         assert line.counts.unasked_bytes == 4
+        assert line.misplaced == {"a": 1}
 
     run_virtual(main())
 
@@ -208,6 +209,29 @@ def test_a_reply_that_comes_twice_is_no_data_and_the_next_one_is_right() -> None
         with pytest.raises(BadReply, match="more than one reply"):
             await ask(line, b"1")
         assert await ask(line, b"2") == b"two;"
+        assert line.misplaced == {"a": 1}
+
+    run_virtual(main())
+
+
+def test_a_reply_that_is_no_answer_counts_once_however_many_pieces_it_comes_in() -> None:
+    async def main() -> None:
+        line = to(Peer((b"1", (Say(0.01, b"!"), Say(0.02, b"o"), Say(0.03, b"h"))), (b"2", b"two;")))
+        with pytest.raises(BadReply, match="nonsense"):
+            await ask(line, b"1")
+        assert await ask(line, b"2") == b"two;"
+        assert (line.misplaced, line.counts.unasked_bytes) == ({"a": 1}, 2)
+
+    run_virtual(main())
+
+
+def test_silence_alone_is_no_misplaced_reply() -> None:
+    async def main() -> None:
+        line = to(Peer((b"1", ()), (b"2", b"two;")))
+        with pytest.raises(NoReply):
+            await ask(line, b"1")
+        await ask(line, b"2")
+        assert not line.misplaced
 
     run_virtual(main())
 
@@ -219,6 +243,7 @@ def test_a_second_copy_that_comes_while_nobody_asks_is_discarded_and_counted() -
         await asyncio.sleep(0.06)
         assert await ask(line, b"2") == b"two;"
         assert line.counts.unasked_bytes == 4
+        assert line.misplaced == {"a": 1}
 
     run_virtual(main())
 
@@ -321,7 +346,8 @@ def test_a_device_that_doubts_its_reply_makes_the_line_drain() -> None:
         peer = Peer(always={b"1": b"one;"})
         line = to(peer)
         await ask(line, b"1")
-        line.distrust()
+        line.distrust("a")
+        assert line.misplaced == {"a": 1}
         start_s = now_s()
         await ask(line, b"1")
         assert now_s() - start_s == pytest.approx(0.1)
