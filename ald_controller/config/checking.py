@@ -12,15 +12,20 @@ from typing import Any
 
 from ald_controller import units
 from ald_controller.config.model import Port, ToolConfig
+from ald_controller.config.resolving import BOX_LIMITS, CARRIED, GLOVEBOX_LIMITS, unresolved
 from ald_controller.config.watchdog import watchdog_faults
 from ald_controller.yamlfile import Document, Location, Problem
 from drivers.catalogue import CATALOGUE
 
 PRESSURE_ENDS = ("_pa", "_torr", "_mbar")
-_ENDS = {"pressure": PRESSURE_ENDS, "glovebox_o2": ("_ppm",), "glovebox_h2o": ("_ppm",)}
+_ENDS = {
+    "pressure": PRESSURE_ENDS, "box_pressure": PRESSURE_ENDS, "delta_p": PRESSURE_ENDS, "glovebox_o2": ("_ppm",),
+    "glovebox_h2o": ("_ppm",),
+}  # fmt: skip
 _LITHIUM = ("lithium_clear", "lithium_warn", "lithium_trip")
-_GLOVEBOX = ("glovebox_warn", "glovebox_block", "glovebox_trip")
-_MARGIN = 2.0  # a limit nearer than this many errors to its neighbour is not one that the channel can tell
+_ORDERED = (  # each limit below the next
+    (_LITHIUM, units.TEMPERATURE), (GLOVEBOX_LIMITS, units.FRACTION), (BOX_LIMITS, units.PRESSURE),
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,7 +138,7 @@ class _Checker:
 
     def limits(self) -> Found:
         """Each limit below the next; said at the higher one, or at the lower where the file leaves the higher out."""
-        for names, dimension in ((_LITHIUM, units.TEMPERATURE), (_GLOVEBOX, units.FRACTION)):
+        for names, dimension in _ORDERED:
             for low, high in pairwise(names):
                 below, above = getattr(self.config.limits, low), getattr(self.config.limits, high)
                 if not below < above:
@@ -141,22 +146,14 @@ class _Checker:
                     yield loc, f"{high} is {dimension.show(above)}: above {low}, {dimension.show(below)}, is expected"
 
     def errors(self) -> Found:
-        """An analyser must tell its limits from zero and from each other: no two nearer than twice its error."""
-        for signal in (self.config.signals.glovebox_o2, self.config.signals.glovebox_h2o):
-            device, _, channel = (signal or "").partition(".")
+        """A channel must reach the limits of its signal, and tell them from zero and from each other."""
+        for field, carried in CARRIED.items():
+            device, _, channel = (getattr(self.config.signals, field) or "").partition(".")
             wired = self.devices.get(device)
             for i, one in enumerate(getattr(wired.settings, "analogue", ()) if wired else ()):
-                if one.channel == channel and (why := self._too_coarse(one.error)):
-                    yield ("devices", device, "analogue", i, "error"), f"an error of {one.error:g} ppm {why}"
-
-    def _too_coarse(self, error_ppm: float) -> str:
-        limits = [(name, float(getattr(self.config.limits, name))) for name in _GLOVEBOX]
-        pairs = list(pairwise([("zero", 0.0), *limits]))
-        for (low, below), (high, above) in pairs:
-            if 0 < above - below < _MARGIN * error_ppm * (1 - 1e-9):  # the wrong order is said at the limits
-                most = min(b - a for (_, a), (_, b) in pairs) / _MARGIN
-                return f"cannot tell {high}, {above:g} ppm, from {low}: {most:g} ppm at most carries these limits"
-        return ""
+                if one.channel == channel:
+                    for key, why in unresolved(carried, self.config.limits, one):
+                        yield ("devices", device, "analogue", i, key), why
 
     def _device(self, loc: Location, name: str, verb: str, kind: str) -> Found:
         if name not in self.document.data["devices"]:

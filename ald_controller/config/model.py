@@ -273,6 +273,10 @@ class Limits(Model):
     glovebox_warn: units.Ppm = Field(default=1.0, gt=0, le=5)
     glovebox_block: units.Ppm = Field(default=5.0, gt=0, le=10)
     glovebox_trip: units.Ppm = Field(default=10.0, gt=0, le=50)
+    box_pressure_warn: units.Pascals = Field(default=800.0, gt=0, le=1200)  # to either side of the room's
+    box_pressure_trip: units.Pascals = Field(default=1200.0, gt=0, le=1240)  # a bubbler opens at 1244 Pa, 5 in of water
+    gate_delta_p: units.Pascals = Field(default=500.0, gt=0, le=500)  # chamber to box; more, and the gate stays locked
+    glove: units.Celsius = Field(default=60.0, ge=40, le=100)  # no glove meets what is warmer
     margin: units.Kelvins = Field(default=15.0, ge=5, le=50)  # a line stays this much above its source
     vacuum: units.Pascals = Field(default=10 * units.TORR_PA, gt=0)
 

@@ -91,6 +91,23 @@ MISTAKES = [
      "  lithium_trip: 170 °C\n  lithium_clear: ▸160 °C", "lithium_warn is 160 °C: above lithium_clear, 160 °C, is"),
     ("at_high: 100, error: 0.4}", "at_high: 1000, error: ▸3}",
      "an error of 3 ppm cannot tell glovebox_warn, 1 ppm, from zero: 0.5 ppm at most carries these limits"),
+    ("at_low: -20, at_high: 20,  error: 0.2}", "at_low: -20, at_high: 20,  error: ▸2.1}",
+     "an error of 2.1 mbar cannot tell box_pressure_trip, 12 mbar, from box_pressure_warn: 2 mbar at most carries"),
+    ("at_low: -50, at_high: 50,  error: 0.3}", "at_low: -50, at_high: 50,  error: ▸2.6}",
+     "an error of 2.6 mbar cannot tell gate_delta_p, 5 mbar, from zero: 2.5 mbar at most carries these limits"),
+    ("at_low: -20, at_high: 20,  error: 0.2}", "at_low: -10, at_high: ▸10, error: 0.2}",
+     "a channel from -10 to 10 mbar does not reach box_pressure_trip, 12 mbar"),
+    ("at_low: -50, at_high: 50,  error: 0.3}", "at_low: -4, at_high: ▸50,  error: 0.3}",
+     "a channel from -4 to 50 mbar does not reach gate_delta_p, 5 mbar"),
+    ("{channel: o2_ppm,            register: 0,  kind: 4-20 mA, at_low: 0,   at_high: 100,",
+     "{channel: o2_ppm, register: 0, kind: 4-20 mA, at_low: 0, at_high: ▸9,",
+     "a channel from 0 to 9 ppm does not reach glovebox_trip, 10 ppm"),
+    ("box_pressure_trip: 12 mbar", "box_pressure_trip: ▸13 mbar", "at most 1240 (this is 1300) is expected"),
+    ("box_pressure_trip: 12 mbar", "box_pressure_trip: ▸8 mbar", "box_pressure_trip is 800 Pa: above"),
+    ("gate_delta_p: 5 mbar", "gate_delta_p: ▸6 mbar", "at most 500 (this is 600) is expected"),
+    ("glove: 60 °C", "glove: ▸101 °C", "at most 100 °C is expected"),
+    ("glove: 60 °C", "glove: ▸39 °C", "at least 40 °C is expected"),
+    ("delta_p:         coupler-b.delta_p_mbar", "delta_p:         ▸coupler-b.o2_ppm", "ends in _pa or _torr or _mbar"),
     ("address: \"tcp://192.168.10.12:502\"", "address: ▸\"mem:b\"", "'mem:b' is no address: write tcp://HOST:PORT or"),
     ("address: \"tcp://192.168.10.12:502\"", "address: ▸\"tcp://192.168.10.12:70000\"", "is no address"),
     ("tool: reference", "tool: ▸Reference", "'Reference' is no name for topics and services: a letter a-z, then"),
@@ -178,6 +195,17 @@ def test_a_limit_may_stand_two_errors_from_zero_and_no_nearer(error: str, ok: bo
         load(text, tmp_path)
         return
     assert len(refused(text, tmp_path)) == 2  # both analysers
+
+
+def test_an_analyser_may_end_where_its_highest_limit_stands(tmp_path: Path) -> None:
+    load(TEXT.replace("at_high: 100, error: 0.4}", "at_high: 10, error: 0.05}"), tmp_path)
+
+
+def test_a_pressure_channel_in_another_unit_is_compared_in_its_own(tmp_path: Path) -> None:
+    text = TEXT.replace("box_pressure_mbar, register", "box_torr, register").replace("box_pressure_mbar", "box_torr")
+    load(text, tmp_path)
+    (told,) = refused(text.replace("error: 0.2}", "error: 1.6}"), tmp_path)
+    assert "an error of 1.6 Torr cannot tell box_pressure_trip, 9.00074 Torr, from box_pressure_warn" in told
 
 
 def test_two_limits_nearer_than_two_errors_are_one_to_the_channel(tmp_path: Path) -> None:
