@@ -59,10 +59,9 @@ def boot(now_s: float, dosed: frozenset[str]) -> Clearing:
 def step(state: Clearing, inputs: Inputs, now_s: float) -> Clearing:
     """One look at loop time `now_s`."""
     dosed = state.dosed | inputs.open
-    purging = inputs.purging and inputs.coldest_c is not None and inputs.coldest_c >= HOT_C
     if inputs.open or inputs.air:
-        why = (_open_now(inputs),)
-        return Clearing(now_s, now_s, dosed, purging=purging, missing=why)
+        return Clearing(now_s, now_s, dosed, missing=(_open_now(inputs),))
+    purging = inputs.purging and inputs.coldest_c is not None and inputs.coldest_c >= HOT_C
     if state.cleared:
         return Clearing(now_s, state.since_s, dosed, cleared=True, missing=())
     passed_s = now_s - state.at_s
@@ -76,15 +75,13 @@ def step(state: Clearing, inputs: Inputs, now_s: float) -> Clearing:
 
 def _open_now(inputs: Inputs) -> str:
     if inputs.open:
-        return f"not known to be shut: {', '.join(sorted(inputs.open))}"
+        return f"open, or not known to be shut: {', '.join(sorted(inputs.open))}"
     return "the chamber is open to air, or its gate is not proven shut"
 
 
-def _missing(
-    dosed: frozenset[str], since_s: float, purged_s: float, inputs: Inputs, now_s: float
-) -> list[str]:
+def _missing(dosed: frozenset[str], since_s: float, purged_s: float, inputs: Inputs, now_s: float) -> list[str]:
     shut_s = now_s - since_s
-    found = [] if shut_s >= SHUT_S else [f"sources shut and no air: {shut_s:.0f} of {SHUT_S:.0f} s"]
+    found = [] if shut_s >= SHUT_S else [f"sources shut and no air: {shut_s // 10 * 10:.0f} of {SHUT_S:.0f} s"]
     found += _purge_missing(dosed, purged_s, inputs)
     if inputs.rise_test_s is None or not since_s <= inputs.rise_test_s <= now_s:
         found.append("no rise test below the tool's leak rate was passed since sources shut and air was out")
@@ -94,9 +91,7 @@ def _missing(
 def _purge_missing(dosed: frozenset[str], purged_s: float, inputs: Inputs) -> list[str]:
     if inputs.decay_s is None:
         return ["V/S has not been commissioned (constant.volume, constant.pumping): nobody knows what 20 volumes are"]
-    clear_s, worst = max(
-        ((inputs.clear_s.get(name, LONGEST_CLEAR_S), name) for name in dosed), default=(0.0, "")
-    )
+    clear_s, worst = max(((inputs.clear_s.get(name, LONGEST_CLEAR_S), name) for name in dosed), default=(0.0, ""))
     needed_s = max(clear_s, VOLUMES * inputs.decay_s)
     if purged_s >= needed_s:
         return []
@@ -117,5 +112,5 @@ def _not_counting(inputs: Inputs) -> str:
 
 def _spoken(done_s: float, needed_s: float) -> str:
     if needed_s < 120.0:
-        return f"{done_s:.0f} of {needed_s:.0f} s"
-    return f"{done_s // 60:.0f} of {needed_s / 60:.0f} min"
+        return f"{done_s // 10 * 10:.0f} of {needed_s:.0f} s"
+    return f"{done_s // 60:.0f} of {needed_s / 60:g} min"

@@ -245,3 +245,5 @@ class Status(Message):
     last_run: RunStatus | None
     alarms: list[Alarm]
     not_guarded: list[str]
+    cleared: bool = False  # the chamber holds no precursor that the box should not meet
+    not_cleared_because: list[str] = []

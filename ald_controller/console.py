@@ -55,6 +55,7 @@ class Console:
         self.registers: Registers = parts.registers.registers
         self._register_file = parts.registers
         self._audit, self.ledger = parts.audit, parts.ledger
+        self.pulses, self.clearing = parts.pulses, parts.clearing
         self.recipes = Recipes(parts.state_dir / "recipes")
         self.runs_dir = parts.state_dir / "runs"
         self._check, self._report, self._runs, self._spawn = parts.check, parts.report, parts.runs, spawn
@@ -397,6 +398,11 @@ class Console:
         """Write something into the record of the run in hand."""
         if self._job:
             self._job.journal.event(kind, **fields)
+
+    def tell_run(self, run: str, kind: str, **fields: object) -> None:
+        """The same, of a run that may be over."""
+        if self._job and self._job.run.name == run:
+            self.tell(kind, **fields)
 
     # --- abort -----------------------------------------------------------------------------------------------------
 

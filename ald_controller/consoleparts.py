@@ -11,8 +11,10 @@ from typing import Any, Protocol
 
 from ald_controller import commands as c
 from ald_controller.chemistry import Chemistry
+from ald_controller.clearingwatch import ClearingWatch
 from ald_controller.guard import Guard
 from ald_controller.journal import JournalError
+from ald_controller.pulsewatch import PulseWatch
 from ald_controller.records.ledger import Ledger
 from ald_controller.registers import RegisterFile
 from ald_controller.tool import Tool
@@ -92,6 +94,8 @@ class ConsoleParts:
     check: Checker
     report: Reporter
     runs: Lister
+    pulses: PulseWatch
+    clearing: ClearingWatch
     inline: bool
     simulated: bool | None
 

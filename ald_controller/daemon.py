@@ -19,6 +19,7 @@ from ald_controller import stamp
 from ald_controller.aio import supervise, uncancellable
 from ald_controller.bottles import refused_bottles
 from ald_controller.chemistry import Chemistry, load_chemistry
+from ald_controller.clearingwatch import ClearingWatch
 from ald_controller.config import LineConfig
 from ald_controller.config import Tool as ToolFile
 from ald_controller.console import Console
@@ -28,10 +29,13 @@ from ald_controller.engineconfig import engine_config
 from ald_controller.guard import PERIOD_S, Guard
 from ald_controller.interlocks import site_words
 from ald_controller.interlocksetting import setting_of
+from ald_controller.pulsewatch import PulseWatch
 from ald_controller.records.audit import Audit
+from ald_controller.records.clearing_row import ClearingRow
 from ald_controller.records.ledger import Ledger
+from ald_controller.records.pulse_table import PulseTable
 from ald_controller.recovery import recover
-from ald_controller.registers import RegisterFile
+from ald_controller.registers import RegisterFile, Registers
 from ald_controller.shipped import RECIPES
 from ald_controller.systemd import Notifier
 from ald_controller.tool import Tool, Valves
@@ -68,6 +72,8 @@ class Daemon:
         self.ready = asyncio.Event()
         self.console: Console
         self._ledger: Ledger
+        self._pulses: PulseWatch
+        self._clearing: ClearingWatch
         self._desk: Desk
         self._group: asyncio.TaskGroup
 
@@ -84,10 +90,12 @@ class Daemon:
         audit = await Audit.open(parts.state_dir / "tool.db", inline=parts.inline)
         try:
             self._ledger = await Ledger.open(audit.writer, parts.file.config.valves.outputs, loop.time())
+            await self._watch_chemistry(tool, guard, audit, registers, chemistry)
             self.console = Console(
                 ConsoleParts(
                     tool, guard, registers, chemistry, audit, self._ledger, parts.state_dir, parts.check, parts.report,
-                    parts.runs, inline=parts.inline, simulated=parts.simulated,
+                    parts.runs, pulses=self._pulses, clearing=self._clearing, inline=parts.inline,
+                    simulated=parts.simulated,
                 ),
                 self._spawn,
             )  # fmt: skip
@@ -95,6 +103,21 @@ class Daemon:
             await self._control(tool, guard, chemistry)
         finally:
             await uncancellable(audit.close())
+
+    async def _watch_chemistry(
+        self, tool: Tool, guard: Guard, audit: Audit, registers: RegisterFile, chemistry: Chemistry
+    ) -> None:
+        """What follows doses: how much each brought, and whether the chamber is cleared of them."""
+        now_s = asyncio.get_running_loop().time()
+        utc_s = stamp.utc_now() - now_s
+        table, row = await PulseTable.open(audit.writer), await ClearingRow.open(audit.writer)
+
+        def known() -> Registers:
+            return registers.registers
+
+        self._pulses = PulseWatch(tool, table, known, lambda *a, **fields: self.console.tell_run(*a, **fields), utc_s)
+        self._clearing = ClearingWatch(tool, row, known, chemistry, now_s, utc_s)
+        guard.feeds += [self._pulses.look, self._clearing.look]
 
     async def _control(self, tool: Tool, guard: Guard, chemistry: Chemistry) -> None:
         parts = self.parts
@@ -141,6 +164,7 @@ class Daemon:
             group.create_task(self._door(name, door), name=name)
         for line in guard.rules.not_guarded:
             log.warning("not guarded here", row=line)
+        log.info("the chamber is not cleared", told=self._clearing.told)
         for line in self._ledger.told:
             guard.note(line)
         for line in (*self._ledger.told, *(each.text for each in self._ledger.due)):
@@ -161,6 +185,8 @@ class Daemon:
     async def _valve_events(self, tool: Tool, guard: Guard) -> None:
         async for message in tool.valves.events():
             guard.hear(message)
+            self._pulses.hear(message)
+            self._clearing.hear(message)
             run = self.console.run
             if run is not None:
                 run.hear(message)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -51,6 +52,7 @@ class Guard:
         self._pressed_s = -math.inf  # when the button at the tool was last seen pressed
         self.notes: deque[Note] = deque(maxlen=NOTES)
         self.told_abort: Note | None = None  # the abort that stands, until a reset
+        self.feeds: list[Callable[[float], None]] = []  # what else writes samples, once a scan, before they are judged
         self.scans = 0
         self._lease_lost = self._faults = 0
         self._isolating = False
@@ -69,6 +71,8 @@ class Guard:
         self._hear_valves()
         feed_asked(self.tool, now_s)
         self._look_at_button(now_s)
+        for feed in self.feeds:
+            feed(now_s)
         self.facts = replace(self.about, chamber=self.tool.chamber.state, gate_proven_shut=gate)
         before = self.state
         self.state = il.step(before, self.tool.samples, self.facts, now_s)

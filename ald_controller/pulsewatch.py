@@ -82,11 +82,11 @@ class PulseWatch:
         config, asked = self._tool.config, self._tool.asked_sccm
         port, registers = config.ports[source], self._registers()
         self._meter.decay_s = registers.constants.decay_s or DECAY_S  # it may have been signed for since
-        walls = config.zones_of("chamber")
+        wall = next(iter(config.zones_of("chamber")), None)
         return Conditions(
             registers.rack().get(source, UNNAMED),
             self._tool.goal_c(port.zone) if port.zone else None,
-            self._tool.goal_c(walls[0]) if walls else None,
+            self._tool.goal_c(wall) if wall else None,
             asked.get(config.carrier),
             asked.get(port.push.device) if port.push else None,
         )
@@ -121,7 +121,9 @@ class PulseWatch:
         else:
             write("ratio", verdict.ratio)
 
-    def _write(self, prefix: str, now_s: float, name: str, value: float | None, quality: Quality = Quality.GOOD) -> None:
+    def _write(
+        self, prefix: str, now_s: float, name: str, value: float | None, quality: Quality = Quality.GOOD
+    ) -> None:
         if value is None:
             self._tool.samples.pop(prefix + name, None)
         else:

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from ald_controller import commands as c
 from ald_controller import stamp
+from ald_controller.clearingwatch import ClearingWatch
 from ald_controller.guard import Guard
 from ald_controller.interlocks import Sample
 from ald_controller.records.ledger import Ledger
@@ -29,6 +30,7 @@ class Shown(Protocol):
     tool: Tool
     guard: Guard
     ledger: Ledger
+    clearing: ClearingWatch
     remote: bool
     degraded: bool
     timing: Timing | None
@@ -72,7 +74,8 @@ def status_of(console: Shown, sequence: int) -> c.Status:
         valves={name: bool(word & o.mask) for name, o in tool.config.valves.outputs.items() if o.role != "alive"},
         values=values, zones=zones, run=console.run_status(), last_run=console.last,
         alarms=[*_alarms(guard, now_s), *_notes(guard, now_s), *_service(console.ledger, now_s)],
-        not_guarded=list(guard.rules.not_guarded),
+        not_guarded=list(guard.rules.not_guarded), cleared=console.clearing.state.cleared,
+        not_cleared_because=list(console.clearing.state.missing),
     )  # fmt: skip
 
 

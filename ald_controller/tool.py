@@ -99,6 +99,7 @@ class Tool:
         self.chamber = Chamber()
         self.pumping = False
         self.on_reading: OnReading | None = None
+        self.on_pressure: Callable[[Sample], None] | None = None  # every reading of the gauge for decisions
         self._health = {name: _Health() for name in file.devices}
         self._signals: dict[str, dict[str, str]] = {
             name: {} for name in file.devices
@@ -186,7 +187,9 @@ class Tool:
             if signal is None:
                 signal = signals[channel] = f"{name}.{channel}"
             quality, word = _quality(reading)
-            samples[signal] = Sample(reading.value, reading.at_s, quality)
+            samples[signal] = sample = Sample(reading.value, reading.at_s, quality)
+            if signal == self.config.signals.pressure and self.on_pressure is not None:
+                self.on_pressure(sample)
             if record is not None:
                 record(signal, reading.at_s, reading.value, word)
 

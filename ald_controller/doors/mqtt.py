@@ -33,7 +33,17 @@ TELE_LIVES_S = 60
 _SLOW_S = 1.0  # tele, and the parts that change with every poll
 # part -> fields of Status; `values` are the tele topics, and every part carries sequence and time
 PARTS: dict[str, tuple[str, ...]] = {
-    "mode": ("tool", "state", "latched", "control", "chamber", "degraded_timing", "valve_timing"),
+    "mode": (
+        "tool",
+        "state",
+        "latched",
+        "control",
+        "chamber",
+        "degraded_timing",
+        "valve_timing",
+        "cleared",
+        "not_cleared_because",
+    ),
     "alarms": ("alarms", "not_guarded"),
     "valves": ("valves",),
     "zones": ("zones",),
