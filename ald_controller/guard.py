@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ald_controller import interlocks as il
+from ald_controller import stamp
 from ald_controller.aio import every
+from ald_controller.annunciator import Annunciator
 from ald_controller.config import Role
 from ald_controller.feeds import feed_asked
 from ald_controller.states import Ending
@@ -36,10 +38,11 @@ class Reacts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence for people and the loop time in seconds at which it became true."""
+    """A sentence for people, and when it became true: in loop seconds and in unix seconds."""
 
     at_s: float
     text: str
+    since: float
 
 
 class Guard:
@@ -53,8 +56,11 @@ class Guard:
         self.notes: deque[Note] = deque(maxlen=NOTES)
         self.told_abort: Note | None = None  # the abort that stands, until a reset
         self.feeds: list[Callable[[float], None]] = []  # what else writes samples, once a scan, before they are judged
+        self.annunciator = Annunciator()
+        self.ends: dict[str, float] = {}  # when each bypass that was made ends, in unix seconds, for people
         self.scans = 0
         self._lease_lost = self._faults = 0
+        self._read_back: int | None = None  # what the module was found to hold, where that was not what was written
         self._isolating = False
         self._sources = tool.config.source_mask
 
@@ -81,6 +87,7 @@ class Guard:
         self._react(il.news(before, self.state), reacts)
         self.scans += 1
         self.tool.valves.beat(self._sources if self.may_open else 0)
+        self._announce(reacts, now_s)
 
     async def watch(self, reacts: Reacts, after_scan: _AfterScan) -> None:
         """Scan for ever; `after_scan` hears after each good scan how late it was, in seconds."""
@@ -105,6 +112,18 @@ class Guard:
         else:
             reacts.abort(why, "tripped")
 
+    def _announce(self, reacts: Reacts, now_s: float) -> None:
+        """Bring the alarm book up to date; the record has trips as trips, and what only warns from here."""
+        for change in self.annunciator.look(self.state, self._abort, now_s):
+            alarm = change.alarm
+            if change.kind == "raised" and alarm.reaction < il.Reaction.HOLD:
+                reacts.tell("alarm", row=alarm.row, text=alarm.cause, reaction=alarm.reaction.name)
+
+    @property
+    def _abort(self) -> il.Cause | None:
+        told, purge = self.told_abort, il.Reaction.ABORT_PURGE
+        return il.Cause(-1, il.ABORT, "tool", purge, il.Reset.L1, il.Blocks.ALL, told.at_s, told.text) if told else None
+
     def _keep_heaters(self) -> None:
         """Zones that an interlock switched off stay off for as long as it stands, whatever was asked of them."""
         self.tool.forbid_heat(il.heaters_off(self.state), il.contactor_off(self.state))
@@ -125,6 +144,7 @@ class Guard:
         """Take what concerns safety from a message of the valve engine."""
         if isinstance(message, wire.Fault):
             self._faults += 1
+            self._read_back = self._read_back if message.word is None else message.word
             self.note(f"valve module: {message.what}")
         elif isinstance(message, wire.Held) and message.why.startswith("lease"):
             self._lease_lost += 1
@@ -134,9 +154,11 @@ class Guard:
         if status is None:
             return
         at_s, samples = status.at_ns / 1e9, self.tool.samples
+        # the module is shut again by now: what it held is judged once, in the scan that hears of the fault
+        word, self._read_back = status.word if self._read_back is None else self._read_back, None
         for signal, value in (
             ("valves.sequence", status.sequence),
-            ("valves.word", status.word),
+            ("valves.word", word),
             ("valves.connected", status.connected),
             ("valves.armed", status.armed),
             ("valves.trips", status.trips),
@@ -180,25 +202,36 @@ class Guard:
         """Another table, after a bottle or a constant has changed; latches and first-out stay."""
         self.state = il.exchange(self.state, il.rules_for(setting, self._words), asyncio.get_running_loop().time())
 
-    def alarms(self) -> tuple[il.AlarmView, ...]:
-        return il.alarms(self.state)
-
     def note(self, text: str) -> None:
         """Something that a person should see and no rule covers."""
-        self.notes.append(Note(asyncio.get_running_loop().time(), text))
+        self.notes.append(self._now(text))
+
+    def _now(self, text: str) -> Note:
+        return Note(asyncio.get_running_loop().time(), text, stamp.utc_now())
 
     def latch_abort(self, why: str) -> None:
         """An abort, whoever asked for it, bars openings and starts until a person resets it."""
         if self.told_abort is None:
-            self.told_abort = Note(asyncio.get_running_loop().time(), why)
+            self.told_abort = self._now(why)
 
-    def reset(self, role: Role) -> None:
-        """Clear the latch; raises interlocks.ResetRefused and changes nothing while a cause lives."""
+    def reset(self, role: Role, reason: str = "") -> None:
+        """Clear the latch; raises interlocks.ResetRefused and changes nothing while a cause lives.
+
+        What only an owner may reset needs a `reason` in words as well.
+        """
         now_s = asyncio.get_running_loop().time()
         key = now_s - self._pressed_s <= PRESSED_S
-        self.state = il.reset(self.state, self.tool.samples, self.facts, now_s, role, key)
+        after = il.reset(self.state, self.tool.samples, self.facts, now_s, role, key)
+        if (checklist := self._checklist()) and not reason.strip():
+            raise il.ResetRefused((), (), f"a reason in words. Before it: {checklist}")
+        self.state = after
         self.told_abort = None
         self.notes.clear()
+
+    def _checklist(self) -> str:
+        """What has to be looked at before an owner's reset, row by row; "" when an operator may reset."""
+        rows = dict.fromkeys(c.row for c in self.state.latched if c.reset >= il.Reset.L2)
+        return " ".join(f"{row}: {self.rules.rows[row].action}" for row in rows)
 
 
 class _AfterScan(Protocol):

@@ -8,7 +8,7 @@ lost reply the last sample stays and ages.
 from __future__ import annotations
 
 from ald_controller.config import LITHIUM_CEILING_C, ToolConfig
-from ald_controller.interlocks.chemistry import chemistry, chemistry_absent
+from ald_controller.interlocks.chemistry import chemistry, chemistry_absent, one_source
 from ald_controller.interlocks.control import control, control_absent
 from ald_controller.interlocks.glovebox import SEVERE_PPM, glovebox, glovebox_absent
 from ald_controller.interlocks.measures import Input
@@ -26,7 +26,7 @@ def rules_for(setting: Setting, words: dict[str, Row]) -> RuleSet:
     _bounds(config)
     gate = (config.signals.gate_shut, config.signals.gate_locked)
     return RuleSet(
-        (*control(setting), *thermal(setting), *chemistry(setting), *glovebox(setting)),
+        (one_source(setting), *control(setting), *thermal(setting), *chemistry(setting), *glovebox(setting)),
         words,
         tuple(Input(s, 0, 1) for s in gate if s is not None) if None not in gate else (),
         tuple(config.zones_of("substrate", "chamber")),

@@ -211,10 +211,11 @@ class Engine:
             self._aux = 0
         self._reports.append(Held(why, cut.segment.id if cut else None, now_ns))
 
-    def fault(self, now_ns: int, what: str, *, told: bool = False) -> None:
+    def fault(self, now_ns: int, what: str, *, told: bool = False, word: int | None = None) -> None:
         """The module or its link failed: rest, and refuse Clear until `repaired`.
 
         `told` is for the same failure at a fresh attempt, while the engine rests for it: it is not reported again.
+        `word` is what the module was found to hold instead of what was written, if that is how it failed.
         """
         self._fault = what
         for write in self._reports:
@@ -222,7 +223,7 @@ class Engine:
                 write.settled = True  # nobody will confirm it any more: it is reported with confirmed_ns 0
         if not (told and self.held):
             self._lost_ns = now_ns
-            self._reports.append(Fault(what, now_ns))
+            self._reports.append(Fault(what, now_ns, word))
             self.rest(now_ns, f"fault: {what}")
 
     def repaired(self) -> None:

@@ -30,6 +30,14 @@ TRIPS_EVERY = 5  # rounds: a trip shows in the coils, too, unless all were off
 TELL_AGAIN_NS = 1_000_000_000  # a failure that comes back at every attempt is told once
 
 
+class _ReadBack(OutputsFault):
+    """The coils are not what was written: `read` is what they are."""
+
+    def __init__(self, read: int, written: int) -> None:
+        super().__init__(f"the coils read {read:#06x} where {written:#06x} was written")
+        self.read = read
+
+
 @dataclass(slots=True)
 class _Asked:
     """A request on its way: what it was, what word the module then has, and until when it must be answered."""
@@ -85,8 +93,11 @@ class Host:
         self._talk = self._outputs.start(rearm=self._trips is None, trips=self._trips)
         self._ask(now_ns, next(self._talk), "start")
 
-    def fail(self, now_ns: int, what: str, retry_ns: int = RETRY_NS) -> None:
-        """The connection is of no use: the caller ends it so that nothing unsent leaves any more."""
+    def fail(self, now_ns: int, what: str, retry_ns: int = RETRY_NS, *, word: int | None = None) -> None:
+        """The connection is of no use: the caller ends it so that nothing unsent leaves any more.
+
+        `word` is what was read back, where that is what failed.
+        """
         if self.connected:
             self._lost_ns = now_ns
         self.linked = self.connected = False
@@ -97,7 +108,7 @@ class Host:
         self._unsent.clear()
         told = what == self._failure and now_ns - self._failed_ns < TELL_AGAIN_NS
         self._failure, self._failed_ns = what, now_ns
-        self.engine.fault(now_ns, what, told=told)
+        self.engine.fault(now_ns, what, told=told, word=word)
 
     def heard(self, now_ns: int, data: bytes) -> None:
         """Take bytes of the module."""
@@ -107,7 +118,8 @@ class Host:
         except OutputsFault as fault:
             # until it has closed alone whatever may be open, a module that is not right is asked again at once
             closed = now_ns - self._lost_ns > (self._outputs.watchdog_ms or UNARMED_MS) * 1_000_000
-            self.fail(now_ns, str(fault), RETRY_MODULE_NS if self._talk and closed else RETRY_NS)
+            retry_ns = RETRY_MODULE_NS if self._talk and closed else RETRY_NS
+            self.fail(now_ns, str(fault), retry_ns, word=fault.read if isinstance(fault, _ReadBack) else None)
 
     def check(self, now_ns: int) -> None:
         """A request unanswered for too long ends the connection: no old word may be delivered later."""
@@ -129,7 +141,7 @@ class Host:
         elif asked.kind == "trips":
             self._outputs.check_trips(reply, self._trips or 0)
         elif reply.coils() != asked.word:
-            raise OutputsFault(f"the coils read {reply.coils():#06x} where {asked.word:#06x} was written")
+            raise _ReadBack(reply.coils(), asked.word)
 
     def _confirmed(self, now_ns: int, asked: _Asked) -> None:
         self._word = asked.word

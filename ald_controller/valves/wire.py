@@ -213,10 +213,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The module or its link failed: unconfirmed edge, watchdog trip counted, read-back disagrees."""
+    """The module or its link failed: unconfirmed edge, watchdog trip counted, read-back disagrees.
+
+    `word` is what was read back where that is not what was written: more may have stood open than ever was asked for.
+    """
 
     what: str
     at_ns: int
+    word: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ ID = SegmentId("run 7", 3, 9)
         Held("lease", None, 8),
         Held("lease", ID, 8),
         Fault("what", 9),
+        Fault("what", 9, 3),
         Status(1, 2, 3, "boot", True, True, False, 0, 0, 0, None),
         Status(1, 2, 3, "", True, True, False, 0, 0, 0, ID),
         Wear(1, (2, 0), (3, 0)),
@@ -269,15 +270,27 @@ async def test_a_module_that_restarted_is_not_taken_back_either() -> None:
 
 
 @on_virtual_time
-async def test_coils_that_read_otherwise_are_a_fault() -> None:
+async def test_coils_that_read_otherwise_are_a_fault_that_says_what_they_read() -> None:
     module = Module()
     async with ready(module) as (valves, told):
         await opened(valves)
         module.coupler.word |= H2O
+        read = module.coupler.word
         await asyncio.sleep(0.25)
         (what,) = faults(told)
         assert what.startswith("the coils read 0x") and "where 0x" in what
         assert module.coupler.word & SOURCES == 0
+        (word,) = [m.word for m in told if isinstance(m, Fault)]
+        assert word is not None and word & SOURCES == read & SOURCES
+
+
+@on_virtual_time
+async def test_a_fault_that_is_no_other_word_carries_none() -> None:
+    module = Module()
+    async with ready(module) as (_, told):
+        module.coupler.trips += 1
+        await asyncio.sleep(1)
+        assert [m.word for m in told if isinstance(m, Fault)] == [None]
 
 
 @pytest.mark.parametrize(

@@ -184,8 +184,9 @@ async def test_two_sources_set_by_a_foreign_writer_are_shut_within_a_quarter_of_
         await rig.until(lambda: not rig.sources_open, 1, 0.005)
         assert rig.now_s - start_s <= 0.25
         await rig.until(lambda: rig.first_out, 1)
-        # the read-back that disagrees is a fault of the module before anybody counts its sources
-        await _tripped(rig, "K3")
+        await _tripped(rig, "C1")  # and not the module's own fault, which comes in the same scan
+        reply = await rig.ask(c.Reset(), OPERATOR)
+        assert not reply.ok and "owner" in reply.text
 
 
 @virtually
