@@ -66,9 +66,31 @@ class Abort(Message):
 
 
 class Reset(Message):
-    """Clear the latch; refused while a cause lives; moves no valve."""
+    """Clear the latch; refused while a cause lives; moves no valve. What an owner resets needs a reason."""
 
     verb: Literal["reset"] = "reset"
+    reason: str = Field(default="", max_length=200)
+
+
+class Acknowledge(Message):
+    """Somebody has seen this alarm: a row, an id as the status has it, or `all`; `by` where it is not the sender."""
+
+    verb: Literal["acknowledge"] = "acknowledge"
+    alarm: str = Field(min_length=1, max_length=100)
+    by: str = Field(default="", max_length=64)
+
+
+class GetAlarmHistory(Message):
+    """The newest changes of alarms: raised, suppressed, worse, acknowledged, returned, over."""
+
+    verb: Literal["alarm-history"] = "alarm-history"
+    newest: int = Field(default=200, ge=1, le=2000)
+
+
+class GetInterlocks(Message):
+    """Every row of the matrix as this tool guards it now: limits, reactions, resets, and what is not guarded."""
+
+    verb: Literal["interlocks"] = "interlocks"
 
 
 class Remote(Message):
@@ -137,14 +159,17 @@ class Watch(Message):
 
 Request = Annotated[
     Upload | Check | Start | Pause | Resume | Stop | Abort | Reset | Remote | SetRegister | GetRegisters | GetStatus
-    | GetRuns | GetValves | ValveReplaced | Bypass | Restore | Watch,
+    | GetRuns | GetValves | GetAlarmHistory | GetInterlocks | ValveReplaced | Acknowledge | Bypass | Restore
+    | Watch,
     Field(discriminator="verb"),
 ]  # fmt: skip
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
 
-VERBS_REMOTE = frozenset({"upload", "check", "start", "pause", "resume", "stop", "abort", "reset", "status"})
+VERBS_REMOTE = frozenset(
+    {"upload", "check", "start", "pause", "resume", "stop", "abort", "reset", "acknowledge", "status"}
+)
 VERBS_REMOTE_ENABLED = frozenset({"start", "resume", "reset"})  # these also need 'remote enabled' at the tool
-VERBS_VIEWER = frozenset({"status", "runs", "registers", "valves", "watch", "check"})
+VERBS_VIEWER = frozenset({"status", "runs", "registers", "valves", "alarm-history", "interlocks", "watch", "check"})
 VERBS_OWNER = frozenset({"valve-replaced", "bypass"})
 VERBS_ALWAYS = frozenset({"pause", "stop", "abort"})  # an authenticated operator, and nothing else is asked
 
@@ -208,12 +233,53 @@ class RunStatus(Message):
 
 
 class Alarm(Message):
+    """One alarm; `since` in unix seconds. `text` is cause, consequence and action in one.
+
+    A suppressed alarm is a consequence of row `suppressed_by`; a returned one is over and nobody has acknowledged it.
+    """
+
+    id: str
     row: str
     reaction: str
+    priority: Literal["critical", "high", "medium", "low"]
+    state: Literal["unacknowledged", "acknowledged", "returned", "suppressed"] = "unacknowledged"
     text: str
-    since_s: float
+    cause: str
+    consequence: str = ""
+    action: str = ""
+    since: float
+    live: bool
     latched: bool
-    first_out: bool
+    first_out: bool = False
+    suppressed_by: str = ""
+    acknowledged_by: str = ""
+
+
+class BypassStatus(Message):
+    """A row that is out of action: by whom, why, and when it is live again (unix seconds)."""
+
+    row: str
+    by: str
+    reason: str
+    ends: float
+
+
+class SafingLine(Message):
+    """One thing that an abort has to reach; `after_s` the abort, None = not, or not yet; `why` what is against it."""
+
+    what: str
+    after_s: float | None
+    why: str
+
+
+class SafingStatus(Message):
+    """Where the sequence of the newest abort is; SAFE = idle and safe, purged or isolated. Ends when a run begins."""
+
+    kind: Literal["purge", "isolate"]
+    phase: Literal["SECURING", "PURGING", "SAFE"]
+    why: str
+    text: str
+    lines: list[SafingLine]
 
 
 class ValveTiming(Message):
@@ -244,6 +310,9 @@ class Status(Message):
     run: RunStatus | None
     last_run: RunStatus | None
     alarms: list[Alarm]
+    safing: SafingStatus | None = None
+    alarms_per_10_min: int = 0
+    bypasses: list[BypassStatus] = []
     not_guarded: list[str]
     cleared: bool = False  # the chamber holds no precursor that the box should not meet
     not_cleared_because: list[str] = []

@@ -269,6 +269,7 @@ class Console:
             await journal.close("aborted", {"why": refusal.text})
             return refusal
         self._idle = follow(self._idle, "start")
+        self.guard.end_safing("a run")
         run = Run(journal.run, plan, self.tool, journal, self.guard.note)
         job = self._job = _Job(run, journal, None, now_s, who.door, self.ledger.actuations)
         self.ended.clear()
@@ -321,7 +322,7 @@ class Console:
 
     def _summary(self, job: _Job, ending: Ending) -> dict[str, object]:
         p = job.run.progress
-        trips = [a.row for a in self.guard.alarms() if a.latched and a.row != "K5"]
+        trips = [cause.row for cause in self.guard.state.latched if cause.row != "K5"]
         return {
             "ending": ending, "cycles": p.cycles_done, "doses": p.confirmed, "doses_planned": p.planned,
             "doses_missed": p.missed, "thickness_nm": job.run.plan.thickness_nm, "trips": trips,
@@ -362,9 +363,10 @@ class Console:
         if not (self._job and self.guard.latched):  # an expired hold leaves its latch to a run that goes on
             follow(self.state, "reset")
         try:
-            self.guard.reset(who.role)
+            self.guard.reset(who.role, request.reason)
         except ResetRefused as error:
             return no("reset-refused", ". ".join(filter(None, (str(error), self._watchdog_acted()))))
+        self._safety.was_reset(request, who)
         self.tool.look_again()
         if self._job is None:
             self._idle = follow(self._idle, "reset")

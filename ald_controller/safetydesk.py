@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ald_controller import commands as c
 from ald_controller import interlocks as il
+from ald_controller import stamp
 from ald_controller.consoleparts import no, yes
 from ald_controller.guard import Guard
 
@@ -34,6 +35,7 @@ class SafetyDesk:
             self._guard.state = il.bypass(self._guard.state, asked, self._guard.facts, who.role)
         except il.BypassRefused as error:
             return no("bypass-refused", str(error))
+        self._guard.ends = {request.row: round(stamp.utc_now() + request.minutes * 60, 3)}
         self._record.tell("bypass", row=request.row, by=who.name, reason=request.reason, minutes=request.minutes)
         return yes(f"row {request.row} is out of action for {request.minutes:g} min: {request.reason}")
 
@@ -45,3 +47,28 @@ class SafetyDesk:
             return no("bypass-refused", str(error))
         self._record.tell("restored", row=request.row, by=who.name)
         return yes(f"row {request.row} is live again")
+
+    def was_reset(self, request: c.Reset, who: c.Principal) -> None:
+        """An accepted reset: who resets has seen what was latched."""
+        rows = sorted({change.alarm.row for change in self._guard.annunciator.was_reset(who.name)})
+        self._record.tell("reset", by=who.name, reason=request.reason, rows=rows)
+
+    async def _do_acknowledge(self, request: c.Acknowledge, who: c.Principal) -> c.Reply:
+        """Somebody has seen an alarm, or every alarm of a row."""
+        by = f"{request.by} ({who.name})" if request.by and request.by != who.name else who.name
+        notes = len(self._guard.notes) if request.alarm in ("note", "all") else 0
+        if notes:
+            self._guard.notes.clear()
+        try:
+            changes = self._guard.annunciator.acknowledge(request.alarm, by)
+        except KeyError as error:
+            if notes:
+                return yes(f"{notes} notes are acknowledged by {by}")
+            return no("no-such-alarm", str(error.args[0]))
+        seen = [change.alarm.id for change in changes if change.kind == "acknowledged"]
+        return yes(f"{', '.join(seen)}: acknowledged by {by}", acknowledged=seen)
+
+    async def _do_alarm_history(self, request: c.GetAlarmHistory, who: c.Principal) -> c.Reply:
+        """The newest changes of alarms, newest first."""
+        rows = self._guard.annunciator.log.newest(request.newest)
+        return yes(f"{len(rows)} changes", changes=rows)

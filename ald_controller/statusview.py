@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from ald_controller import commands as c
+from ald_controller import safing as sf
 from ald_controller import stamp
 from ald_controller.clearingwatch import ClearingWatch
 from ald_controller.guard import Guard
@@ -73,39 +74,56 @@ def status_of(console: Shown, sequence: int) -> c.Status:
         valve_timing=c.ValveTiming(**asdict(console.timing)) if console.timing else None,
         valves={name: bool(word & o.mask) for name, o in tool.config.valves.outputs.items() if o.role != "alive"},
         values=values, zones=zones, run=console.run_status(), last_run=console.last,
-        alarms=[*_alarms(guard, now_s), *_notes(guard, now_s), *_service(console.ledger, now_s)],
+        alarms=[*_alarms(guard), *_notes(guard), *_service(console.ledger)],
+        safing=_safing(guard.safing, now_s), alarms_per_10_min=guard.annunciator.rate(now_s), bypasses=_bypasses(guard),
         not_guarded=list(guard.rules.not_guarded), cleared=console.clearing.state.cleared,
         not_cleared_because=list(console.clearing.state.missing),
     )  # fmt: skip
 
 
-def _alarms(guard: Guard, now_s: float) -> list[c.Alarm]:
+def _alarms(guard: Guard) -> list[c.Alarm]:
     return [
-        c.Alarm(row=a.row, reaction=a.reaction.name, text=a.text, since_s=round(now_s - a.since_s, 1),
-                latched=a.latched, first_out=a.first_out)
-        for a in guard.alarms()
+        c.Alarm(
+            id=a.id, row=a.row, reaction=a.reaction.name, priority=a.priority, state=a.stage.value, text=a.text,
+            cause=a.cause, consequence=a.consequence, action=a.action, since=round(a.since, 3), live=a.live,
+            latched=a.latched, first_out=a.first_out, suppressed_by=a.suppressed_by, acknowledged_by=a.acknowledged_by,
+        )
+        for a in guard.annunciator.shown()
     ]  # fmt: skip
 
 
-def _notes(guard: Guard, now_s: float) -> list[c.Alarm]:
-    """What no rule covers: an abort that a person asked for, and the newest notes."""
-    told = [("abort", "ABORT_PURGE", guard.told_abort, True)] if guard.told_abort else []
-    told += [("note", "WARN", note, False) for note in guard.notes]
+def _notes(guard: Guard) -> list[c.Alarm]:
+    """What no rule covers: the newest notes; acknowledging one takes all of them away."""
     return [
-        c.Alarm(row=row, reaction=reaction, text=note.text, since_s=round(now_s - note.at_s, 1), latched=latched,
-                first_out=latched and guard.state.first_out is None)
-        for row, reaction, note, latched in told
+        c.Alarm(id="note", row="note", reaction="WARN", priority="low", text=note.text, cause=note.text,
+                since=round(note.since, 3), live=False, latched=False)
+        for note in guard.notes
     ]  # fmt: skip
 
 
-def _service(ledger: Ledger, now_s: float) -> list[c.Alarm]:
+def _service(ledger: Ledger) -> list[c.Alarm]:
     """Valves near their service, or past it: for people, and no reason to stop anything."""
     return [
-        # it stands for weeks, and every change is said to the broker: ten seconds are fine enough
-        c.Alarm(row="service", reaction="WARN", text=due.text, since_s=(now_s - due.at_s) // 10 * 10, latched=False,
-                first_out=False)
+        c.Alarm(id="service", row="service", reaction="WARN", priority="low", text=due.text, cause=due.text,
+                since=round(due.since, 3), live=True, latched=False)
         for due in ledger.due
     ]  # fmt: skip
+
+
+def _bypasses(guard: Guard) -> list[c.BypassStatus]:
+    return [
+        c.BypassStatus(row=b.row, by=b.by, reason=b.reason, ends=guard.ends.get(b.row, 0.0))
+        for b in guard.state.bypasses
+    ]  # fmt: skip
+
+
+def _safing(safing: sf.Safing | None, now_s: float) -> c.SafingStatus | None:
+    if safing is None:
+        return None
+    lines = [c.SafingLine.model_validate(sf.shown(line, safing.began_s)) for line in safing.lines]
+    return c.SafingStatus(
+        kind=safing.kind, phase=safing.phase, why=safing.why, text=sf.sentence(safing, now_s), lines=lines
+    )
 
 
 def run_status(run: Run, folder: Path, elapsed_s: float) -> c.RunStatus:

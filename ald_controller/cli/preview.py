@@ -114,7 +114,7 @@ async def run_once(
         if task.done():
             task.result()
         status = await _drive(daemon.console, recipe, parameters)
-        trips = [a.row for a in daemon.console.guard.alarms() if a.latched]
+        trips = [cause.row for cause in daemon.console.guard.state.latched]
     finally:
         task.cancel()
         await asyncio.wait({task})

@@ -112,11 +112,11 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A valve that is near its service (1) or past it (2), known since `at_s` of the loop's clock."""
+    """A valve that is near its service (1) or past it (2), known since `since`, unix seconds."""
 
     text: str
     near: int
-    at_s: float
+    since: float
 
 
 class Ledger:
@@ -243,7 +243,7 @@ class Ledger:
             text = due(name, total.actuations, limit)
             if before is None or before.near < near:
                 news.append(text)
-                self._due[name] = Due(text, near, at_s)
+                self._due[name] = Due(text, near, self._now())
             else:
                 self._due[name] = replace(before, text=text)
         return news

@@ -40,6 +40,9 @@ ARGS: dict[str, dict[str, Any]] = {
     "remote": {"enable": True},
     "register-set": {"name": "load", "value": 1, "by": "ann"},
     "valve-replaced": {"name": "LTB", "by": "ann"},
+    "acknowledge": {"alarm": "K3"},
+    "bypass": {"row": "G1", "minutes": 5, "reason": "calibration"},
+    "restore": {"row": "G1"},
 }
 VERBS = sorted(get_args(model.model_fields["verb"].annotation)[0] for model in get_args(get_args(Request)[0]))
 

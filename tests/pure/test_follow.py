@@ -30,7 +30,9 @@ def test_a_hold_says_why_it_waits_and_what_goes_on() -> None:
 
 def test_valves_near_their_service_hide_no_alarm_and_are_hidden_by_none() -> None:
     def alarm(row: str, text: str) -> Alarm:
-        return Alarm(row=row, reaction="WARN", text=text, since_s=1, latched=False, first_out=False)
+        return Alarm(
+            id=row, row=row, reaction="WARN", priority="low", text=text, cause=text, since=1, live=True, latched=False
+        )
 
     due = [alarm("service", f"TMA-{i}: 9 actuations; service is due after 10") for i in range(4)]
     alarms = [*due, *(alarm("note", f"note {i}") for i in range(4))]

@@ -36,7 +36,10 @@ def test_the_first_state_is_no_event(told: Any) -> None:
 
 def test_a_transition_a_trip_and_an_end_are_each_told_once(told: Any) -> None:
     door, heard = told
-    trip = Alarm(row="T1", reaction="ABORT_PURGE", text="too hot", since_s=0, latched=True, first_out=True)
+    trip = Alarm(
+        id="T1:substrate", row="T1", reaction="ABORT_PURGE", priority="critical", text="too hot", cause="too hot",
+        since=0, live=True, latched=True, first_out=True,
+    )  # fmt: skip
     door._tell_changes(state(1))
     after = state(2).model_copy(update={"state": "FAULT", "latched": True, "alarms": [trip], "last_run": run("r-1")})
     for _ in range(3):
