@@ -1,0 +1,446 @@
+"""The alarm book: what is announced, who has seen it, what is only a consequence, and what is over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ald_controller.alarms import RATE_S, Alarm, Book, Change, Stage, acknowledge, acknowledge_latched, look
+from ald_controller.annunciator import Annunciator
+from ald_controller.interlocks import (
+    ABORT,
+    MATRIX,
+    SUPPRESSIONS,
+    AlarmView,
+    Blocks,
+    Cause,
+    Check,
+    Facts,
+    FirstOut,
+    Input,
+    Level,
+    Reaction,
+    Reset,
+    Row,
+    RuleSet,
+    State,
+    alarms,
+    boot,
+)
+from ald_controller.interlocks.measures import Value
+from tests.interlock_bench import WORDS
+
+WARN, BLOCK, HOLD, PURGE, ISOLATE = (
+    Reaction.WARN, Reaction.BLOCK, Reaction.HOLD, Reaction.ABORT_PURGE, Reaction.ABORT_ISOLATE,
+)  # fmt: skip
+UTC = 1_900_000_000.0  # unix seconds of loop second 0
+ROW = Row("G1", "Oxygen is high", "Lithium spoils.", "Look at the purifier.", "medium", 0.0, 10.0)
+
+
+def view(row: str = "G1", name: str = "o2", reaction: Reaction = WARN, **more: object) -> AlarmView:
+    base = AlarmView(row, name, reaction, "2 ppm", "all words", 0.0, True, False, False, Reset.AUTO, "")
+    return replace(base, **more)
+
+
+class Shelf:
+    """A book that is looked at scan by scan."""
+
+    def __init__(self, row: Row = ROW) -> None:
+        self.book, self.row, self.now_s = Book(), row, 100.0
+        self.told: list[tuple[str, str]] = []
+
+    def look(self, *views: AlarmView, for_s: float = 0.1) -> list[str]:
+        """The kinds of change that so long a time of the same views brings."""
+        before = len(self.told)
+        for _ in range(round(for_s * 10)):
+            self.now_s += 0.1
+            self.book, changes = look(self.book, views, lambda row: self.row, self.now_s, UTC + self.now_s)
+            self._hear(changes)
+        return [kind for kind, _ in self.told[before:]]
+
+    def acknowledge(self, asked: str = "all", by: str = "Ann") -> list[str]:
+        before = len(self.told)
+        self.book, changes = acknowledge(self.book, asked, by, UTC + self.now_s)
+        self._hear(changes)
+        return [kind for kind, _ in self.told[before:]]
+
+    def _hear(self, changes: tuple[Change, ...]) -> None:
+        self.told += [(change.kind, change.alarm.id) for change in changes]
+
+    @property
+    def only(self) -> Alarm:
+        (alarm,) = self.book.alarms.values()
+        return alarm
+
+
+# --- the four stages -------------------------------------------------------------------------------------------------
+
+
+def test_an_alarm_says_its_words_its_value_and_since_when() -> None:
+    shelf = Shelf()
+    assert shelf.look(view(since_s=97.0)) == ["raised"]
+    alarm = shelf.only
+    assert (alarm.id, alarm.priority, alarm.stage, alarm.raised) == ("G1:o2", "medium", Stage.UNACKNOWLEDGED, 1)
+    assert alarm.text == "Oxygen is high: 2 ppm. Lithium spoils. Look at the purifier."
+    assert alarm.since == pytest.approx(UTC + 97.0)  # not when it was looked at
+    assert alarm.live and not alarm.latched and alarm.reset is Reset.AUTO
+
+
+def test_an_alarm_that_stands_changes_nothing_from_look_to_look() -> None:
+    shelf = Shelf()
+    shelf.look(view(since_s=100.0))
+    before = shelf.only
+    assert shelf.look(view(since_s=100.0), for_s=60) == []
+    assert shelf.only is before
+
+
+def test_seen_and_then_over_leaves_the_book_after_its_off_delay() -> None:
+    shelf = Shelf()
+    shelf.look(view())
+    assert shelf.acknowledge("G1") == ["acknowledged"]
+    alarm = shelf.only
+    assert (alarm.stage, alarm.acknowledged_by) == (Stage.ACKNOWLEDGED, "Ann")
+    assert alarm.acknowledged == pytest.approx(UTC + shelf.now_s)
+    assert shelf.look(for_s=9.9) == [] and shelf.only.stands and not shelf.only.live
+    assert shelf.look(for_s=0.3) == ["over"] and not shelf.book.alarms
+
+
+def test_over_and_not_seen_waits_for_a_person() -> None:
+    shelf = Shelf()
+    shelf.look(view())
+    assert shelf.look(for_s=11) == ["returned"]
+    assert shelf.only.stage is Stage.RETURNED and not shelf.only.stands
+    assert shelf.look(for_s=3600) == [] and not shelf.book.unsettled
+    assert shelf.acknowledge("G1:o2") == ["acknowledged", "over"]
+    assert not shelf.book.alarms
+
+
+def test_one_that_returned_and_comes_again_is_announced_again() -> None:
+    shelf = Shelf()
+    shelf.look(view())
+    shelf.look(for_s=11)
+    assert shelf.look(view(since_s=111.0)) == ["raised"]
+    assert (shelf.only.stage, shelf.only.raised) == (Stage.UNACKNOWLEDGED, 2)
+    assert shelf.book.rate(shelf.now_s) == 2
+
+
+def test_what_comes_and_goes_within_the_off_delay_is_one_alarm() -> None:
+    shelf = Shelf()
+    for _ in range(20):
+        shelf.look(view(), for_s=1)
+        shelf.look(for_s=9)
+    assert shelf.told == [("raised", "G1:o2")]
+    assert shelf.book.rate(shelf.now_s) == 1
+
+
+def test_acknowledged_chatter_stays_acknowledged() -> None:
+    shelf = Shelf()
+    shelf.look(view())
+    shelf.acknowledge()
+    shelf.look(for_s=5)
+    shelf.look(view(detail="3 ppm"))
+    assert shelf.only.stage is Stage.ACKNOWLEDGED and "3 ppm" in shelf.only.cause and shelf.only.quiet_s is None
+
+
+def test_a_warning_waits_for_its_on_delay_and_may_never_come() -> None:
+    shelf = Shelf(replace(ROW, on_delay_s=5.0))
+    assert shelf.look(view(), for_s=4.9) == [] and not shelf.book.alarms and shelf.book.unsettled
+    assert shelf.look(for_s=1) == [] and not shelf.book.unsettled
+    assert shelf.look(view(), for_s=4.9) == []  # it begins anew
+    assert shelf.look(view(), for_s=0.3) == ["raised"]
+
+
+@pytest.mark.parametrize("trip", [view(reaction=HOLD), view(reaction=HOLD, latched=True), view(latched=True)])
+def test_nothing_that_latches_waits(trip: AlarmView) -> None:
+    assert Shelf(replace(ROW, on_delay_s=60.0)).look(trip) == ["raised"]
+
+
+def test_what_grows_worse_is_announced_anew_whoever_has_seen_it() -> None:
+    shelf = Shelf()
+    shelf.look(view())
+    shelf.acknowledge()
+    assert shelf.look(view(reaction=BLOCK)) == ["worse"]
+    assert (shelf.only.stage, shelf.only.acknowledged_by, shelf.only.raised) == (Stage.UNACKNOWLEDGED, "", 2)
+    assert shelf.look(view(reaction=WARN)) == []
+
+
+def test_a_latched_alarm_stands_until_the_reset_and_is_then_over_at_once() -> None:
+    shelf = Shelf()
+    shelf.look(view(reaction=PURGE, latched=True, first_out=True))
+    shelf.look(view(reaction=PURGE, latched=True, first_out=True, live=False), for_s=60)
+    assert shelf.only.stands and not shelf.only.live
+    shelf.book, changes = acknowledge_latched(shelf.book, "Ann", UTC)
+    assert [change.by for change in changes] == ["Ann"]
+    assert shelf.look() == ["over"]
+
+
+def test_a_reset_acknowledges_nothing_that_was_not_latched() -> None:
+    shelf = Shelf()
+    shelf.look(view(), view("T1", "substrate", PURGE, latched=True))
+    shelf.book, _ = acknowledge_latched(shelf.book, "Ann", UTC)
+    assert {a.id: a.stage for a in shelf.book.alarms.values()} == {
+        "G1:o2": Stage.UNACKNOWLEDGED, "T1:substrate": Stage.ACKNOWLEDGED,
+    }  # fmt: skip
+
+
+# --- acknowledging ---------------------------------------------------------------------------------------------------
+
+
+def test_a_row_an_id_or_all_can_be_acknowledged() -> None:
+    views = view(), view(name="h2o"), view("G6", "box")
+    for asked, left in (("G1", 1), ("G1:h2o", 2), ("all", 0)):
+        shelf = Shelf()
+        shelf.look(*views)
+        shelf.acknowledge(asked)
+        assert sum(a.stage is Stage.UNACKNOWLEDGED for a in shelf.book.alarms.values()) == left
+
+
+def test_what_does_not_wait_is_refused_with_what_does() -> None:
+    shelf = Shelf()
+    with pytest.raises(KeyError, match="none does"):
+        shelf.acknowledge("G1")
+    shelf.look(view())
+    with pytest.raises(KeyError, match="those that do: G1:o2"):
+        shelf.acknowledge("G2")
+    shelf.acknowledge()
+    with pytest.raises(KeyError, match="none does"):
+        shelf.acknowledge()
+
+
+def test_nobody_has_to_acknowledge_a_consequence() -> None:
+    shelf = Shelf()
+    shelf.look(view(), view("K14", "x", consequence_of="G1"))
+    shelf.acknowledge()
+    assert [kind for kind, _ in shelf.told] == ["raised", "suppressed", "acknowledged"]
+
+
+# --- consequences ----------------------------------------------------------------------------------------------------
+
+
+def test_a_consequence_is_shown_and_counted_and_not_announced() -> None:
+    shelf = Shelf()
+    assert shelf.look(view(), view("K14", "x", consequence_of="G1")) == ["raised", "suppressed"]
+    assert shelf.book.suppressed == 1 and shelf.book.rate(shelf.now_s) == 1
+    told = shelf.book.shown()[-1]
+    assert (told.stage, told.suppressed_by) == (Stage.SUPPRESSED, "G1")
+
+
+def test_a_consequence_that_goes_with_its_cause_never_says_a_word() -> None:
+    shelf = Shelf()
+    shelf.look(view(), view("K14", "x", consequence_of="G1"))
+    shelf.look(view("K14", "x"), for_s=5)  # the cause is gone first
+    shelf.look(for_s=20)
+    assert [kind for kind, id in shelf.told if id == "K14:x"] == ["suppressed", "over"]
+
+
+def test_a_consequence_that_outlives_its_cause_is_announced() -> None:
+    shelf = Shelf()
+    shelf.look(view(), view("K14", "x", consequence_of="G1", since_s=90.0))
+    assert shelf.look(view("K14", "x", since_s=90.0), for_s=9) == []
+    assert shelf.look(view("K14", "x", since_s=90.0), for_s=2) == ["raised", "returned"]
+    (alarm,) = [a for a in shelf.book.alarms.values() if a.row == "K14"]
+    assert (alarm.stage, alarm.suppressed_by) == (Stage.UNACKNOWLEDGED, "")
+    assert alarm.since == pytest.approx(UTC + 90.0)
+
+
+def test_a_trip_that_nothing_explains_any_more_is_announced_at_once() -> None:
+    shelf = Shelf()
+    shelf.look(view("K14", "x", HOLD, latched=True, consequence_of="K3"))
+    assert shelf.look(view("K14", "x", HOLD, latched=True)) == ["raised"]
+
+
+def test_what_was_announced_stays_announced_when_something_explains_it_later() -> None:
+    shelf = Shelf()
+    shelf.look(view())
+    assert shelf.look(view(consequence_of="K3")) == []
+    assert shelf.only.stage is Stage.UNACKNOWLEDGED and shelf.only.suppressed_by == ""
+
+
+def test_people_see_the_first_out_then_the_worst_then_what_has_returned_then_consequences() -> None:
+    shelf = Shelf()
+    shelf.look(view("G6", "box"))
+    shelf.look(for_s=11)
+    shelf.look(
+        view("G1", "o2"), view("K14", "x", PURGE, latched=True, consequence_of="K3"),
+        view("T1", "substrate", PURGE, latched=True), view("K3", "b", HOLD, latched=True, first_out=True),
+    )  # fmt: skip
+    assert [a.row for a in shelf.book.shown()] == ["K3", "T1", "G1", "G6", "K14"]
+
+
+# --- the rate --------------------------------------------------------------------------------------------------------
+
+
+def test_alarms_are_counted_for_ten_minutes_and_the_row_that_counts_them_is_not() -> None:
+    shelf = Shelf()
+    shelf.look(*(view(name=str(n)) for n in range(7)), view("K19", "alarms"))
+    assert shelf.book.rate(shelf.now_s) == 7
+    shelf.look(for_s=RATE_S - 1)
+    assert shelf.book.rate(shelf.now_s) == 7
+    shelf.look(for_s=2)
+    assert shelf.book.rate(shelf.now_s) == 0 and not shelf.book.announced_s
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([WARN, HOLD]), st.booleans()), max_size=60))
+def test_no_alarm_is_ever_lost_and_every_one_has_a_legal_past(steps: list[tuple[str, Reaction, bool]]) -> None:
+    shelf, standing = Shelf(), {}
+    for name, reaction, on in steps:
+        standing[name] = view(name=name, reaction=reaction, consequence_of="K3" if name == "c" else "")
+        if not on:
+            del standing[name]
+        shelf.look(*standing.values(), for_s=3)
+        assert {f"G1:{n}" for n in standing} <= set(shelf.book.alarms)
+    after = {
+        "raised": {"worse", "returned", "over", "raised", "acknowledged"}, "worse": {"worse", "returned", "over"},
+        "returned": {"raised"}, "suppressed": {"over", "raised"}, "over": {"raised", "suppressed"},
+    }  # fmt: skip
+    for id in {id for _, id in shelf.told}:
+        past = [kind for kind, of in shelf.told if of == id]
+        assert past[0] in ("raised", "suppressed")
+        assert all(second in after[first] for first, second in pairwise(past)), past
+
+
+# --- the table of consequences ---------------------------------------------------------------------------------------
+
+
+def _rules(*rows: str, zone: str = "", device: str = "", link: str = "") -> RuleSet:
+    """One check a row, of one input each."""
+    levels = [Level(row, PURGE, 1.0, 0.0, Reset.L1, lambda facts: True) for row in rows]
+    checks = tuple(
+        Check(row, Value(Input(f"{device or 'dev'}.{row}", 0, 9)), (level,), None, row, zone=zone,
+              device=device or "dev", link=row == link)
+        for row, level in zip(rows, levels, strict=True)
+    )  # fmt: skip
+    return RuleSet(checks, WORDS)
+
+
+def _standing(rules: RuleSet, *causes: Cause) -> State:
+    return replace(boot(rules, 0.0), latched=causes, first_out=FirstOut(causes[0], Facts(), {}))
+
+
+def _cause(check: int, row: str, at_s: float, reaction: Reaction = PURGE, **more: object) -> Cause:
+    return replace(Cause(check, row, row, reaction, Reset.L1, Blocks.ALL, at_s, "as it was"), **more)
+
+
+def _root(state: State, row: str, abort: Cause | None = None) -> str:
+    return next(v.consequence_of for v in alarms(state, abort) if v.row == row)
+
+
+PAIRS = [
+    (cause, later, s)
+    for s in SUPPRESSIONS for cause in sorted(s.causes) for later in sorted(s.consequences) if cause != later
+]  # fmt: skip
+
+
+def test_every_row_of_the_table_exists_and_has_its_reason() -> None:
+    for s in SUPPRESSIONS:
+        assert s.causes | s.consequences <= {*MATRIX, ABORT} and len(s.why) > 10
+        assert not any(WORDS[row].priority == "critical" for row in s.consequences), s
+
+
+@pytest.mark.parametrize(("cause", "later", "rule"), PAIRS, ids=lambda x: x if isinstance(x, str) else "")
+def test_each_consequence_of_the_table_is_told_as_one(cause: str, later: str, rule: object) -> None:
+    rules = _rules(cause if cause != ABORT else "K4", later, zone="substrate", device="dev")
+    first = _cause(0 if cause != ABORT else -1, cause, 1.0)
+    second = _cause(1, later, 2.0)
+    if cause == ABORT:
+        state = replace(boot(rules, 0.0), latched=(second,), first_out=None)
+        assert _root(state, later, first) == ABORT
+    else:
+        assert _root(_standing(rules, first, second), later) == cause
+        # whatever came before is no consequence
+        assert _root(_standing(rules, replace(first, since_s=3.0), second), later) == ""
+
+
+def test_what_asks_for_more_than_its_cause_is_announced() -> None:
+    rules = _rules("C7", "C2")
+    worse = _standing(rules, _cause(0, "C7", 1.0, HOLD), _cause(1, "C2", 2.0, PURGE))
+    assert _root(worse, "C2") == ""
+
+
+@pytest.mark.parametrize("row", [row for row in MATRIX if WORDS[row].priority == "critical"])
+def test_a_critical_row_is_never_suppressed(row: str) -> None:
+    for cause in MATRIX:
+        if cause != row:
+            rules = _rules(cause, row, zone="substrate", device="dev", link=cause)
+            assert _root(_standing(rules, _cause(0, cause, 1.0, ISOLATE), _cause(1, row, 2.0)), row) == ""
+
+
+def test_the_first_out_is_never_suppressed() -> None:
+    rules = _rules("C7", "C2")
+    state = _standing(rules, _cause(0, "C7", 1.0), _cause(1, "C2", 2.0))
+    first = replace(state, first_out=FirstOut(state.latched[1], Facts(), {}))
+    assert _root(first, "C2") == ""
+
+
+def test_faces_of_one_fault_are_one_zones_and_not_anothers() -> None:
+    one = _rules("T2", "T6", zone="substrate")
+    other = replace(one, checks=(one.checks[0], replace(one.checks[1], zone="chamber")))
+    causes = _cause(0, "T2", 1.0, HOLD), _cause(1, "T6", 2.0, HOLD)
+    assert _root(_standing(one, *causes), "T6") == "T2"
+    assert _root(_standing(other, *causes), "T6") == ""
+
+
+def test_flags_of_one_module_are_one_alarm_and_another_module_is_another() -> None:
+    one = _rules("K3", "K1", device="valves")
+    other = replace(one, checks=(one.checks[0], replace(one.checks[1], device="coupler-b")))
+    causes = _cause(0, "K3", 1.0), _cause(1, "K1", 2.0)
+    assert _root(_standing(one, *causes), "K1") == "K3"
+    assert _root(_standing(other, *causes), "K1") == ""
+
+
+def test_a_dead_link_explains_what_it_made_old_however_severe_and_nothing_else() -> None:
+    rules = _rules("K3", "K14", device="coupler-b", link="K3")
+    causes = _cause(0, "K3", 1.0), _cause(1, "K14", 2.0, ISOLATE)
+    assert _root(_standing(rules, *causes), "K14") == "K3"
+    elsewhere = replace(rules, checks=(replace(rules.checks[0], device="chamber"), rules.checks[1]))
+    assert _root(_standing(elsewhere, *causes), "K14") == ""
+
+
+def test_a_chain_of_consequences_names_its_beginning() -> None:
+    rules = _rules("G8", "C7", "C2")
+    state = _standing(rules, _cause(0, "G8", 1.0), _cause(1, "C7", 2.0), _cause(2, "C2", 3.0))
+    assert _root(state, "C2") == "G8"
+
+
+def test_inputs_that_come_up_after_a_start_are_consequences_of_the_start_and_nothing_else_is() -> None:
+    rules = _rules("G6", "K14")
+    start = boot(rules, 0.0)
+    live = replace(start, active=(_cause(0, "G6", 0.1, WARN), _cause(1, "K14", 0.1, unread=True)))
+    assert (_root(live, "K14"), _root(live, "G6")) == ("K5", "")
+
+
+def test_an_abort_is_the_consequence_of_the_row_that_it_was_made_for() -> None:
+    rules = _rules("K3")
+    state = _standing(rules, _cause(0, "K3", 1.0))
+    told = Cause(-1, ABORT, "tool", PURGE, Reset.L1, Blocks.ALL, 1.0, "K3 as it was")
+    assert _root(state, ABORT, told) == "K3"
+    assert _root(state, ABORT, replace(told, detail="aborted by Ann")) == ""
+
+
+def test_an_abort_by_a_person_is_first_out_where_no_row_is() -> None:
+    told = Cause(-1, ABORT, "tool", PURGE, Reset.L1, Blocks.ALL, 1.0, "aborted by Ann")
+    state = replace(boot(_rules("K3"), 0.0), latched=(), first_out=None)
+    (alarm,) = alarms(state, told)
+    assert alarm.first_out and "aborted by Ann" in alarm.text
+
+
+# --- its host --------------------------------------------------------------------------------------------------------
+
+
+def test_the_annunciator_keeps_every_change_with_its_time_and_looks_only_when_something_changed() -> None:
+    times = iter(range(1000))
+    keeper = Annunciator(lambda: UTC + next(times))
+    rules = _rules("G6", "K14")
+    state = replace(boot(rules, 0.0), latched=(), first_out=None, active=(_cause(0, "G6", 0.0, WARN),))
+    assert [change.kind for change in keeper.look(state, None, 0.1)] == ["raised"]
+    used = next(times)
+    assert keeper.look(replace(state, at_s=0.2), None, 0.2) == ()
+    assert next(times) == used + 1, "an unchanged state is not even given a time"
+    assert [change.by for change in keeper.acknowledge("G6", "Ann")] == ["Ann"]
+    newest = keeper.log.newest(1)[0]
+    assert (newest["event"], newest["row"], newest["by"], newest["priority"]) == ("acknowledged", "G6", "Ann", "high")
+    assert newest["at"] > UTC and keeper.rate(0.2) == 1
