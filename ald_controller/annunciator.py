@@ -39,7 +39,7 @@ def row_of(change: Change, utc_s: float) -> dict[str, Any]:
     return {
         "at": round(utc_s, 3), "event": change.kind, "row": a.row, "name": a.name, "priority": a.priority,
         "reaction": a.reaction.name, "first_out": a.first_out, "suppressed_by": a.suppressed_by, "by": change.by,
-        "text": a.text,
+        "text": a.cause,
     }  # fmt: skip
 
 

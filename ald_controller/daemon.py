@@ -29,11 +29,14 @@ from ald_controller.engineconfig import engine_config
 from ald_controller.guard import PERIOD_S, Guard
 from ald_controller.interlocks import site_words
 from ald_controller.interlocksetting import setting_of
+from ald_controller.machinefeeds import DiskSpace, MachineFeeds
 from ald_controller.pulsewatch import PulseWatch
+from ald_controller.records.alarmlog import AlarmLog
 from ald_controller.records.audit import Audit
 from ald_controller.records.clearing_row import ClearingRow
 from ald_controller.records.ledger import Ledger
 from ald_controller.records.pulse_table import PulseTable
+from ald_controller.records.safings import SafingTable
 from ald_controller.recovery import recover
 from ald_controller.registers import RegisterFile, Registers
 from ald_controller.shipped import RECIPES
@@ -60,6 +63,7 @@ class Parts:
     runs: Lister
     inline: bool = False  # virtual time: no threads, no processes
     simulated: bool | None = None
+    broker: Callable[[], bool] | None = None  # whether the broker is reachable now; None where there is none
     doors: tuple[tuple[str, Callable[[Desk], Awaitable[None]]], ...] = ()
     notifier: Notifier = field(default_factory=lambda: Notifier({}))
 
@@ -74,6 +78,7 @@ class Daemon:
         self._ledger: Ledger
         self._pulses: PulseWatch
         self._clearing: ClearingWatch
+        self.machine: MachineFeeds
         self._desk: Desk
         self._group: asyncio.TaskGroup
 
@@ -90,12 +95,15 @@ class Daemon:
         audit = await Audit.open(parts.state_dir / "tool.db", inline=parts.inline)
         try:
             self._ledger = await Ledger.open(audit.writer, parts.file.config.valves.outputs, loop.time())
+            guard.annunciator.log = await AlarmLog.open(audit.writer)
+            guard.on_safing_over = SafingTable(audit.writer).keep
             await self._watch_chemistry(tool, guard, audit, registers, chemistry)
+            self.machine = self._watch_machine(tool, guard, audit)
             self.console = Console(
                 ConsoleParts(
                     tool, guard, registers, chemistry, audit, self._ledger, parts.state_dir, parts.check, parts.report,
-                    parts.runs, pulses=self._pulses, clearing=self._clearing, inline=parts.inline,
-                    simulated=parts.simulated,
+                    parts.runs, pulses=self._pulses, clearing=self._clearing, machine=self.machine,
+                    inline=parts.inline, simulated=parts.simulated,
                 ),
                 self._spawn,
             )  # fmt: skip
@@ -118,6 +126,25 @@ class Daemon:
         self._pulses = PulseWatch(tool, table, known, lambda *a, **fields: self.console.tell_run(*a, **fields), utc_s)
         self._clearing = ClearingWatch(tool, row, known, chemistry, now_s, utc_s)
         guard.feeds += [self._pulses.look, self._clearing.look]
+
+    def _watch_machine(self, tool: Tool, guard: Guard, audit: Audit) -> MachineFeeds:
+        """What the rows of control read of this computer; on virtual time nothing steps, and the disk never hangs."""
+        inline = self.parts.inline
+
+        def where_files_are_written(work: Callable[[], None]) -> None:
+            if inline:
+                work()
+            else:
+                audit.writer.put(lambda _: work())
+
+        machine = MachineFeeds(
+            tool, guard, DiskSpace(self.parts.state_dir, where_files_are_written),
+            wall=asyncio.get_running_loop().time if inline else stamp.utc_now, broker=self.parts.broker,
+            tell=lambda kind, **fields: self.console.tell(kind, **fields),
+        )  # fmt: skip
+        machine.unwritten = lambda: bool(audit.failed) or self.console.unwritten
+        guard.feeds.append(machine.look)
+        return machine
 
     async def _control(self, tool: Tool, guard: Guard, chemistry: Chemistry) -> None:
         parts = self.parts
@@ -185,6 +212,7 @@ class Daemon:
     async def _valve_events(self, tool: Tool, guard: Guard) -> None:
         async for message in tool.valves.events():
             guard.hear(message)
+            self.machine.hear(message)
             self._pulses.hear(message)
             self._clearing.hear(message)
             run = self.console.run
@@ -210,6 +238,7 @@ class Daemon:
 
     async def _end(self, tool: Tool, guard: Guard) -> None:
         self.parts.notifier.stopping()
+        guard.end_safing("the end of the daemon")
         report = await tool.safe("the daemon ends", purge=guard.purge_is_safe)
         for line in report:
             if not line.ok:

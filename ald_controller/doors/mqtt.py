@@ -44,12 +44,13 @@ PARTS: dict[str, tuple[str, ...]] = {
         "cleared",
         "not_cleared_because",
     ),
-    "alarms": ("alarms", "not_guarded"),
+    "alarms": ("alarms", "alarms_per_10_min", "bypasses", "not_guarded"),
+    "safing": ("safing",),
     "valves": ("valves",),
     "zones": ("zones",),
     "run": ("run", "last_run"),
 }
-_SLOW_PARTS = frozenset({"zones", "run"})
+_SLOW_PARTS = frozenset({"zones", "run", "safing"})
 
 _log = structlog.get_logger("doors.mqtt")
 
