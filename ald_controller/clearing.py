@@ -111,6 +111,6 @@ def _not_counting(inputs: Inputs) -> str:
 
 
 def _spoken(done_s: float, needed_s: float) -> str:
-    if needed_s < 120.0:
+    if needed_s < 300.0:
         return f"{done_s // 10 * 10:.0f} of {needed_s:.0f} s"
     return f"{done_s // 60:.0f} of {needed_s / 60:g} min"

@@ -107,7 +107,7 @@ class PulseWatch:
         }  # fmt: skip
         self._tell(
             pulse.id.run, "pulse", source=pulse.source, precursor=pulse.likeness.conditions.precursor,
-            half=pulse.id.half, cycle=pulse.id.cycle, shot=pulse.likeness.shot, opened_s=pulse.opened_s,
+            half=pulse.id.half, cycle=pulse.id.cycle, edge=pulse.edge, opened_s=pulse.opened_s,
             energised_s=pulse.likeness.width_ns / 1e9, number=verdict.counts.number, **figures,
             ratio=None if verdict.ratio is None else round(verdict.ratio, 4), judged=verdict.judged, why=verdict.why,
         )  # fmt: skip

@@ -29,7 +29,8 @@ SETTLE_S = 0.15  # after a closing the line begins this much later
 GAP_S = 0.35  # three polls of a gauge at 10 Hz; a longer silence may hide the whole dose
 LEAST_BEFORE, LEAST_AFTER = 4, 5  # readings; fewer make no base and no line
 FLOOR_PA = 3.0  # four times what a 10 Torr gauge's noise makes of no dose at all
-STEADY = 1.3  # bases and slopes further above the usual ones are not the pulse's own any more (row C3)
+STEADY = 1.3  # a base further above the usual one is not the pulse's own any more (row C3)
+STEADY_SLOPE = 1.1  # nor a slope, which a flow controller holds to a few per cent
 BELIEVED = (Quality.GOOD, Quality.UNCERTAIN)
 
 
@@ -89,6 +90,7 @@ class Pulse:
 
     source: str
     id: SegmentId
+    edge: int  # number of its opening edge within the segment
     likeness: Likeness
     opened_s: float
     closed_s: float
@@ -150,7 +152,7 @@ def _step(before: _Points, since: _Points, span: Span, usual: Usual | None) -> F
         raise NoFigure(f"it was looked at for too short a time after it: {len(after)} readings, {LEAST_AFTER} needed")
     base, _ = _line(before, span.opened_s)
     level, own = _line(after, span.until_s)
-    slope = usual.slope_pa_s if usual is not None and own > STEADY * usual.slope_pa_s else own
+    slope = usual.slope_pa_s if usual is not None and own > STEADY_SLOPE * usual.slope_pa_s else own
     delta = level - base - slope * (span.until_s - span.opened_s)
     return Figure(base, max(v for _, v in since), delta, own)
 

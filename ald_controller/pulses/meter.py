@@ -39,6 +39,7 @@ class _Dose:
 
     source: str
     id: SegmentId
+    edge: int
     conditions: Conditions
     shut: bool
     shot: int
@@ -55,7 +56,7 @@ class _Dose:
         return Likeness(self.conditions, self.width_ns, self.shut, self.shot, self.apart_ns)
 
     def pulse(self, found: Figure | None, why: str) -> Pulse:
-        return Pulse(self.source, self.id, self.likeness, self.opened_s, self.closed_s, found, why)
+        return Pulse(self.source, self.id, self.edge, self.likeness, self.opened_s, self.closed_s, found, why)
 
 
 @dataclass(slots=True)
@@ -117,7 +118,7 @@ class PulseMeter:
         self._shots[source] = shot = self._shots.get(source, 0) + 1
         apart_ns = 0 if self._shut_ns is None else edge.due_ns - self._shut_ns
         dose = self._open[source] = _Dose(
-            source, edge.id, self.conditions(source), bool(edge.word & self.stop_mask), shot,
+            source, edge.id, edge.index, self.conditions(source), bool(edge.word & self.stop_mask), shot,
             apart_ns if apart_ns < BEFORE_S * 1e9 else 0, edge.due_ns, at_s,
         )  # fmt: skip
         if not edge.confirmed_ns:

@@ -14,11 +14,12 @@ from ald_controller.records.blocks import QUALITY, Series
 from ald_controller.records.doses import NS, DoseRow, EdgeRow, Intent
 from ald_controller.records.folder import RecordError, RunHeader
 from ald_controller.records.record import Event, RunRecord
-from ald_controller.records.scales import quantile
+from ald_controller.records.scales import quantile, unit_of
+from ald_controller.units import PRESSURE
 
 T = TypeVar("T")
 
-ROUTINE = frozenset({"anchored", "step", "ended"})  # the record's own rhythm: counted, not listed
+ROUTINE = frozenset({"anchored", "step", "pulse", "ended"})  # the record's own rhythm: counted, not listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +185,21 @@ def open_times(
 
 
 def pulse_heights(digest: Digest) -> list[PulseHeight]:
-    """The rise of the gauge in every given dose: the highest reading until 5 s after it, less the second before it."""
+    """What every given dose brought, as it was measured while the run went on.
+
+    Of a run from before that: the highest reading until 5 s after the dose, less the second before it.
+    """
     gauge = digest.pressure
     if gauge is None:
         return []
-    heights: list[PulseHeight] = []
     given = [d for d in digest.doses if d.at_s is not None and d.part == "deposit"]
+    factor_pa, _ = PRESSURE.units.get(unit_of(gauge.channel), (1.0, 0.0))
+    measured = [PulseHeight(d.cycle, d.precursor, d.delta_p_pa / factor_pa) for d in given if d.delta_p_pa is not None]
+    return measured or _risen(digest, gauge, given)
+
+
+def _risen(digest: Digest, gauge: Trace, given: list[DoseRow]) -> list[PulseHeight]:
+    heights: list[PulseHeight] = []
     begins = [digest.since_start(d.at_s) for d in given if d.at_s is not None]
     for i, (dose, begin) in enumerate(zip(given, begins, strict=True)):
         following = begins[i + 1] if i + 1 < len(begins) else digest.length_s

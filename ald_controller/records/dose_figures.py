@@ -34,7 +34,7 @@ def heights_figure(d: Digest) -> str:
     ticks = [(t, f"{t:g}") for t in Scale(1, x.hi, LEFT, RIGHT).ticks(10) if t == int(t)]
     axis = charts.x_axis(Panel(x, Scale(0, 1, bottom, 34.0)), ticks, "cycle")
     words = (
-        "How far the gauge rose in each dose: an empty bottle, a valve that sticks and a leak show here first. "
+        "How far each dose raised the pressure: an empty bottle, a valve that sticks and a leak show here first. "
         "The label is the median; a cross is a dose that was not given."
     )
     return figure(charts.svg(bottom + 28, "Pulse heights", words, [axis, *parts]), words)

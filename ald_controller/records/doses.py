@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ald_controller.plan import Dose
@@ -67,19 +67,31 @@ class DoseRow:
     sent_width_s: float | None = None
     confirmed_width_s: float | None = None
     width_error_s: float | None = None  # (sent close − sent open) − (due close − due open)
+    delta_p_pa: float | None = None  # what it brought, see `pulses`; None where it was not measured
 
 
 def dose_table(
-    intents: Iterable[Intent], edges: Iterable[EdgeRow], missed: set[tuple[int, int]], held_ns: dict[int, int]
+    intents: Iterable[Intent],
+    edges: Iterable[EdgeRow],
+    missed: set[tuple[int, int]],
+    held_ns: dict[int, int],
+    rises_pa: Mapping[tuple[int, int], float] | None = None,
 ) -> list[DoseRow]:
-    """Every intended dose in order; `missed` holds (half, edge), `held_ns` the moment at which a half was cut."""
+    """Every intended dose in order; `missed` holds (half, edge), `held_ns` the moment at which a half was cut.
+
+    `rises_pa` is what was measured of the dose that opened with (half, edge).
+    """
     of_half: dict[int, list[EdgeRow]] = defaultdict(list)
     for edge in edges:
         of_half[edge.half].append(edge)
     newest = {intent.half: intent for intent in intents}  # an intent is repeated after the disk refused the first
-    return [
-        _row(intent, dose, of_half[intent.half], missed, held_ns) for intent in newest.values() for dose in intent.doses
+    rows = [
+        (intent, dose, _row(intent, dose, of_half[intent.half], missed, held_ns))
+        for intent in newest.values()
+        for dose in intent.doses
     ]
+    rises_pa = rises_pa or {}
+    return [replace(row, delta_p_pa=rises_pa.get((intent.half, dose.edge))) for intent, dose, row in rows]
 
 
 def _row(

@@ -120,7 +120,12 @@ class RunRecord:
         held = {
             e.fields["half"]: e.fields["at_ns"] for e in self.events("held") if {"half", "at_ns"} <= e.fields.keys()
         }
-        return dose_table(self.intents(), self.edges(), missed, held)
+        rises_pa = {
+            (e.fields["half"], e.fields["edge"]): e.fields["delta_p_pa"]
+            for e in self.events("pulse")
+            if {"half", "edge", "delta_p_pa"} <= e.fields.keys()
+        }
+        return dose_table(self.intents(), self.edges(), missed, held, rises_pa)
 
     def _last_readings(self) -> Iterator[float]:
         """The time of each channel's newest readings, without unpacking what lies before them."""
