@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ald_controller import interlocks as il
+from ald_controller import safing as sf
 from ald_controller import stamp
 from ald_controller.aio import every
 from ald_controller.annunciator import Annunciator
 from ald_controller.config import Role
+from ald_controller.elements import elements_of
 from ald_controller.feeds import feed_asked
 from ald_controller.states import Ending
 from ald_controller.tool import Tool
@@ -55,13 +57,15 @@ class Guard:
         self._pressed_s = -math.inf  # when the button at the tool was last seen pressed
         self.notes: deque[Note] = deque(maxlen=NOTES)
         self.told_abort: Note | None = None  # the abort that stands, until a reset
+        self.safing: sf.Safing | None = None  # what the newest abort has to reach, until a run begins
+        self.on_safing_over: Callable[[sf.Safing, str, float], None] | None = None  # keeps its outcome
+        self._elements = elements_of(setting)
         self.feeds: list[Callable[[float], None]] = []  # what else writes samples, once a scan, before they are judged
         self.annunciator = Annunciator()
         self.ends: dict[str, float] = {}  # when each bypass that was made ends, in unix seconds, for people
-        self.scans = 0
+        self.scans, self.late_s = 0, 0.0  # late_s: by how much the scan in hand came late
         self._lease_lost = self._faults = 0
         self._read_back: int | None = None  # what the module was found to hold, where that was not what was written
-        self._isolating = False
         self._sources = tool.config.source_mask
 
     def found(self, told: str) -> None:
@@ -83,7 +87,9 @@ class Guard:
         before = self.state
         self.state = il.step(before, self.tool.samples, self.facts, now_s)
         self._keep_heaters()
-        self.tool.isolate(self.state.level >= il.Reaction.ABORT_ISOLATE)
+        self._secure(reacts, now_s)
+        isolated = self.safing is not None and self.safing.isolates
+        self.tool.isolate(isolated or self.state.level >= il.Reaction.ABORT_ISOLATE)
         self._react(il.news(before, self.state), reacts)
         self.scans += 1
         self.tool.valves.beat(self._sources if self.may_open else 0)
@@ -93,6 +99,7 @@ class Guard:
         """Scan for ever; `after_scan` hears after each good scan how late it was, in seconds."""
         loop = asyncio.get_running_loop()
         async for tick in every(PERIOD_S):
+            self.late_s = tick.late_s
             self.scan(reacts, loop.time())
             after_scan(tick.late_s)
 
@@ -100,10 +107,6 @@ class Guard:
         """HOLD and above act once, when they come up or grow more severe; the latch keeps the rest shut."""
         for cause in news:
             reacts.tell("trip", row=cause.row, text=cause.detail, reaction=cause.reaction.name)
-        isolate = not self.purge_is_safe
-        if isolate and not self._isolating and self.told_abort:  # it was purged, and that is safe no longer
-            reacts.abort("the chamber is no longer under proven vacuum behind a shut gate", "tripped")
-        self._isolating = isolate
         if not news or news[0].reaction < il.Reaction.HOLD:
             return
         why = f"{news[0].row} {news[0].detail}"
@@ -111,6 +114,26 @@ class Guard:
             reacts.hold(why)
         else:
             reacts.abort(why, "tripped")
+
+    def _secure(self, reacts: Reacts, now_s: float) -> None:
+        """Follow what an abort has to reach; where it turns to isolation the devices are told, too."""
+        before = self.safing
+        if before is None:
+            return
+        after = sf.step(before, self._elements, self.tool.samples, now_s, purge=self._may_purge)
+        self.safing = after
+        for line in sf.news(before, after):
+            reacts.tell("safing", **sf.shown(line, after.began_s))
+        if after.isolates and not before.isolates and self.told_abort:
+            reacts.abort(f"the chamber is isolated, and no longer purged, after: {after.why}", "tripped")
+        if after.phase == "SAFE" and before.phase != "SAFE":
+            outcome = sf.sentence(after, now_s)
+            self.note(outcome)
+            self._keep_safing(outcome, now_s)
+
+    def _keep_safing(self, outcome: str, now_s: float) -> None:
+        if self.safing is not None and self.on_safing_over is not None:
+            self.on_safing_over(self.safing, outcome, now_s)
 
     def _announce(self, reacts: Reacts, now_s: float) -> None:
         """Bring the alarm book up to date; the record has trips as trips, and what only warns from here."""
@@ -190,7 +213,13 @@ class Guard:
 
     @property
     def purge_is_safe(self) -> bool:
-        """Whether an abort may keep pumping and purging, by what the chamber is open to."""
+        """Whether an abort keeps pumping and purging: once it has turned to isolation it stays there until a reset."""
+        isolated = self.told_abort is not None and self.safing is not None and self.safing.isolates
+        return self._may_purge and not isolated
+
+    @property
+    def _may_purge(self) -> bool:
+        """By what the chamber is open to, and by what the rows ask for."""
         asked = il.Reaction.ABORT_PURGE if self.state.level < il.Reaction.ABORT_PURGE else self.state.level
         return asked is il.Reaction.ABORT_PURGE and il.abort_reaction(self.facts) is il.Reaction.ABORT_PURGE
 
@@ -200,6 +229,7 @@ class Guard:
 
     def rebuild(self, setting: il.Setting) -> None:
         """Another table, after a bottle or a constant has changed; latches and first-out stay."""
+        self._elements = elements_of(setting)
         self.state = il.exchange(self.state, il.rules_for(setting, self._words), asyncio.get_running_loop().time())
 
     def note(self, text: str) -> None:
@@ -210,9 +240,18 @@ class Guard:
         return Note(asyncio.get_running_loop().time(), text, stamp.utc_now())
 
     def latch_abort(self, why: str) -> None:
-        """An abort, whoever asked for it, bars openings and starts until a person resets it."""
+        """An abort, whoever asked for it, bars openings and starts until a person resets it; the first one counts."""
         if self.told_abort is None:
             self.told_abort = self._now(why)
+            self.end_safing("another abort")
+            self.safing = sf.begin(why, self.told_abort.at_s, purge=self._may_purge)
+
+    def end_safing(self, why: str) -> None:
+        """What begins now ends the sequence of an abort: a run, or another abort after a reset."""
+        if self.safing is not None and self.safing.phase != "SAFE":
+            now_s = asyncio.get_running_loop().time()
+            self._keep_safing(sf.over(self.safing, why, now_s), now_s)
+        self.safing = None
 
     def reset(self, role: Role, reason: str = "") -> None:
         """Clear the latch; raises interlocks.ResetRefused and changes nothing while a cause lives.

@@ -133,6 +133,8 @@ def state_table(status: dict[str, Any]) -> Table:
         table.add_row("last run", Text(f"{last['run']}  {last['ending']}{where}"))
     if run and run.get("why"):
         table.add_row("waits", Text(f"{run['why']}; `ald resume` goes on", style="bold yellow"))
+    if safing := status.get("safing"):
+        table.add_row("safing", Text(safing["text"], style="yellow" if safing["phase"] != "SAFE" else ""))
     table.add_row("valves", _valves(status["valves"]))
     table.add_row("pressure", _pressures(status["values"]))
     table.add_row("zones", _row(status["zones"]))
