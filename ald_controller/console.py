@@ -14,12 +14,13 @@ from ald_controller.bottles import refused_bottles
 from ald_controller.consoleparts import CheckRequest, ConsoleParts, Recipes, Spawn, no, valve_replaced, yes
 from ald_controller.engineconfig import engine_config
 from ald_controller.interlocks import Facts, ResetRefused
-from ald_controller.interlocksetting import setting_of
+from ald_controller.interlocks.fingerprint import limits_of
+from ald_controller.interlocksetting import limits_confirmed, setting_of
 from ald_controller.journal import JournalError
 from ald_controller.plan import PLAN, Plan
 from ald_controller.records.folder import Papers, header_for
 from ald_controller.records.journal import RunJournal
-from ald_controller.registers import Registers
+from ald_controller.registers import CONFIRMED_LIMITS, Registers
 from ald_controller.safetydesk import SafetyDesk
 from ald_controller.sequencer import Run
 from ald_controller.states import Ending, Misplaced, ProcessState, follow
@@ -42,6 +43,7 @@ class _Job:
     started_s: float
     door: str
     moved: dict[str, int]  # actuations by output when it began
+    uploaded: str  # the name under which its recipe was uploaded
     ending: Ending | None = None  # known before it is written
     recorded: bool = False
 
@@ -55,13 +57,15 @@ class Console:
         self.registers: Registers = parts.registers.registers
         self._register_file = parts.registers
         self._audit, self.ledger = parts.audit, parts.ledger
-        self.pulses, self.clearing = parts.pulses, parts.clearing
+        self.pulses, self.clearing, self._machine = parts.pulses, parts.clearing, parts.machine
         self.recipes = Recipes(parts.state_dir / "recipes")
         self.runs_dir = parts.state_dir / "runs"
         self._check, self._report, self._runs, self._spawn = parts.check, parts.report, parts.runs, spawn
         self._inline, self._simulated = parts.inline, parts.simulated
         self._safety = SafetyDesk(self.guard, self)
         self._setting = setting_of(self.tool.config, self.registers, self._chemistry)
+        self._limits = limits_of(self._setting)
+        self._look_at_limits()
         self._idle: ProcessState = "IDLE"
         self._busy = ""
         self._job: _Job | None = None
@@ -95,6 +99,11 @@ class Console:
     def state(self) -> ProcessState:
         job = self._job
         return job.run.state if job and job.run.state != "IDLE" else self._idle
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether the record of the run in hand waits for the disk."""
+        return bool(self._job and self._job.journal.failed)
 
     @property
     def run(self) -> Run | None:
@@ -140,6 +149,8 @@ class Console:
 
     async def _do_upload(self, request: c.Upload, who: c.Principal) -> c.Reply:
         digest = self.recipes.put(request.name, request.text)
+        if self._job and self._job.uploaded == request.name:  # the run keeps the text that it began with (K11)
+            self._machine.recipe_edited = digest != self._job.run.plan.recipe_hash
         return yes(f"{request.name} is kept as {digest[:12]}", sha256=digest)
 
     async def _do_check(self, request: c.Check, who: c.Principal) -> c.Reply:
@@ -179,6 +190,8 @@ class Console:
             registers = self.registers.set(request.name, request.value, request.by, at, self._chemistry)
             if self.registers.is_lithium and not registers.is_lithium and who.role != "owner":
                 return no("forbidden", "only the owner takes lithium limits off, with an empty chamber")
+            if request.name == CONFIRMED_LIMITS and who.role != "owner":
+                return no("forbidden", "only the owner confirms the limits of this tool")
             refused = refused_bottles(self.tool.config, registers.rack(), self._chemistry)
             if port != request.name and port in refused:
                 return no("register-refused", refused[port])
@@ -197,8 +210,13 @@ class Console:
         """Give the interlocks another table when a constant or a bottle has changed."""
         setting = setting_of(self.tool.config, self.registers, self._chemistry)
         if setting != self._setting:
-            self._setting = setting
+            self._setting, self._limits = setting, limits_of(setting)
             self.guard.rebuild(setting)
+        self._look_at_limits()
+
+    def _look_at_limits(self) -> None:
+        """Row K15: whether the owner has signed for the limits as they are now."""
+        self._machine.limits_confirmed = True or limits_confirmed(self.registers, self._limits)
 
     async def _do_valve_replaced(self, request: c.ValveReplaced, who: c.Principal) -> c.Reply:
         quiet = self.state in ("IDLE", "FAULT") and not self._job and not self._busy
@@ -226,7 +244,7 @@ class Console:
             plan = self._planned(result)
             # the world may have moved while the check ran
             refusal = self._not_ready(checking=True) or self._too_fine(plan)
-            return refusal or await self._begin(plan, text, who)
+            return refusal or await self._begin(request.name, plan, text, who)
         finally:
             self._busy = ""
 
@@ -253,7 +271,7 @@ class Console:
             return no("degraded-timing", f"degraded timing: pulses under 200 ms are refused, and this has {shortest}")
         return None
 
-    async def _begin(self, plan: Plan, text: str, who: c.Principal) -> c.Reply:
+    async def _begin(self, name: str, plan: Plan, text: str, who: c.Principal) -> c.Reply:
         now_s = asyncio.get_running_loop().time()
         header = header_for(
             plan, self.tool.file, who=who.name, door=who.door, simulated=self._simulated,
@@ -270,8 +288,8 @@ class Console:
             return refusal
         self._idle = follow(self._idle, "start")
         self.guard.end_safing("a run")
-        run = Run(journal.run, plan, self.tool, journal, self.guard.note)
-        job = self._job = _Job(run, journal, None, now_s, who.door, self.ledger.actuations)
+        run = Run(journal.run, plan, self.tool, journal, self.guard.note, self._machine.journal_failed)
+        job = self._job = _Job(run, journal, None, now_s, who.door, self.ledger.actuations, name)
         self.ended.clear()
         self.tool.on_reading = journal.reading
         job.task = self._spawn(self._work(job), f"run {run.name}")
@@ -288,7 +306,7 @@ class Console:
         self.tool.on_reading = None
         await self._record_end(job, ending)
         status = self.run_status()
-        self._job = None
+        self._job, self._machine.recipe_edited = None, False
         if status is not None:
             done = {"ending": ending, "cycle": job.run.progress.cycles_done}
             self.last = status.model_copy(update=done)

@@ -14,6 +14,7 @@ from ald_controller.chemistry import Chemistry
 from ald_controller.clearingwatch import ClearingWatch
 from ald_controller.guard import Guard
 from ald_controller.journal import JournalError
+from ald_controller.machinefeeds import MachineFeeds
 from ald_controller.pulsewatch import PulseWatch
 from ald_controller.records.ledger import Ledger
 from ald_controller.registers import RegisterFile
@@ -96,6 +97,7 @@ class ConsoleParts:
     runs: Lister
     pulses: PulseWatch
     clearing: ClearingWatch
+    machine: MachineFeeds
     inline: bool
     simulated: bool | None
 

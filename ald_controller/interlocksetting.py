@@ -5,12 +5,17 @@ from __future__ import annotations
 from ald_controller.chemistry import Chemistry
 from ald_controller.config import ToolConfig
 from ald_controller.interlocks import Hung, Setting
-from ald_controller.registers import Registers
+from ald_controller.registers import CONFIRMED_LIMITS, Registers
 
 
 def setting_of(config: ToolConfig, registers: Registers, chemistry: Chemistry) -> Setting:
     """Tool file, commissioned constants, and the bottle at each port; an unknown bottle counts as pyrophoric."""
     return Setting(config, registers.constants, bottles_of(config, registers, chemistry))
+
+
+def limits_confirmed(registers: Registers, limits: str) -> bool:
+    """Whether the owner has signed for these limits, by their name as `limits_of` gives it."""
+    return bool(registers.get(CONFIRMED_LIMITS) == limits)
 
 
 def bottles_of(config: ToolConfig, registers: Registers, chemistry: Chemistry) -> dict[str, Hung]:

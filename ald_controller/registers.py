@@ -49,7 +49,10 @@ class BottleCard(Strict):
     filled_on: Text | None = None
 
 
+CONFIRMED_LIMITS = "confirmed.limits"
+_LimitsName = Annotated[str, Field(pattern=r"^[0-9a-f]{4}(-[0-9a-f]{4}){3}$")]
 _KINDS: dict[str, TypeAdapter[Any]] = {
+    CONFIRMED_LIMITS: TypeAdapter(_LimitsName),
     "load": TypeAdapter(Load),
     "leak": TypeAdapter(Annotated[units.PascalsPerSecond, Field(ge=0)]),
     "seasoned": TypeAdapter(Annotated[bool, Field(strict=True)]),
@@ -58,6 +61,7 @@ _BOTTLE = TypeAdapter(BottleCard)
 PLANNED = "plan"  # the signature of a load or rack that is only assumed for a check
 _BOTTLE_PREFIX = "bottle."
 EXAMPLES = {
+    CONFIRMED_LIMITS: "1a2b-3c4d-5e6f-7890",
     "load": "{material: lithium, pieces: 3, samples: [A1, A2, A3]}",
     "leak": "2 mTorr/min",
     "seasoned": "true",

@@ -61,6 +61,7 @@ class Run:
     tool: Tool
     journal: Journal
     alarm: Callable[[str], None]  # something that a person should see
+    unrecorded: Callable[[], None] = lambda: None  # it is held because its record could not be written
     state: ProcessState = "SETTING_UP"
     progress: Progress = field(default_factory=Progress)
     why_paused: str = ""
@@ -120,7 +121,9 @@ class Run:
         """The engine rests at once; the run waits, paused, for an operator's resume."""
         if (self.state, "hold") in TRANSITIONS:
             self.move("hold")
-        self.why_paused = self._held = why
+        if why not in self._held:
+            self._held = "; ".join(filter(None, (self._held, why)))
+        self.why_paused = self._held
         self._may_go.clear()
         for loaded in self._loaded:
             if not loaded.ended.done():
@@ -358,6 +361,7 @@ class Run:
             await self._drained()
             where = f"'{step.label}' of cycle {at.cycle}" if at.cycle else f"'{step.label}'"
             self._hold_for(f"{where} was not begun, because the journal failed: {error}")
+            self.unrecorded()
             raise Held(str(error)) from None
 
     def _check_held(self) -> None:

@@ -25,6 +25,9 @@ _UNITS = {
 }  # fmt: skip
 
 
+_OWN = ("valves.", "machine.", "link.")  # what the rows of control read of this computer: alarms tell of it
+
+
 class Shown(Protocol):
     """What a status is made from: the console, as far as a screen needs it."""
 
@@ -61,7 +64,7 @@ def status_of(console: Shown, sequence: int) -> c.Status:
     module = tool.valves.status
     word = module.word if module else 0
     values = {
-        s: value_of(s, sample, now_s) for s, sample in tool.samples.items() if not s.startswith("valves.")
+        s: value_of(s, sample, now_s) for s, sample in tool.samples.items() if not s.startswith(_OWN)
     }  # fmt: skip
     zones = {
         name: values[f"{zone.device}.temperature_c"]

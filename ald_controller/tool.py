@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ald_controller import units
 from ald_controller.aio import every, uncancellable
 from ald_controller.chamber import Chamber, chamber_step
-from ald_controller.config import ChamberState, DeviceConfig, LineConfig
+from ald_controller.config import ChamberState, DeviceConfig, LineConfig, pa_per_unit
 from ald_controller.config import Tool as ToolFile
 from ald_controller.heating import Ramp, setpoints
 from ald_controller.interlocks import Quality, Sample
 from ald_controller.valves import wire
 from ald_controller.valves.alone import what_closes
-from drivers.base import Device, DeviceFault, DriverError, FlowController, Heater, Identity, Outputs, Reading
+from drivers.base import Device, DeviceFault, DriverError, FlowController, Heater, Identity, Outputs, Reading, Refused
 from drivers.catalogue import CATALOGUE
 from drivers.valve_modules import MODULES
 
@@ -26,6 +27,7 @@ PROBE_S = 10.0  # how often a dead device is asked whether it is back
 SAFE_DEVICE_S = 1.5  # how long one device may take to confirm its safe state
 
 SOURCE_CONTACTOR = "source contactor"
+GATE_LOCK = "gate lock"
 
 
 class Valves(Protocol):
@@ -108,6 +110,8 @@ class Tool:
         self._heat = _Heat()
         self._forbidden: frozenset[str] = frozenset()
         self._contactor_open = False
+        self._ceiling_c = math.inf  # what zones that touch lithium are asked for at most
+        self._lock_wanted = self._lock_told = False  # whether the gate's lock is energised, which releases it
         self.asked_sccm: dict[str, float] = {}  # what each flow controller was last told, and confirmed
         self._isolate = False  # an interlock wants the chamber isolated, whatever it is open to
         self._rests_as: ChamberState = self.chamber.state
@@ -158,6 +162,7 @@ class Tool:
         device: Device = self.devices[name]
         if not health.present:
             health.identity = await device.identify()  # a device that comes back may be another one
+            self._lock_told = self._lock_told and name not in self._lock_devices  # its outputs are off now
             health.present, health.error = True, ""
         readings = await device.poll()
         self._take(name, readings)
@@ -165,6 +170,7 @@ class Tool:
             await self._keep_shut(name, readings["setpoint_sccm"].value)
         if name in self._zone_of_device:
             await self._refresh(name)
+        await self._keep_gate(name)
 
     def _disown(self, name: str, health: _Health, fault: DeviceFault, now_s: float) -> None:
         """The device answers and says that it is broken: none of its values can be believed from now on."""
@@ -215,9 +221,17 @@ class Tool:
         """Bring the chamber state up to date and tell the valve engine where to rest."""
         self.chamber = chamber_step(
             self.chamber, gate_proven_shut=gate_proven_shut, pressure_pa=self.pressure_pa(),
-            vacuum_pa=self.config.limits.vacuum, pumping=self.pumping, now_s=now_s,
+            vacuum_pa=self.config.limits.vacuum, pumping=self.pumping, now_s=now_s, at_box=self._open_to_box(),
         )  # fmt: skip
         self._rest()
+
+    def _open_to_box(self) -> bool:
+        """The gate is seen open and chamber and box are at one pressure."""
+        signals = self.config.signals
+        delta = self.good(signals.delta_p)
+        if signals.delta_p is None or delta is None or self.good(signals.gate_shut) != 0:
+            return False
+        return abs(delta * pa_per_unit(signals.delta_p)) <= self.config.limits.gate_delta_p
 
     def isolate(self, wanted: bool) -> None:
         """Rest as in a chamber of unknown state: stop valve shut, nothing flowing, for as long as it is wanted."""
@@ -289,6 +303,14 @@ class Tool:
             self._forbidden, self._contactor_open = zones, contactor_open
             self._lithium_contactor()
 
+    def cap_heat(self, ceiling_c: float) -> None:
+        """Ask zones that touch lithium for no more; when they may be hotter again they ramp up from where they are."""
+        higher, self._ceiling_c = ceiling_c > self._ceiling_c, ceiling_c
+        now_s = asyncio.get_running_loop().time()
+        for zone in self.config.zones_of("substrate", "chamber") if higher else ():
+            if zone in self._heat.ramps and (start_c := self.temperature_c(zone)) is not None:
+                self._heat.ramps[zone] = replace(self._heat.ramps[zone], start_c=start_c, since_s=now_s)
+
     def _lithium_contactor(self) -> None:
         mask = self.config.valves.mask("contactor")
         self.valves.aux(mask, mask if self.lithium_heated and not self._contactor_open else 0)
@@ -314,7 +336,30 @@ class Tool:
         """The set-point of every commanded zone now, in °C; None = off, also by an interlock."""
         measured = {z: self.temperature_c(z) for z in self.config.zones}
         targets = setpoints(self.config, self._heat.ramps, measured, asyncio.get_running_loop().time())
-        return {zone: None if zone in self._forbidden else target for zone, target in targets.items()}
+        return {zone: None if zone in self._forbidden else self._capped(zone, c) for zone, c in targets.items()}
+
+    def _capped(self, zone: str, target_c: float | None) -> float | None:
+        touches_lithium = self.config.zones[zone].role in ("substrate", "chamber")
+        return min(target_c, self._ceiling_c) if target_c is not None and touches_lithium else target_c
+
+    # --- the gate --------------------------------------------------------------------------------------------------
+
+    def release_gate(self, wanted: bool) -> None:
+        """Have the gate's lock released, or locked, from the next poll of its coupler on; its contact tells whether."""
+        self._lock_wanted = wanted
+
+    @property
+    def _lock_devices(self) -> list[str]:
+        return [outputs.name for outputs, _ in self._outputs(GATE_LOCK)]
+
+    async def _keep_gate(self, device: str) -> None:
+        """Write the lock where it is not as it is wanted; a coupler that refuses has dropped it by itself."""
+        if self._lock_wanted == self._lock_told or device not in self._lock_devices:
+            return
+        with contextlib.suppress(Refused, DeviceFault):
+            wanted = self._lock_wanted
+            await self.devices[device].set_output(GATE_LOCK, wanted)
+            self._lock_told = wanted
 
     # --- the one way to safety -------------------------------------------------------------------------------------
 
@@ -380,6 +425,7 @@ class Tool:
         for output in self.file.devices[name].settings.outputs:
             if not (keep and output.name == SOURCE_CONTACTOR):
                 await outputs.set_output(output.name, False)
+                self._lock_told = self._lock_told and output.name != GATE_LOCK
 
     async def _confirm(self, name: str, act: Awaitable[None]) -> Confirmed:
         loop = asyncio.get_running_loop()
@@ -390,6 +436,10 @@ class Tool:
         except (DriverError, TimeoutError) as error:
             return Confirmed(name, False, loop.time() - start_s, str(error) or f"no answer in {SAFE_DEVICE_S} s")
         return Confirmed(name, True, loop.time() - start_s)
+
+    def misplaced(self) -> dict[str, int]:
+        """By device: how many replies were no answer to what was asked, since the start."""
+        return {name: self._lines[device.line].misplaced[name] for name, device in self.file.devices.items()}
 
     @property
     def transactions(self) -> int:

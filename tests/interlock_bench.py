@@ -43,11 +43,20 @@ O2, H2O = "coupler-b.o2_ppm", "coupler-b.h2o_ppm"
 SUBSTRATE, SECOND, CHAMBER = "substrate.temperature_c", "coupler-b.substrate_2_c", "chamber.temperature_c"
 GATE = ("coupler-b.gate_shut", "coupler-b.gate_locked")
 HEALTHY: dict[str, float] = {
+    "machine.scan_late_s": 0, "machine.late_scans": 2, "machine.late_edges": 0, "machine.clock_steps": 0,
+    "machine.free_mib": 9000, "machine.unwritten": 0, "machine.journal_errors": 0, "machine.recipe_edited": 0,
+    "machine.bypasses_ended": 0, "machine.alarms": 0, "register.limits_confirmed": 1, "coupler-b.mains_ok": 1,
+    "coupler-b.watchdog_trips": 0, **{f"link.{name}.bad": 4 for name in CONFIG.devices},
     "valves.word": 0, "valves.connected": 1, "valves.armed": 1, "valves.trips": 7, "valves.faults": 0,
     "valves.lease_lost": 0, SUBSTRATE: 149.0, SECOND: 148.0, CHAMBER: 147.0, O2: 0.3, H2O: 0.2,
     GATE[0]: 1, GATE[1]: 1, "coupler-b.pressure_torr": 0.3, "coupler-b.box_pressure_mbar": 2.0,
     "coupler-b.delta_p_mbar": 0.0, "coupler-b.pump_running": 1, "coupler-b.estop_ok": 1,
-    "coupler-b.stop_valve_open": 1,
+    "coupler-b.stop_valve_open": 1, "coupler-b.limit_controller_ok": 1, "asked.contactor": 1,
+    "source-3.temperature_c": 150.0, "source-4.temperature_c": 130.0, "source-5.temperature_c": 40.0,
+    "lines.temperature_c": 165.0,
+    **{f"{name}.output_percent": 30.0 for name in CONFIG.zones},
+    **{f"asked.{name}_c": 150.0 for name in ("substrate", "chamber", "source-3")},
+    "asked.source-4_c": 130.0, "asked.source-5_c": 40.0, "asked.lines_c": 165.0,
 }  # fmt: skip
 RUNNING = Facts("EXECUTING", "VACUUM", lithium=True, gate_proven_shut=True)
 OPEN_GATE = Facts("IDLE", "AT_BOX", lithium=True, gate_proven_shut=False)

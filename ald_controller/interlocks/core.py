@@ -11,9 +11,20 @@ from typing import Any, NamedTuple
 
 from ald_controller.config import Role
 from ald_controller.interlocks.measures import MISSING, UNTIMELY, Quality, Sample, Samples, Taken
-from ald_controller.interlocks.table import Blocks, Check, Facts, Level, Reaction, Reset, RuleSet
+from ald_controller.interlocks.table import (
+    EVERYTHING,
+    SCAN_LATE,
+    Blocks,
+    Check,
+    Facts,
+    Level,
+    Reaction,
+    Reset,
+    RuleSet,
+)
 
 CLEAR_S = 10.0  # a value must have been past its clear value for this long before a reset is accepted
+LATE_S = 0.2  # whatever is found in a scan that came later than this says so
 SLACK_S = 1e-6  # sums of 0.1 s fall short of a whole second by rounding
 
 
@@ -114,13 +125,14 @@ def step(state: State, samples: Samples, facts: Facts, now_s: float) -> State:
     checks, old = state.rules.checks, state.watches
     bypasses = _lasting(state.bypasses, facts, now_s)
     out = {b.row for b in bypasses}
+    late = _said_late(samples)
     watches: list[Watch] = []
     active: list[Cause] = []
     bypassed: list[Cause] = []
     for index, check in enumerate(checks):
         watch = old[index]
         taken = check.measure.take(watch.memory, samples, now_s)
-        watch = _same(check, watch, taken) or _weigh(index, check, watch, taken, facts, now_s)
+        watch = _same(check, watch, taken) or _weigh(index, check, watch, taken, facts, now_s, late)
         watches.append(watch)
         if watch.cause is not None:
             (bypassed if watch.cause.row in out and not watch.cause.fixed else active).append(watch.cause)
@@ -147,7 +159,13 @@ def _same(check: Check, watch: Watch, taken: Taken) -> Watch | None:
     return watch if taken.memory is watch.memory else Watch(taken.memory, check.calm, 0, watch.clear_since, None)
 
 
-def _weigh(index: int, check: Check, watch: Watch, taken: Taken, facts: Facts, now_s: float) -> Watch:
+def _said_late(samples: Samples) -> str:
+    """What is found in a late scan may be old because nobody looked: the words that say so, "" for a scan on time."""
+    late = samples.get(SCAN_LATE)
+    return f" (this scan came {late.value:.2g} s late)" if late is not None and late.value > LATE_S else ""
+
+
+def _weigh(index: int, check: Check, watch: Watch, taken: Taken, facts: Facts, now_s: float, late: str) -> Watch:
     """Every level of one check against its number, with persistence, dead-band and `when`."""
     counted = bool(taken.fault) and check.bad_as is not None
     number = check.bad_as if counted and check.bad_as is not None else taken.number
@@ -165,7 +183,8 @@ def _weigh(index: int, check: Check, watch: Watch, taken: Taken, facts: Facts, n
         since.append(began)
     good = not taken.fault and taken.quality is Quality.GOOD and number <= check.clear
     clear_since = (now_s if watch.clear_since is None else watch.clear_since) if good or not latching else None
-    cause = _cause(index, check, watch.cause, taken, number, worst, now_s) if applies else None
+    late = late if check.device != EVERYTHING else ""
+    cause = _cause(index, check, watch.cause, taken, number, worst, now_s, late) if applies else None
     pending = tuple(since)
     return Watch(taken.memory, check.calm if pending == check.calm else pending, standing, clear_since, cause)
 
@@ -184,8 +203,9 @@ _DOUBT = {
 
 
 def _cause(
-    index: int, check: Check, before: Cause | None, taken: Taken, number: float, worst: Level | None, now_s: float
-) -> Cause | None:
+    index: int, check: Check, before: Cause | None, taken: Taken, number: float, worst: Level | None, now_s: float,
+    late: str,
+) -> Cause | None:  # fmt: skip
     """The cause of this scan; the one before while row and reaction stay the same, so that it keeps its beginning."""
     doubt = _DOUBT.get(taken.quality)
     if doubt is not None and (worst is None or worst.reaction < doubt[0]):
@@ -205,6 +225,7 @@ def _cause(
         detail = f"{taken.signal or check.name} {taken.fault}"
     elif not detail and worst is not None:
         detail = check.says.format(name=check.name, number=number, limit=worst.limit, unit=check.unit).rstrip()
+    detail += late
     fixed = worst is not None and worst.fixed
     return Cause(index, row, check.name, reaction, reset_by, blocks, now_s, detail, taken.fault == MISSING, fixed)
 
@@ -222,8 +243,7 @@ def _latch(
     latched = {(c.row, c.name): c for c in state.latched}
     starting = ("K5", "daemon") in latched
     changed = False
-    # of several in one scan the most severe comes first; the table has links before the samples that they make old
-    for cause in sorted(active, key=lambda c: (-c.reaction, c.check)):
+    for cause in _in_order(state, active):
         if cause.reset is Reset.AUTO or (starting and cause.unread):
             continue  # inputs that come up one by one after a start are live, and the start itself is latched
         known = latched.get((cause.row, cause.name))
@@ -239,6 +259,22 @@ def _latch(
         return state.latched, state.first_out
     everything = tuple(latched.values())
     return everything, state.first_out or FirstOut(everything[0], facts, dict(samples))
+
+
+def _in_order(state: State, active: list[Cause]) -> list[Cause]:
+    """Of several in one scan the most severe first; the table has links before the samples that they make old.
+
+    In a scan that came late, what only looks dead because nobody looked comes behind that.
+    """
+    checks = state.rules.checks
+    late = any(checks[cause.check].device == EVERYTHING for cause in active)
+
+    def key(cause: Cause) -> tuple[bool, int, int]:
+        check = checks[cause.check]
+        looks_dead = check.device != EVERYTHING and (check.link or cause.row == check.late_row)
+        return late and looks_dead, -cause.reaction, cause.check
+
+    return sorted(active, key=key)
 
 
 def _judged(state: State, active: tuple[Cause, ...], latched: tuple[Cause, ...], first: FirstOut | None) -> State:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ald_controller.interlocks.core import Cause, State
 from ald_controller.interlocks.setting import device_of
-from ald_controller.interlocks.table import Check, Reaction
+from ald_controller.interlocks.table import EVERYTHING, Check, Reaction
 
 ABORT = "abort"  # the row of an abort: what a person, or an interlock, has asked for
 _FROM_VALVES = frozenset({"asked.contactor", "asked.stop_shut"})  # read from the word that the valve process reports
@@ -125,7 +125,11 @@ def _link(state: State, cause: Cause) -> bool:
 def _stale_by(state: State, cause: Cause, later: Cause) -> bool:
     """Whether `cause` is the dead link of a device that `later` reads, and is late for that."""
     line, check = _check(state, cause), _check(state, later)
-    if line is None or check is None or not line.link or check.link or later.row != check.late_row:
+    if line is None or check is None or not line.link:
+        return False
+    if line.device == EVERYTHING:  # a scan that came late: what it found dead, nobody had looked at
+        return later.since_s == cause.since_s and (check.link or later.row == check.late_row)
+    if check.link or later.row != check.late_row:
         return False
     return any(_source_of(i.signal) == line.device for i in check.measure.inputs)
 

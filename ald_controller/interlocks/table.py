@@ -11,6 +11,9 @@ from typing import Literal
 from ald_controller.config import ChamberState
 from ald_controller.interlocks.measures import Input, Measure
 
+SCAN_LATE = "machine.scan_late_s"  # the sample that says by how much this scan came late
+EVERYTHING = "*"  # the `device` of a check that explains whatever looks dead in the same scan
+
 
 class Reaction(IntEnum):
     """What a cause asks for; the most severe of all causes wins."""
@@ -122,8 +125,9 @@ class Check:
     unit: str = ""
     says: str = "{name} is at {number:.4g} {unit}, the limit is {limit:g} {unit}"
     zone: str = ""  # the heated zone that goes off with this check at HOLD and above
-    device: str = ""  # causes of untimely samples of one device are consequences of its link
+    device: str = ""  # causes of untimely samples of one device are consequences of its link; see EVERYTHING
     link: bool = False  # this check is the link of `device`
+    cool_c: float | None = None  # zones that touch lithium are asked for no more, with this check at HOLD and above
     quiet: float = field(init=False)  # below every limit: nothing to weigh
     clear: float = field(init=False)  # at or below it a reset may be accepted
     calm: tuple[float | None, ...] = field(init=False)

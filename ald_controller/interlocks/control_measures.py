@@ -1,0 +1,92 @@
+"""What the rows of control look at: counts that grow, within a while or since the last look, and room that runs out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan
+from typing import Any, NamedTuple
+
+from ald_controller.interlocks.measures import MISSING, Input, Quality, Samples, Taken
+
+
+class _Counted(NamedTuple):
+    """The counts at the last look, and when by how much their sum had grown, oldest first."""
+
+    counts: tuple[float, ...]
+    grown: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """By how much some counts have grown together within the last `window_s`; the first look is the base.
+
+    A count that falls was begun anew and grows from there.
+    """
+
+    inputs: tuple[Input, ...]
+    window_s: float
+
+    def take(self, memory: _Counted | None, samples: Samples, now_s: float) -> Taken:
+        counts, quality = [], Quality.GOOD
+        for source in self.inputs:
+            sample = samples.get(source.signal)
+            fault = source.fault(sample, now_s)
+            if fault or sample is None:
+                return Taken(nan, memory, fault or MISSING, source.signal)
+            counts.append(sample.value)
+            quality = quality if sample.quality is Quality.GOOD else sample.quality
+        memory = self._looked(memory or _Counted(tuple(counts), ()), tuple(counts), now_s)
+        return Taken(sum(by for _, by in memory.grown), memory, "", self.inputs[0].signal, quality)
+
+    def _looked(self, memory: _Counted, counts: tuple[float, ...], now_s: float) -> _Counted:
+        """What is remembered now; the same object where nothing grew and nothing is over: the short way of a scan."""
+        grown = memory.grown
+        if counts != memory.counts:
+            by = sum(max(now - before, 0.0) for now, before in zip(counts, memory.counts, strict=True))
+            grown = (*grown, (now_s, by)) if by else grown
+        elif not grown or grown[0][0] > now_s - self.window_s:
+            return memory
+        return _Counted(counts, tuple(g for g in grown if g[0] > now_s - self.window_s))
+
+
+@dataclass(frozen=True, slots=True)
+class MoreTrips:
+    """1 at the look that finds a module's count of its own trips higher than before, else 0.
+
+    It falls to 0 when an operator's reset arms the module anew, which is no trip. A module that does not count is
+    never read here and gives 0; one that did and has fallen silent is BAD.
+    """
+
+    input: Input
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        return (self.input,)
+
+    def take(self, memory: float | None, samples: Samples, now_s: float) -> Taken:
+        sample = samples.get(self.input.signal)
+        if sample is None:
+            return Taken(0.0, None)
+        if fault := self.input.fault(sample, now_s):
+            return Taken(nan, memory, fault, self.input.signal)
+        more = sample.value > (0.0 if memory is None else memory)
+        return Taken(float(more), sample.value, "", self.input.signal, sample.quality)
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """How much is wanting to `enough`, in the signal's unit; below 0 while there is more."""
+
+    input: Input
+    enough: float
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        return (self.input,)
+
+    def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:
+        sample = samples.get(self.input.signal)
+        fault = self.input.fault(sample, now_s)
+        if fault or sample is None:
+            return Taken(nan, memory, fault or MISSING, self.input.signal)
+        return Taken(self.enough - sample.value, memory, "", self.input.signal, sample.quality)
