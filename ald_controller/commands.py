@@ -130,6 +130,14 @@ class ValveReplaced(Message):
     reason: str = Field(default="", max_length=200)
 
 
+class PulsesAnew(Message):
+    """Let a source learn anew what its pulses usually are, by the owner: after a change that no median can know of."""
+
+    verb: Literal["pulses-anew"] = "pulses-anew"
+    source: str = Field(min_length=1, max_length=64)
+    reason: str = Field(min_length=3, max_length=200)
+
+
 class Bypass(Message):
     """Take one row of the hazard matrix out of action, by the owner; only those that allow it, for at most an hour."""
 
@@ -159,8 +167,8 @@ class Watch(Message):
 
 Request = Annotated[
     Upload | Check | Start | Pause | Resume | Stop | Abort | Reset | Remote | SetRegister | GetRegisters | GetStatus
-    | GetRuns | GetValves | GetAlarmHistory | GetInterlocks | ValveReplaced | Acknowledge | Bypass | Restore
-    | Watch,
+    | GetRuns | GetValves | GetAlarmHistory | GetInterlocks | ValveReplaced | PulsesAnew | Acknowledge | Bypass
+    | Restore | Watch,
     Field(discriminator="verb"),
 ]  # fmt: skip
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
@@ -170,7 +178,7 @@ VERBS_REMOTE = frozenset(
 )
 VERBS_REMOTE_ENABLED = frozenset({"start", "resume", "reset"})  # these also need 'remote enabled' at the tool
 VERBS_VIEWER = frozenset({"status", "runs", "registers", "valves", "alarm-history", "interlocks", "watch", "check"})
-VERBS_OWNER = frozenset({"valve-replaced", "bypass"})
+VERBS_OWNER = frozenset({"valve-replaced", "pulses-anew", "bypass"})
 VERBS_ALWAYS = frozenset({"pause", "stop", "abort"})  # an authenticated operator, and nothing else is asked
 
 

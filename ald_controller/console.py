@@ -11,7 +11,16 @@ from ald_controller import commands as c
 from ald_controller import stamp
 from ald_controller.aio import uncancellable
 from ald_controller.bottles import refused_bottles
-from ald_controller.consoleparts import CheckRequest, ConsoleParts, Recipes, Spawn, no, valve_replaced, yes
+from ald_controller.consoleparts import (
+    CheckRequest,
+    ConsoleParts,
+    Recipes,
+    Spawn,
+    no,
+    pulses_anew,
+    valve_replaced,
+    yes,
+)
 from ald_controller.engineconfig import engine_config
 from ald_controller.interlocks import Facts, ResetRefused
 from ald_controller.interlocks.fingerprint import limits_of
@@ -222,6 +231,9 @@ class Console:
         quiet = self.state in ("IDLE", "FAULT") and not self._job and not self._busy
         now = self._busy or f"the state is {self.state}" + " with a run in hand" * bool(self._job)
         return await valve_replaced(self.ledger, request, who, "" if quiet else now)
+
+    async def _do_pulses_anew(self, request: c.PulsesAnew, who: c.Principal) -> c.Reply:
+        return pulses_anew(self.pulses, request)
 
     async def _do_remote(self, request: c.Remote, who: c.Principal) -> c.Reply:
         self.remote = request.enable

@@ -102,6 +102,14 @@ class ConsoleParts:
     simulated: bool | None
 
 
+def pulses_anew(pulses: PulseWatch, request: c.PulsesAnew) -> c.Reply:
+    """The medians of a source forgotten; its next pulses are recorded only."""
+    if request.source not in pulses.sources:
+        return no("no-such-source", f"there is no source '{request.source}'; there are: {', '.join(pulses.sources)}")
+    pulses.learn_anew(request.source)
+    return yes(f"{request.source} learns anew what its pulses usually are; the next {pulses.first} are recorded only")
+
+
 async def valve_replaced(ledger: Ledger, request: c.ValveReplaced, who: c.Principal, in_use: str) -> c.Reply:
     """A new valve at an output: zero from now on, and the old totals kept.
 

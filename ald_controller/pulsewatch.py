@@ -49,6 +49,8 @@ class PulseWatch:
         )  # fmt: skip
         self._pa_per_unit = signal_factor_pa(config.signals.pressure)
         self._waiting: list[Verdict] = []
+        self.sources = tuple(config.ports)
+        self.first = table.history.judging.first
         tool.on_pressure = self._pressure
 
     def hear(self, message: wire.FromEngine) -> None:

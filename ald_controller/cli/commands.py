@@ -130,6 +130,16 @@ def pause(now: bool, socket: str | None, as_json: bool) -> None:
     ask(socket, {"verb": "pause", "now": now}, as_json)
 
 
+@ald.command("pulses-anew")
+@click.argument("source")
+@click.option("--reason", required=True, help="what has changed, for example 'another regulator pressure'")
+@SOCKET
+@JSON
+def pulses_anew(source: str, reason: str, socket: str | None, as_json: bool) -> None:
+    """Let SOURCE learn anew what its pulses usually are; the owner alone may say so."""
+    ask(socket, {"verb": "pulses-anew", "source": source, "reason": reason}, as_json)
+
+
 @ald.command()
 @click.argument("switch", type=click.Choice(["on", "off"]))
 @SOCKET

@@ -41,6 +41,7 @@ ARGS: dict[str, dict[str, Any]] = {
     "register-set": {"name": "load", "value": 1, "by": "ann"},
     "valve-replaced": {"name": "LTB", "by": "ann"},
     "acknowledge": {"alarm": "K3"},
+    "pulses-anew": {"source": "LTB", "reason": "another valve"},
     "bypass": {"row": "G1", "minutes": 5, "reason": "calibration"},
     "restore": {"row": "G1"},
 }
