@@ -261,7 +261,8 @@ class _Turn:
             return
         quiet_s = self._now_s if known.quiet_s is None else known.quiet_s
         quiet = replace(known, live=False, latched=False, first_out=False, quiet_s=quiet_s)
-        if not known.latched and self._now_s - quiet_s < known.off_delay_s:  # an accepted reset has waited already
+        at_once = known.latched or known.stage is Stage.SUPPRESSED  # an accepted reset has waited already
+        if not at_once and self._now_s - quiet_s < known.off_delay_s:
             self.alarms[known.id] = quiet
         elif known.stage is Stage.UNACKNOWLEDGED:
             self._put("returned", replace(quiet, stage=Stage.RETURNED))

@@ -243,6 +243,7 @@ class Guard:
         """An abort, whoever asked for it, bars openings and starts until a person resets it; the first one counts."""
         if self.told_abort is None:
             self.told_abort = self._now(why)
+            self.annunciator.look(self.state, self._abort, self.told_abort.at_s)
             self.end_safing("another abort")
             self.safing = sf.begin(why, self.told_abort.at_s, purge=self._may_purge)
 
