@@ -26,6 +26,7 @@ from ald_controller.console import Console
 from ald_controller.consoleparts import Checker, ConsoleParts, Lister, Reporter
 from ald_controller.doors.desk import Desk
 from ald_controller.engineconfig import engine_config
+from ald_controller.gasfeed import GasFeed
 from ald_controller.guard import PERIOD_S, Guard
 from ald_controller.interlocks import site_words
 from ald_controller.interlocksetting import setting_of
@@ -38,6 +39,7 @@ from ald_controller.records.ledger import Ledger
 from ald_controller.records.pulse_table import PulseTable
 from ald_controller.records.safings import SafingTable
 from ald_controller.recovery import recover
+from ald_controller.registerfeeds import RegisterFeeds
 from ald_controller.registers import RegisterFile, Registers
 from ald_controller.shipped import RECIPES
 from ald_controller.systemd import Notifier
@@ -78,6 +80,7 @@ class Daemon:
         self._ledger: Ledger
         self._pulses: PulseWatch
         self._clearing: ClearingWatch
+        self._gas: GasFeed
         self.machine: MachineFeeds
         self._desk: Desk
         self._group: asyncio.TaskGroup
@@ -125,7 +128,9 @@ class Daemon:
 
         self._pulses = PulseWatch(tool, table, known, lambda *a, **fields: self.console.tell_run(*a, **fields), utc_s)
         self._clearing = ClearingWatch(tool, row, known, chemistry, now_s, utc_s)
-        guard.feeds += [self._pulses.look, self._clearing.look]
+        self._gas = GasFeed(tool, known, now_s)
+        signed = RegisterFeeds(tool.samples, tool.config.ports, known)
+        guard.feeds += [self._pulses.look, self._clearing.look, self._gas.look, signed.look]
 
     def _watch_machine(self, tool: Tool, guard: Guard, audit: Audit) -> MachineFeeds:
         """What the rows of control read of this computer; on virtual time nothing steps, and the disk never hangs."""
@@ -215,6 +220,7 @@ class Daemon:
             self.machine.hear(message)
             self._pulses.hear(message)
             self._clearing.hear(message)
+            self._gas.hear(message)
             run = self.console.run
             if run is not None:
                 run.hear(message)
