@@ -239,13 +239,13 @@ class Guard:
     def _now(self, text: str) -> Note:
         return Note(asyncio.get_running_loop().time(), text, stamp.utc_now())
 
-    def latch_abort(self, why: str) -> None:
+    def latch_abort(self, why: str, run: str = "") -> None:
         """An abort, whoever asked for it, bars openings and starts until a person resets it; the first one counts."""
         if self.told_abort is None:
             self.told_abort = self._now(why)
             self.annunciator.look(self.state, self._abort, self.told_abort.at_s)
             self.end_safing("another abort")
-            self.safing = sf.begin(why, self.told_abort.at_s, purge=self._may_purge)
+            self.safing = sf.begin(why, self.told_abort.at_s, purge=self._may_purge, run=run)
 
     def end_safing(self, why: str) -> None:
         """What begins now ends the sequence of an abort: a run, or another abort after a reset."""

@@ -48,6 +48,7 @@ class Safing:
 
     kind: Kind
     why: str
+    run: str  # "" = none
     began_s: float
     since_s: float  # when this kind of it began
     lines: tuple[Line, ...]
@@ -81,11 +82,10 @@ _PURGED = {
 _LASTING = ("stop", "carrier", "pump")  # what has to stay so while it purges
 
 
-def begin(why: str, now_s: float, *, purge: bool) -> Safing:
-    """The sequence of an abort at `now_s`, by what the chamber is open to."""
-    return Safing(
-        "purge" if purge else "isolate", why, now_s, now_s, _lines(_ANY_KIND | (_PROOFS if purge else _ISOLATED))
-    )
+def begin(why: str, now_s: float, *, purge: bool, run: str = "") -> Safing:
+    """The sequence of an abort at `now_s`, by what the chamber is open to; `run` is the one that it ended."""
+    wanted = _ANY_KIND | (_PROOFS | _PURGED if purge else _ISOLATED)
+    return Safing("purge" if purge else "isolate", why, run, now_s, now_s, _lines(wanted))
 
 
 def _lines(wanted: dict[str, str]) -> tuple[Line, ...]:
@@ -126,7 +126,7 @@ def _isolating(safing: Safing, now_s: float) -> Safing:
 def _securing(safing: Safing, now_s: float) -> Safing:
     missing = [line for line in safing.missing if line.key in _PROOFS]
     if not missing:
-        return replace(safing, phase="PURGING", purging_s=now_s, lines=(*safing.lines, *_lines(_PURGED)))
+        return replace(safing, phase="PURGING", purging_s=now_s)
     if now_s - safing.since_s < SECURE_S:
         return safing
     return _isolate(safing, f"not within {SECURE_S:g} s: " + "; ".join(f"{m.what} ({m.why})" for m in missing), now_s)
@@ -187,9 +187,10 @@ def _find(key: str, safing: Safing, look: Look) -> Found:
 
 def sentence(safing: Safing, now_s: float) -> str:
     """Where the sequence is."""
-    open_ = ", ".join(line.what for line in safing.missing)
     if safing.phase == "SECURING":
-        return f"abort to {safing.kind}: still to be confirmed: {open_}"
+        unproven = ", ".join(line.what for line in safing.missing if line.key not in _PURGED)
+        return f"abort to {safing.kind}: still to be confirmed: {unproven}"
+    open_ = ", ".join(line.what for line in safing.missing)
     if safing.phase == "PURGING":
         return f"purging for {now_s - (safing.purging_s or now_s):.0f} s after an abort; still to reach: {open_}"
     done = "isolated, and not purged" if safing.isolates else "still pumping and purging"

@@ -1,9 +1,9 @@
 """What followed every abort, in `tool.db`: the run's record is closed long before a purge is over.
 
-    safings(seq, at, began, kind, why, outcome, lines)
+    safings(seq, at, began, run, kind, why, outcome, lines)
 
-`at` and `began` are unix seconds, UTC; `kind` purge | isolate; `lines` is a JSON list of {what, after_s, why}, where
-`after_s` null was not reached.
+`at` and `began` are unix seconds, UTC; `run` is the run that the abort ended, "" = none; `kind` purge | isolate;
+`lines` is a JSON list of {what, after_s, why}, where `after_s` null was not reached.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ald_controller.safing import Safing, shown
 
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS safings(seq INTEGER PRIMARY KEY, at REAL NOT NULL, began REAL NOT NULL, "
-    "kind TEXT NOT NULL, why TEXT NOT NULL, outcome TEXT NOT NULL, lines TEXT NOT NULL)"
+    "run TEXT NOT NULL, kind TEXT NOT NULL, why TEXT NOT NULL, outcome TEXT NOT NULL, lines TEXT NOT NULL)"
 )
 
 
@@ -36,7 +36,7 @@ class SafingTable:
         """One row; `now_s` on the loop's clock."""
         at = stamp.utc_now()
         lines = json.dumps([shown(line, safing.began_s) for line in safing.lines], ensure_ascii=False)
-        row = (at, at - (now_s - safing.began_s), safing.kind, safing.why, outcome, lines)
+        row = (at, at - (now_s - safing.began_s), safing.run, safing.kind, safing.why, outcome, lines)
         self._writer.put(partial(_insert, row))
         self._writer.hurry()
 
@@ -44,8 +44,8 @@ class SafingTable:
 def read_safings(path: Path, newest: int = 20) -> list[dict[str, Any]]:
     """The newest outcomes of a tool file, newest first; raises sqlite3.Error, ValueError."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2.0)) as con:
-        sql = "SELECT at, began, kind, why, outcome, lines FROM safings ORDER BY seq DESC LIMIT ?"
-        names = ("at", "began", "kind", "why", "outcome")
+        sql = "SELECT at, began, run, kind, why, outcome, lines FROM safings ORDER BY seq DESC LIMIT ?"
+        names = ("at", "began", "run", "kind", "why", "outcome")
         return [
             dict(zip(names, row[:-1], strict=True)) | {"lines": json.loads(row[-1])}
             for row in con.execute(sql, (newest,))
@@ -57,4 +57,4 @@ def _make(con: sqlite3.Connection) -> None:
 
 
 def _insert(row: tuple[object, ...], con: sqlite3.Connection) -> None:
-    con.execute("INSERT INTO safings(at, began, kind, why, outcome, lines) VALUES(?,?,?,?,?,?)", row)
+    con.execute("INSERT INTO safings(at, began, run, kind, why, outcome, lines) VALUES(?,?,?,?,?,?,?)", row)
