@@ -11,6 +11,7 @@ from ald_controller import commands as c
 from ald_controller import stamp
 from ald_controller.aio import uncancellable
 from ald_controller.bottles import refused_bottles
+from ald_controller.confirming import with_confirmation
 from ald_controller.consoleparts import (
     CheckRequest,
     ConsoleParts,
@@ -197,6 +198,7 @@ class Console:
         at = stamp.iso(stamp.utc_now())
         try:
             registers = self.registers.set(request.name, request.value, request.by, at, self._chemistry)
+            registers = with_confirmation(self.tool.config, registers, request.name, self._chemistry)
             if self.registers.is_lithium and not registers.is_lithium and who.role != "owner":
                 return no("forbidden", "only the owner takes lithium limits off, with an empty chamber")
             if request.name == CONFIRMED_LIMITS and who.role != "owner":
@@ -445,7 +447,7 @@ class Console:
     def abort(self, why: str, ending: Ending) -> None:
         """Valves at once, the rest in a task of its own; a second abort while one is under way only shuts again."""
         self.tool.valves.abort(why)
-        self.guard.latch_abort(why)
+        self.guard.latch_abort(why, self.run.name if self.run else "")
         if self._aborting is None or self._aborting.done():
             self._aborting = self._spawn(self._abort(why, ending), "abort")
 

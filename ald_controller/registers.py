@@ -49,6 +49,14 @@ class BottleCard(Strict):
     filled_on: Text | None = None
 
 
+class BottleConfirmation(Strict):
+    """Somebody has read the label at the bottle; `card` is the hash of the card that this confirms."""
+
+    label: Text
+    second: Text | None = None
+    card: Text | None = None
+
+
 class Cylinder(Strict):
     """The cylinder, or the house line, that purges: what is in it, and the number on its label."""
 
@@ -66,10 +74,13 @@ _KINDS: dict[str, TypeAdapter[Any]] = {
     "seasoned": TypeAdapter(Annotated[bool, Field(strict=True)]),
 }
 _BOTTLE = TypeAdapter(BottleCard)
+_CONFIRMATION = TypeAdapter(BottleConfirmation)
 PLANNED = "plan"  # the signature of a load or rack that is only assumed for a check
 _BOTTLE_PREFIX = "bottle."
+CONFIRMED_PREFIX = "confirmed."
 EXAMPLES = {
     CONFIRMED_LIMITS: "1a2b-3c4d-5e6f-7890",
+    "confirmed.PORT": "{label: LTB-07}",
     "load": "{material: lithium, pieces: 3, samples: [A1, A2, A3]}",
     "cylinder": "{gas: argon, id: AR-0042}",
     "leak": "2 mTorr/min",
@@ -234,6 +245,8 @@ def _value(document: Document, at: Location, name: str, written: object, chemist
 def _kind(name: str) -> TypeAdapter[Any] | None:
     if name.startswith(_BOTTLE_PREFIX) and len(name) > len(_BOTTLE_PREFIX):
         return _BOTTLE
+    if name.startswith(CONFIRMED_PREFIX) and name != CONFIRMED_LIMITS and len(name) > len(CONFIRMED_PREFIX):
+        return _CONFIRMATION
     return _KINDS.get(name) or commissioning.kind_of(name)
 
 

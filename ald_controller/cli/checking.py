@@ -12,6 +12,7 @@ from ald_controller.check import actuations
 from ald_controller.chemistry import Chemistry, load_chemistry
 from ald_controller.cli.sockets import find_socket
 from ald_controller.config import Tool, load_tool
+from ald_controller.confirming import all_confirmed
 from ald_controller.consoleparts import CheckRequest
 from ald_controller.doorbell import LocalClient, NoDoor
 from ald_controller.plan import PLAN, Plan
@@ -35,7 +36,7 @@ class Assumed:
 
     def write_registers(self, path: Path) -> None:
         """As the daemon keeps them."""
-        RegisterFile(path, self.chemistry).save(self.registers)
+        RegisterFile(path, self.chemistry).save(all_confirmed(self.registers, self.chemistry))
 
 
 def assume(recipe: Path, tool: Path, load: Path | None, rack: Path | None, registers: Path | None = None) -> Assumed:

@@ -297,8 +297,16 @@ class ToolConfig(Model):
     carrier: str
     pump: Pump
     signals: Signals
+    confirm_bottles: Literal["two-person", "type-the-label"] = "two-person"  # what hangs at a port
     limits: Limits = Limits()
     mqtt: Mqtt | None = None
+
+    @field_validator("ports")
+    @classmethod
+    def _no_register(cls, ports: dict[str, Port]) -> dict[str, Port]:
+        if "limits" in ports:
+            raise ValueError("limits: no port has this name, as confirmed.limits is the register of the owner's limits")
+        return ports
 
     @field_validator("tool")
     @classmethod
