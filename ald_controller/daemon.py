@@ -128,7 +128,7 @@ class Daemon:
 
         self._pulses = PulseWatch(tool, table, known, lambda *a, **fields: self.console.tell_run(*a, **fields), utc_s)
         self._clearing = ClearingWatch(tool, row, known, chemistry, now_s, utc_s)
-        self._gas = GasFeed(tool, known, now_s)
+        self._gas = GasFeed(tool, now_s)
         signed = RegisterFeeds(tool.samples, tool.config.ports, known)
         guard.feeds += [self._pulses.look, self._clearing.look, self._gas.look, signed.look]
 

@@ -2,6 +2,8 @@
 
 | name                    | value                                                                      |
 | register.confirmed.PORT | 1 while somebody has confirmed what hangs at this port, and it is the same |
+| register.cylinder_argon | 1 while the register of the cylinder says argon                            |
+| register.leak_pa_per_s  | the rise that was measured last; absent when none was                      |
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from ald_controller.interlocks import Sample
 from ald_controller.registers import Registers
 
 CONFIRMED = "register.confirmed."
+LEAK, ARGON = "register.leak_pa_per_s", "register.cylinder_argon"
 
 
 class RegisterFeeds:
@@ -29,5 +32,9 @@ class RegisterFeeds:
         if registers is not self._seen:
             self._seen = registers
             self._values = {CONFIRMED + port: float(is_confirmed(registers, port)) for port in self._ports}
+            self._values[ARGON] = float(registers.argon)
+            self._samples.pop(LEAK, None)
+            if (leak := registers.get("leak")) is not None:
+                self._values[LEAK] = leak
         for name, value in self._values.items():
             self._samples[name] = Sample(value, now_s)
