@@ -46,6 +46,7 @@ from ald_controller.systemd import Notifier
 from ald_controller.tool import Tool, Valves
 from ald_controller.valves import wire
 from ald_controller.valves.timing import timing_of
+from ald_controller.witness import Witness
 
 LAST_WORDS_S = 1.0  # a valve path that is closed has said its last word already
 
@@ -111,6 +112,7 @@ class Daemon:
                 self._spawn,
             )  # fmt: skip
             self._desk = Desk(self.console, parts.file.config, audit, stamp.utc_now)
+            self._witness = Witness(tool, lambda: guard.facts, self.console.tell)
             await self._control(tool, guard, chemistry)
         finally:
             await uncancellable(audit.close())
@@ -239,6 +241,7 @@ class Daemon:
         """A scan is good when every rule was evaluated on time; only then the service manager hears of life."""
         guard = self.console.guard
         guard.about = self.console.about
+        self._witness.look(guard.state.at_s)
         if late_s < PERIOD_S:
             self.parts.notifier.watchdog()
 

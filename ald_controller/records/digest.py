@@ -19,7 +19,7 @@ from ald_controller.units import PRESSURE
 
 T = TypeVar("T")
 
-ROUTINE = frozenset({"anchored", "step", "pulse", "ended"})  # the record's own rhythm: counted, not listed
+ROUTINE = frozenset({"anchored", "step", "pulse", "facts", "ended"})  # the record's own rhythm: counted, not listed
 
 
 @dataclass(frozen=True, slots=True)
