@@ -25,12 +25,16 @@ def chamber_step(
     vacuum_pa: float,
     pumping: bool,
     now_s: float,
+    at_box: bool = False,
 ) -> Chamber:
     """The next state: VACUUM needs a gate proven shut and a pressure below `vacuum_pa` for ten seconds.
 
     `pressure_pa` is None when the reading is not to be believed. A gate that is not proven shut makes every state
-    UNKNOWN at once; `pumping` is true while a pump-down is under way.
+    UNKNOWN at once, or AT_BOX where it is seen open with `at_box`, at the box's pressure; `pumping` is true while a
+    pump-down is under way.
     """
+    if at_box and not gate_proven_shut:
+        return Chamber("AT_BOX")
     if not gate_proven_shut or pressure_pa is None:
         return Chamber()
     if not pressure_pa < vacuum_pa:  # written so that what is not a number is no vacuum

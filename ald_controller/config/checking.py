@@ -13,11 +13,12 @@ from typing import Any
 from ald_controller import units
 from ald_controller.config.model import Port, ToolConfig
 from ald_controller.config.resolving import BOX_LIMITS, CARRIED, GLOVEBOX_LIMITS, unresolved
+from ald_controller.config.spans import PRESSURE_UNITS
 from ald_controller.config.watchdog import watchdog_faults
 from ald_controller.yamlfile import Document, Location, Problem
 from drivers.catalogue import CATALOGUE
 
-PRESSURE_ENDS = ("_pa", "_torr", "_mbar")
+PRESSURE_ENDS = tuple(PRESSURE_UNITS)
 _ENDS = {
     "pressure": PRESSURE_ENDS, "box_pressure": PRESSURE_ENDS, "delta_p": PRESSURE_ENDS, "glovebox_o2": ("_ppm",),
     "glovebox_h2o": ("_ppm",),

@@ -19,6 +19,7 @@ from ald_controller.interlocks.matrix import MATRIX, Guard, Hazard
 from ald_controller.interlocks.measures import Input, Quality, Sample, Samples
 from ald_controller.interlocks.rules import rules_for
 from ald_controller.interlocks.setting import Hung, Setting
+from ald_controller.interlocks.suppression import ABORT, SUPPRESSIONS, Suppression
 from ald_controller.interlocks.table import Blocks, Check, Facts, Level, Priority, Reaction, Reset, Row, RuleSet
 from ald_controller.interlocks.views import (
     AlarmView,
@@ -26,6 +27,7 @@ from ald_controller.interlocks.views import (
     alarms,
     contactor_off,
     gate_proven_shut,
+    heat_ceiling_c,
     heaters_off,
     may_start,
     permit,
@@ -35,9 +37,11 @@ from ald_controller.interlocks.views import (
 from ald_controller.interlocks.words import load_words, site_words
 
 __all__ = [
+    "ABORT",
     "BOOT",
     "MATRIX",
     "NOTHING_COMMISSIONED",
+    "SUPPRESSIONS",
     "AlarmView",
     "Base",
     "Blocks",
@@ -65,6 +69,7 @@ __all__ = [
     "Samples",
     "Setting",
     "State",
+    "Suppression",
     "abort_reaction",
     "alarms",
     "boot",
@@ -72,6 +77,7 @@ __all__ = [
     "contactor_off",
     "exchange",
     "gate_proven_shut",
+    "heat_ceiling_c",
     "heaters_off",
     "load_words",
     "may_start",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ald_controller.config import LITHIUM_CEILING_C, ToolConfig
 from ald_controller.interlocks.chemistry import chemistry, chemistry_absent, one_source
 from ald_controller.interlocks.control import control, control_absent
-from ald_controller.interlocks.glovebox import SEVERE_PPM, glovebox, glovebox_absent
+from ald_controller.interlocks.glovebox import GLOVE_CEILING_C, SEVERE_PPM, glovebox, glovebox_absent
 from ald_controller.interlocks.measures import Input
 from ald_controller.interlocks.setting import Setting
 from ald_controller.interlocks.table import Row, RuleSet
@@ -42,3 +42,7 @@ def _bounds(config: ToolConfig) -> None:
         raise ValueError("limits: lithium_clear < lithium_warn < lithium_trip is needed, each below the next")
     if not 0 < limits.glovebox_warn < limits.glovebox_block < limits.glovebox_trip <= SEVERE_PPM:
         raise ValueError(f"limits: glovebox_warn < glovebox_block < glovebox_trip <= {SEVERE_PPM:g} ppm is needed")
+    if not 0 < limits.box_pressure_warn < limits.box_pressure_trip:
+        raise ValueError("limits: box_pressure_warn < box_pressure_trip is needed")
+    if not limits.glove <= GLOVE_CEILING_C:
+        raise ValueError(f"limits: glove is {limits.glove:g} °C: no file may go above {GLOVE_CEILING_C:g} °C")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from ald_controller.config import ToolConfig
 from ald_controller.interlocks.constants import NOTHING_COMMISSIONED, Constants
-from ald_controller.interlocks.table import Facts
+from ald_controller.interlocks.table import Blocks, Check, Facts, Level, Reaction, Reset
+from ald_controller.interlocks.thermal_measures import Uncommissioned
 
 LINK_S = 0.5  # five polls of coupler B at 10 Hz
 
@@ -49,5 +50,33 @@ def gate_unproven(facts: Facts) -> bool:
     return not facts.gate_proven_shut
 
 
+def gate_proven_shut(facts: Facts) -> bool:
+    return facts.gate_proven_shut
+
+
+def gate_released(facts: Facts) -> bool:
+    return facts.gate_released
+
+
+def gate_not_released(facts: Facts) -> bool:
+    return not facts.gate_released
+
+
+def regenerates(facts: Facts) -> bool:
+    """The box is bad for a known reason, and nothing of it can reach the chamber."""
+    return facts.regenerating and facts.gate_proven_shut
+
+
+def regenerates_not(facts: Facts) -> bool:
+    return not regenerates(facts)
+
+
 def under_vacuum(facts: Facts) -> bool:
     return facts.chamber == "VACUUM"
+
+
+def never_commissioned(row: str, register: str, what: str) -> Check:
+    """Blocks the start because a constant that a row computes with was never commissioned."""
+    level = Level(row, Reaction.BLOCK, 1, 0, Reset.AUTO, always, blocks=Blocks.START)
+    says = f"{what} was never commissioned; set the register {register}"
+    return Check(register, Uncommissioned(), (level,), None, row, says=says)

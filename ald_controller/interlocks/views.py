@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from ald_controller.interlocks.core import Cause, State
 from ald_controller.interlocks.measures import Input, Quality, Sample, Samples
@@ -52,6 +53,13 @@ def heaters_off(state: State) -> frozenset[str]:
     if state.level >= Reaction.ABORT_PURGE:
         return frozenset(state.rules.lithium_zones)
     return frozenset(zone for zone in _hot(state, Reaction.HOLD))
+
+
+def heat_ceiling_c(state: State) -> float:
+    """What zones that touch lithium may be asked for at most, in °C; infinity where nothing says so."""
+    checks = state.rules.checks
+    standing = (c for c in state.active + state.latched if c.check >= 0 and c.reaction >= Reaction.HOLD)
+    return min((cool for c in standing if (cool := checks[c.check].cool_c) is not None), default=inf)
 
 
 def contactor_off(state: State) -> bool:

@@ -45,3 +45,22 @@ def test_pumping_down_is_said_only_while_the_gate_is_proven_and_the_pressure_kno
 
 def test_a_proven_vacuum_stays_one_when_a_pump_down_begins() -> None:
     assert _step(_proven(), 20.0, pump=True).state == "VACUUM"
+
+
+def test_a_gate_seen_open_at_the_box_s_pressure_is_at_the_box_and_shutting_it_proves_nothing_yet() -> None:
+    def look(chamber: Chamber, *, gate: bool, at_box: bool) -> Chamber:
+        return chamber_step(
+            chamber,
+            gate_proven_shut=gate,
+            pressure_pa=None,
+            vacuum_pa=VACUUM_PA,
+            pumping=True,
+            now_s=20.0,
+            at_box=at_box,
+        )
+
+    at_box = look(_proven(), gate=False, at_box=True)
+    assert at_box == Chamber("AT_BOX")
+    assert look(at_box, gate=False, at_box=False).state == "UNKNOWN"
+    assert look(at_box, gate=True, at_box=False).state == "UNKNOWN"
+    assert look(_proven(), gate=True, at_box=True).state == "UNKNOWN"  # two contacts that contradict each other

@@ -18,43 +18,22 @@ from ald_controller.interlocks import (
     overridable,
     permit,
 )
-from ald_controller.interlocks.setting import always, gate_unproven, lithium
+from ald_controller.interlocks.setting import always, gate_unproven
 from tests.interlock_bench import CHAMBER, CONFIG, H2O, O2, RULES, SECOND, SUBSTRATE, WORDS, Bench, rules
 
 WARN, BLOCK, HOLD, ABORT = Reaction.WARN, Reaction.BLOCK, Reaction.HOLD, Reaction.ABORT_PURGE
 AUTO, L1, L2 = Reset.AUTO, Reset.L1, Reset.L2
 
 # name, measure, row, reaction, limit, persistence s, clear, reset, when, max age s, BAD counts as
-_T1 = [
-    ("Value", "T1", WARN, 160, 2, 155, AUTO, lithium, 2, None),
-    ("Value", "T1", ABORT, 170, 0, 150, L2, lithium, 2, None),
-]
-_T7 = [
-    ("Lost", "T7", HOLD, 1, 0, 0, L1, lithium, 2, None),
-    ("Lost", "T7", ABORT, 1, 60, 0, L1, lithium, 2, None),
-    ("Lost", "T7", ABORT, 2, 0, 0, L1, lithium, 2, None),
-]
-_G = [
-    ("Value", "G1", WARN, 1, 30, 0.8, AUTO, always, 10, 10),
-    ("Value", "G1", BLOCK, 5, 10, 4, AUTO, always, 10, 10),
-    ("Value", "G2", HOLD, 10, 10, 5, L1, gate_unproven, 10, 10),
-    ("Value", "G2", ABORT, 50, 0, 5, L1, gate_unproven, 10, 10),
-    ("Rise", "G2", ABORT, 10, 0, 5, L1, gate_unproven, 10, None),
-]
 GOLDEN = [
-    ("valves.sequence", "Unchanged", "K2", ABORT, 0.6, 0, 0.3, L1, always, 0.6, math.inf),
     ("valves.word", "SourcesOpen", "C1", ABORT, 2, 0, 1, L2, always, 1, 2),
+    ("valves.sequence", "Unchanged", "K2", ABORT, 0.6, 0, 0.3, L1, always, 0.6, math.inf),
     ("valves.lease_lost", "Changed", "K1", ABORT, 1, 0, 0, L1, always, 1, 1),
     ("valves.connected", "NotSet", "K3", ABORT, 1, 0, 0, L1, always, 1, 1),
     ("valves.armed", "NotSet", "K3", ABORT, 1, 0, 0, L1, always, 1, 1),
     ("valves.trips", "Changed", "K3", ABORT, 1, 0, 0, L1, always, 1, 1),
     ("valves.faults", "Changed", "K3", ABORT, 1, 0, 0, L1, always, 1, 1),
     ("coupler-b", "Silence", "K3", ABORT, 0.5, 0, 0.25, L1, always, 0.5, None),
-    *[(name, *line) for name in (SUBSTRATE, SECOND) for line in _T1],
-    *[("substrate", *line) for line in _T7],
-    *[(CHAMBER, *line) for line in _T1],
-    *[("chamber", *line) for line in _T7],
-    *[(name, *line) for name in (O2, H2O) for line in _G],
 ]
 
 
@@ -66,23 +45,25 @@ def test_the_table_of_the_reference_tool_is_the_one_typed_here_a_second_time() -
         )
         for check in RULES.checks
         for level in check.levels
+        if level.row[0] not in "TG"  # those are typed again in test_interlocks_thermal.py and …_glovebox.py
     ]  # fmt: skip
     assert table == GOLDEN
 
 
 def test_believable_ranges_are_those_typed_here_a_second_time() -> None:
-    ranges = {i.signal: (i.low, i.high) for c in RULES.checks if c.name != "coupler-b" for i in c.measure.inputs}
+    checks = [c for c in RULES.checks if c.name != "coupler-b" and c.levels[0].row[0] not in "TG"]
+    ranges = {i.signal: (i.low, i.high) for c in checks for i in c.measure.inputs}
     assert ranges == {
         "valves.sequence": (0, math.inf), "valves.word": (0, 2.0**53), "valves.lease_lost": (0, math.inf),
         "valves.connected": (0, 1), "valves.armed": (0, 1), "valves.trips": (0, math.inf),
-        "valves.faults": (0, math.inf), SUBSTRATE: (-20, 400), SECOND: (-20, 400), CHAMBER: (-20, 400),
-        O2: (-20, 1100), H2O: (-20, 1100),
+        "valves.faults": (0, math.inf),
     }  # fmt: skip
 
 
-def test_only_g1_narrows_what_it_blocks() -> None:
-    narrowed = {(lv.row, lv.blocks) for c in RULES.checks for lv in c.levels if lv.blocks is not Blocks.ALL}
-    assert narrowed == {("G1", Blocks.START | Blocks.GATE)}
+def test_only_these_rows_narrow_what_they_block() -> None:
+    checks = [c for c in RULES.checks if c.levels[0].row[0] not in "G"]
+    narrowed = {(lv.row, lv.blocks) for c in checks for lv in c.levels if lv.blocks is not Blocks.ALL}
+    assert narrowed == {("T8", Blocks.START | Blocks.PULSE)}
 
 
 def test_every_row_has_words() -> None:
@@ -105,6 +86,7 @@ def test_a_healthy_tool_has_no_level_and_may_open_and_start() -> None:
 @pytest.mark.parametrize("values", [
     {"lithium_trip": 170.1}, {"lithium_warn": 170.0}, {"lithium_clear": 160.0}, {"lithium_trip": math.nan},
     {"glovebox_warn": 5.0}, {"glovebox_block": 10.0}, {"glovebox_trip": 50.1}, {"glovebox_warn": 0.0},
+    {"box_pressure_trip": 800.0}, {"glove": 120.1}, {"glove": math.nan},
 ])  # fmt: skip
 def test_limits_outside_their_bounds_or_out_of_order_are_refused_even_past_the_loader(values: dict[str, float]) -> None:
     limits = Limits().model_copy(update=values)
@@ -133,6 +115,6 @@ def test_a_row_without_its_input_is_listed_as_not_guarded_with_a_sentence() -> N
 
 
 def test_the_reference_tool_lists_its_zone_without_a_second_sensor_and_the_rows_nobody_evaluates() -> None:
-    assert RULES.not_guarded[0].startswith("T1: zone chamber has no independent second sensor")
+    assert RULES.not_guarded[0].startswith("T1, T3, T4: zone chamber has no independent second sensor")
     told = " ".join(RULES.not_guarded)
-    assert all(row in told for row in ("T2-T6", "T8", "C7-C11", "K18", "G8"))
+    assert all(row in told for row in ("T2:", "T8:", "C7-C11", "K18", "G8"))
