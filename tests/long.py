@@ -29,7 +29,8 @@ PARTS: dict[str, tuple[float, list[str]]] = {
     "soak": (430.0, ["tests/process/test_daemon_long.py"]),
     "speed": (420.0, ["tests/run/test_speed.py"]),
     "links": (260.0, ["tests/process/test_valve_links_long.py"]),
-    "mutants": (500.0, ["tests/mutants"]),
+    "mutants": (500.0, ["tests/mutants", "-k", "engine"]),
+    "interlock-mutants": (500.0, ["tests/mutants", "-k", "interlocks"]),
     "explore": (420.0, ["tests/pure/test_exploration.py"]),
 }
 

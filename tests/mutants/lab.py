@@ -1,8 +1,8 @@
-"""Where the valve engine is broken on purpose, one small change at a time, to see whether a sentence notices.
+"""Where what must not be wrong is broken on purpose, one small change at a time, to see whether a sentence notices.
 
 `mutmut` makes the changes and runs the sentences on each, in a copy below long-results/. What is known of each mutant
 is kept after every few dozen of them, so that a run that was stopped, in whatever way, goes on from there; it begins
-anew when the engine or a sentence has changed.
+anew when the code or a sentence has changed.
 """
 
 from __future__ import annotations
@@ -20,24 +20,64 @@ from pathlib import Path
 
 from tests.engine_coverage import ENGINE, ROOT, SENTENCES
 
-FOLDER = ROOT / "long-results" / "mutants"
-KEPT = ROOT / "long-results" / "mutants.json"
-EXPLAINED = ROOT / "tests" / "mutants" / "survivors.toml"
 MUTMUT = str(Path(sys.executable).parent / "mutmut")
-AT_A_TIME = 90
 NOT_YET = "not checked"
 KILLED = ("killed", "timeout")  # one that never ends is noticed, too
-RIG = ["__init__.py", "conftest.py", "engine_rig.py", "valve_rig.py"]
-CONFIGURATION = f"""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is broken: its files, the sentences about it, and what these need beside the program.
+
+    `first` is a small module: mutating it makes all mutants. `at_a_time` are tried before what is known is kept.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    sentences: tuple[str, ...]
+    needs: tuple[str, ...]
+    first: str
+    at_a_time: int = 90
+
+    @property
+    def folder(self) -> Path:
+        return ROOT / "long-results" / f"mutants-{self.name}"
+
+    @property
+    def kept(self) -> Path:
+        return ROOT / "long-results" / f"mutants-{self.name}.json"
+
+    @property
+    def configuration(self) -> str:
+        return f"""
 [tool.mutmut]
 source_paths = ["ald_controller"]
-only_mutate = {ENGINE}
-pytest_add_cli_args_test_selection = {SENTENCES}
+only_mutate = {list(self.sources)}
+pytest_add_cli_args_test_selection = {list(self.sentences)}
+also_copy = {[n for n in self.needs if "/" not in n and not n.startswith("tests")]}
 track_dependencies = false
 use_git_change_detection = false
 timeout_multiplier = 5.0
 timeout_constant = 2.0
 """
+
+
+ENGINE_LAB = Subject(
+    "engine", tuple(ENGINE), tuple(SENTENCES),
+    ("tests/__init__.py", "tests/conftest.py", "tests/engine_rig.py", "tests/valve_rig.py"),
+    "ald_controller.valves.wear",
+)  # fmt: skip
+_CORE = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "ald_controller" / "interlocks").glob("*.py"))
+_NOT_CORE = ("__init__.py", "words.py")  # words.py reads a file
+_ABOUT = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests" / "pure").glob("test_interlocks*.py"))
+_WALKS = ("machine.py",)  # walks at random: what it happens to notice today proves nothing for tomorrow
+INTERLOCKS_LAB = Subject(
+    "interlocks",
+    tuple(name for name in _CORE if not name.endswith(_NOT_CORE)),
+    (*(name for name in _ABOUT if not name.endswith(_WALKS)), "tests/pure/test_gate.py"),
+    ("tests/__init__.py", "tests/conftest.py", "tests/interlock_bench.py", "deploy", "recipes", "drivers"),
+    "ald_controller.interlocks.bypasses",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, order=True)
@@ -51,7 +91,7 @@ class Change:
 
 @dataclass
 class Lab:
-    """What is known of every mutant of this engine under these sentences."""
+    """What is known of every mutant of this code under these sentences."""
 
     of: str
     fate: dict[str, str] = field(default_factory=dict)  # name of the mutant -> mutmut's word for it
@@ -84,85 +124,99 @@ class Lab:
             if self.fate.get(name, NOT_YET) == NOT_YET:
                 self.fate[name] = fate
 
-    def save(self) -> None:
-        part = KEPT.with_suffix(".part")
-        part.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), "utf-8")
-        part.replace(KEPT)
 
-
-def explained() -> dict[Change, str]:
+def explained(subject: Subject) -> dict[Change, str]:
     """Why each of these mutants survives, by what it changes."""
-    table = tomllib.loads(EXPLAINED.read_text("utf-8"))["survivor"]
+    table = tomllib.loads((ROOT / "tests" / "mutants" / f"survivors-{subject.name}.toml").read_text("utf-8")).get(
+        "survivor", []
+    )
     return {Change(each["where"], each["was"], each["became"]): each["why"] for each in table}
 
 
-def go_on(within_s: float) -> Lab:
+def go_on(subject: Subject, within_s: float) -> Lab:
     """Try mutants for about so long, from where the last call stopped; `left` says how many are still to be tried."""
-    lab, began_s = _kept(), time.monotonic()
+    lab, began_s = _kept(subject), time.monotonic()
     before_s, longest_s = lab.seconds, 60.0
     while time.monotonic() - began_s + longest_s < within_s and (not lab.fate or lab.left):
         turn_s = time.monotonic()
-        some = lab.left[:AT_A_TIME] or ["ald_controller.valves.wear.*"]  # the smallest file first: it makes them all
-        _mutmut("run", "--max-children", "1", *some)
-        lab.learn(_fates())
+        some = lab.left[: subject.at_a_time] or [f"{subject.first}.*"]  # a small file first: it makes them all
+        _mutmut(subject, "run", "--max-children", "1", *some)
+        lab.learn(_fates(subject))
         longest_s = max(longest_s, time.monotonic() - turn_s)
         lab.seconds = before_s + time.monotonic() - began_s
-        lab.save()
+        _save(subject, lab)
     if not lab.left:
-        lab.change |= {n: _changed(n) for n, fate in lab.fate.items() if fate != "killed" and n not in lab.change}
-        lab.save()
+        new = [name for name, fate in lab.fate.items() if fate != "killed" and name not in lab.change]
+        lab.change |= {name: _changed(subject, name) for name in new}
+        _save(subject, lab)
     return lab
 
 
-def _kept() -> Lab:
-    """What is known, with the copy that it was found in; nothing, where the engine or a sentence is another one."""
-    tests = [*(f"tests/{name}" for name in RIG), *SENTENCES]
-    wire = "ald_controller/valves/wire.py"
-    told = [(ROOT / name).read_bytes() for name in (*ENGINE, wire, *tests, "requirements.lock")]
-    of = hashlib.sha256(b"\0".join([*told, CONFIGURATION.encode()])).hexdigest()[:16]
-    lab = Lab(**json.loads(KEPT.read_text("utf-8"))) if KEPT.exists() else Lab(of)
+def _save(subject: Subject, lab: Lab) -> None:
+    part = subject.kept.with_suffix(".part")
+    part.write_text(json.dumps(asdict(lab), indent=1, ensure_ascii=False), "utf-8")
+    part.replace(subject.kept)
+
+
+def _kept(subject: Subject) -> Lab:
+    """What is known, with the copy that it was found in; nothing, where the code or a sentence is another one."""
+    of = _fingerprint(subject)
+    lab = Lab(**json.loads(subject.kept.read_text("utf-8"))) if subject.kept.exists() else Lab(of)
     if lab.of != of:
         lab = Lab(of)
-    if not lab.fate or not (FOLDER / "pyproject.toml").exists():
-        _copy(tests)
-        lab.save()
+    if not lab.fate or not (subject.folder / "pyproject.toml").exists():
+        _copy(subject)
+        _save(subject, lab)
     else:
         try:
-            _fates()
+            _fates(subject)
         except subprocess.CalledProcessError:  # stopped while it wrote its own notes: they are made again
-            shutil.rmtree(FOLDER / "mutants")
+            shutil.rmtree(subject.folder / "mutants")
     return lab
 
 
-def _copy(tests: list[str]) -> None:
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    shutil.copytree(ROOT / "ald_controller", FOLDER / "ald_controller", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in tests:
-        (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, FOLDER / name)
+def _fingerprint(subject: Subject) -> str:
+    """Of the code that is broken, its sentences, and what either needs."""
+    told = [subject.configuration.encode()]
+    for name in (*subject.sources, *subject.sentences, *subject.needs, "ald_controller/valves/wire.py"):
+        path = ROOT / name
+        files = sorted(path.rglob("*.*")) if path.is_dir() else [path]
+        told += [file.read_bytes() for file in files if file.is_file() and file.suffix != ".pyc"]
+    told.append((ROOT / "requirements.lock").read_bytes())
+    return hashlib.sha256(b"\0".join(told)).hexdigest()[:16]
+
+
+def _copy(subject: Subject) -> None:
+    folder, no_bytecode = subject.folder, shutil.ignore_patterns("__pycache__")
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ("ald_controller", *subject.sentences, *subject.needs):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=no_bytecode)
+        else:
+            shutil.copyfile(ROOT / name, folder / name)
     project = (ROOT / "pyproject.toml").read_text("utf-8")
-    (FOLDER / "pyproject.toml").write_text(project + CONFIGURATION, "utf-8")
+    (folder / "pyproject.toml").write_text(project + subject.configuration, "utf-8")
 
 
-def _mutmut(*arguments: str) -> str:
-    done = subprocess.run([MUTMUT, *arguments], cwd=FOLDER, capture_output=True, text=True, check=False)
+def _mutmut(subject: Subject, *arguments: str) -> str:
+    done = subprocess.run([MUTMUT, *arguments], cwd=subject.folder, capture_output=True, text=True, check=False)
     if done.returncode:
         print(done.stdout[-3000:], done.stderr[-3000:])
         done.check_returncode()
     return done.stdout
 
 
-def _fates() -> dict[str, str]:
+def _fates(subject: Subject) -> dict[str, str]:
     """Every mutant by its name, which begins with its module."""
-    lines = (line.strip().rpartition(": ") for line in _mutmut("results", "--all", "true").splitlines())
+    lines = (line.strip().rpartition(": ") for line in _mutmut(subject, "results", "--all", "true").splitlines())
     return {name: fate for name, _, fate in lines if name}
 
 
-def _changed(name: str) -> list[str]:
+def _changed(subject: Subject, name: str) -> list[str]:
     """Where the mutant is, what was there, and what it put in its place."""
-    _, _, module_and_function = name.rpartition("valves.")
-    module, _, function = module_and_function.partition(".")
+    module, _, function = name.rpartition(".")
     where = function.rpartition("__mutmut_")[0].removeprefix("xǁ").removeprefix("x_").replace("ǁ", ".")
-    diff = [line for line in _mutmut("show", name).splitlines() if not line.startswith(("---", "+++"))]
+    diff = [line for line in _mutmut(subject, "show", name).splitlines() if not line.startswith(("---", "+++"))]
     was, became = (" ".join(line[1:].strip() for line in diff if line.startswith(sign)) for sign in "-+")
-    return [f"{module}.py: {where}", was, became]
+    return [f"{module.removeprefix('ald_controller.').rpartition('.')[2]}.py: {where}", was, became]
