@@ -9,6 +9,7 @@ import signal
 import stat
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -85,15 +86,16 @@ def daemon_command(
     file = load_or_exit(tool, addresses)
     words_or_exit(tool)
     mqtt = _broker(file.config.tool, file.config.mqtt, broker, password_file)
+    file = replace(file, config=file.config.model_copy(update={"mqtt": mqtt}))
     socket = door or default_socket(file.config.tool)
     if why := cannot_listen(socket):
         click.echo(f"ald daemon: {why}", err=True)
         return 1
-    doors = _doors(socket, mqtt)
+    doors, reachable = _doors(socket, mqtt)
     parts = Parts(
         file=file, open_line=tool_line, valves=_valves(file, state), state_dir=state,
         check=children.checker(tool), report=children.report, runs=children.lister(state), doors=doors,
-        notifier=Notifier(),
+        notifier=Notifier(), broker=reachable,
         simulated=True if addresses else None,
     )  # fmt: skip
     log = structlog.get_logger()
@@ -150,12 +152,19 @@ def _broker(tool: str, own: Mqtt | None, broker: str | None, password_file: Path
     return Mqtt(host=host, port=int(port), user=user, password_file=str(password_file) if password_file else None)
 
 
-def _doors(socket: Path, mqtt: Mqtt | None) -> tuple[Door, ...]:
-    doors: list[Door] = [("local door", lambda desk: LocalDoor(desk, socket).run())]
-    if mqtt is not None:
-        version = metadata.version("ald-controller")
-        doors.append(("remote door", lambda desk: MqttDoor(desk, broker_of(mqtt), version).run()))
-    return tuple(doors)
+def _doors(socket: Path, mqtt: Mqtt | None) -> tuple[tuple[Door, ...], Callable[[], bool] | None]:
+    """The doors, and whether the broker is reachable; None where there is no remote door."""
+    local: Door = ("local door", lambda desk: LocalDoor(desk, socket).run())
+    if mqtt is None:
+        return (local,), None
+    version = metadata.version("ald-controller")
+    served: list[MqttDoor] = []  # a door that failed is followed by another one
+
+    def remote(desk: Desk) -> Awaitable[None]:
+        served[:] = [MqttDoor(desk, broker_of(mqtt), version)]
+        return served[0].run()
+
+    return (local, ("remote door", remote)), lambda: any(door.connected for door in served)
 
 
 def simulate_command(tool: Path, warm_for: Path | None, trace: Path | None, as_json: bool) -> int:

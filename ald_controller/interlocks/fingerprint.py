@@ -21,9 +21,11 @@ _LENGTH = 16  # of 64 hexadecimal digits: to compare by eye and to type
 def limits_of(setting: Setting) -> str:
     """The name of the limits of a tool as its file, its constants and this software make them.
 
-    Bottles do not enter: whoever hangs one confirms it by itself (row C6). Raises ValueError as `rules_for` does.
+    Bottles do not enter: whoever hangs one confirms it by itself (row C6); nor does whether there is a broker.
+    Raises ValueError as `rules_for` does.
     """
-    return limits_hash(rules_for(replace(setting, bottles={}, compatible=frozenset()), {}))
+    config = setting.config.model_copy(update={"mqtt": None})
+    return limits_hash(rules_for(replace(setting, config=config, bottles={}, compatible=frozenset()), {}))
 
 
 def limits_hash(rules: RuleSet) -> str:
