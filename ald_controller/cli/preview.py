@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -141,8 +141,9 @@ def parts_over(world: World, tool: Tool, folder: Path) -> Parts:
         return None
 
     valves = tool.config.valves
+    no_broker = replace(tool, config=tool.config.model_copy(update={"mqtt": None}))
     return Parts(
-        file=tool, open_line=line, state_dir=folder, check=check, report=no_report, runs=runs,
+        file=no_broker, open_line=line, state_dir=folder, check=check, report=no_report, runs=runs,
         inline=True, simulated=True,
         valves=InlineValves(
             world.coupler_a, driver=valves.driver, unit=valves.unit, coils=valves.coils,
