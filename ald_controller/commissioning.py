@@ -50,18 +50,22 @@ _Base = Annotated[dict[str, _Flows], Field(min_length=1), AfterValidator(_by_wal
 class HeaterConstants(Strict):
     """One zone as commissioned.
 
-    `slope` at full power by temperature, `lag` of its sensor, `second` = second sensor minus the first, `hottest` =
-    the hottest place that lithium can touch minus the hottest sensor.
+    `slope` at full power by temperature, `lag` of its sensor, `second` = second sensor minus the first when both stand
+    still, `second_later` = its lag minus the first one's (from a ramp), `hottest` = the hottest place that lithium can
+    touch minus the hottest sensor.
     """
 
     slope: _Slope
     lag: Annotated[units.Seconds, Field(gt=0, le=120)]
     second: Annotated[units.Kelvins, Field(ge=-30, le=30)]
+    second_later: Annotated[units.Seconds, Field(ge=-120, le=120)]
     hottest: Annotated[units.Kelvins, Field(ge=0, le=30)]
 
     @property
     def heater(self) -> Heater:
-        return Heater(_curve(self.slope, units.TEMPERATURE.parse), self.lag, self.second, self.hottest)
+        return Heater(
+            _curve(self.slope, units.TEMPERATURE.parse), self.lag, self.second, self.second_later, self.hottest
+        )
 
 
 # register -> what it holds, and an example for people
@@ -75,7 +79,7 @@ _EXACT: dict[str, tuple[Any, str]] = {
 _NAMED: dict[str, tuple[Any, str]] = {
     "heater": (
         HeaterConstants,
-        "{slope: {25 °C: 0.25 K/s, 150 °C: 0.17 K/s}, lag: 3 s, second: 0.4 K, hottest: 1 K}",
+        "{slope: {25 °C: 0.25 K/s, 150 °C: 0.17 K/s}, lag: 3 s, second: 0.4 K, second_later: 2 s, hottest: 1 K}",
     ),
     "settling": (Annotated[units.Seconds, Field(gt=0, le=60)], "3 s"),
 }

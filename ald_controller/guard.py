@@ -84,6 +84,7 @@ class Guard:
         for feed in self.feeds:
             feed(now_s)
         self.facts = replace(self.about, chamber=self.tool.chamber.state, gate_proven_shut=gate)
+        self.tool.lithium = self.facts.lithium
         before = self.state
         self.state = il.step(before, self.tool.samples, self.facts, now_s)
         self._keep_heaters()
@@ -149,7 +150,8 @@ class Guard:
 
     def _keep_heaters(self) -> None:
         """Zones that an interlock switched off stay off for as long as it stands, whatever was asked of them."""
-        self.tool.forbid_heat(il.heaters_off(self.state), il.contactor_off(self.state))
+        cut = il.source_contactor_off(self.state)
+        self.tool.forbid_heat(il.heaters_off(self.state), il.contactor_off(self.state), cut)
 
     @property
     def may_open(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ald_controller import units
 from ald_controller.aio import every, uncancellable
 from ald_controller.chamber import Chamber, chamber_step
-from ald_controller.config import ChamberState, DeviceConfig, LineConfig, pa_per_unit
+from ald_controller.config import LITHIUM_CLAMP_C, ChamberState, DeviceConfig, LineConfig, pa_per_unit
 from ald_controller.config import Tool as ToolFile
 from ald_controller.heating import Ramp, setpoints
 from ald_controller.interlocks import Quality, Sample
@@ -110,6 +110,8 @@ class Tool:
         self._heat = _Heat()
         self._forbidden: frozenset[str] = frozenset()
         self._contactor_open = False
+        self.lithium = True  # the load register says lithium, or does not know
+        self._sources_cut = self._sources_on = False  # their contactor has to stay open; it was told to close
         self._ceiling_c = math.inf  # what zones that touch lithium are asked for at most
         self._lock_wanted = self._lock_told = False  # whether the gate's lock is energised, which releases it
         self.asked_sccm: dict[str, float] = {}  # what each flow controller was last told, and confirmed
@@ -171,6 +173,7 @@ class Tool:
         if name in self._zone_of_device:
             await self._refresh(name)
         await self._keep_gate(name)
+        await self._keep_sources_cut(name)
 
     def _disown(self, name: str, health: _Health, fault: DeviceFault, now_s: float) -> None:
         """The device answers and says that it is broken: none of its values can be believed from now on."""
@@ -278,8 +281,13 @@ class Tool:
     async def heat(self, targets_c: dict[str, float | None], ramp_k_per_s: float | None) -> None:
         """Give zones new goals in °C (None = off), ramped no faster than the zone allows; returns at once.
 
-        Closes the contactors that the goals need; opens those that no goal needs any more. Raises DriverError.
+        Closes the contactors that the goals need; opens those that no goal needs any more. Raises DriverError, and
+        Refused for a goal above the clamp of a zone that touches lithium, whoever asks for it.
         """
+        for zone, goal in targets_c.items():
+            if goal is not None and goal > self._clamp_c(zone):
+                least = f"at most {LITHIUM_CLAMP_C:g} °C is expected where lithium may lie"
+                raise Refused(self.config.zones[zone].device, f"{zone} was to be heated to {goal:g} °C: {least}")
         now_s = asyncio.get_running_loop().time()
         for zone, goal in targets_c.items():
             rate = min(ramp_k_per_s or math.inf, self.config.zones[zone].max_ramp)
@@ -297,8 +305,12 @@ class Tool:
         zones = self.config.zones_of("substrate", "chamber")
         return any(self.goal_c(z) is not None and z not in self._forbidden for z in zones)
 
-    def forbid_heat(self, zones: frozenset[str], contactor_open: bool) -> None:
-        """These zones stay off until told otherwise; the lithium contactor opens with its last zone, or alone."""
+    def forbid_heat(self, zones: frozenset[str], contactor_open: bool, sources_cut: bool = False) -> None:
+        """These zones stay off until told otherwise; the lithium contactor opens with its last zone, or alone.
+
+        `sources_cut` opens the contactor of sources and lines with the next poll of its coupler.
+        """
+        self._sources_cut = sources_cut
         if (zones, contactor_open) != (self._forbidden, self._contactor_open):
             self._forbidden, self._contactor_open = zones, contactor_open
             self._lithium_contactor()
@@ -317,8 +329,21 @@ class Tool:
 
     async def _source_contactor(self) -> None:
         hot = any(self.goal_c(z) is not None for z in self.config.zones_of("source", "line"))
+        await self._switch_sources(hot and not self._sources_cut)
+
+    async def _switch_sources(self, on: bool) -> None:
         for device, name in self._outputs(SOURCE_CONTACTOR):
-            await device.set_output(name, hot)
+            await device.set_output(name, on)
+            self._sources_on = on
+
+    async def _keep_sources_cut(self, device: str) -> None:
+        """Open the contactor where it may still be closed and an interlock wants it open; it is never closed here."""
+        if (
+            self._sources_cut
+            and self._sources_on
+            and any(one.name == device for one, _ in self._outputs(SOURCE_CONTACTOR))
+        ):
+            await self._switch_sources(False)
 
     def _outputs(self, name: str) -> Iterable[tuple[Outputs, str]]:
         for device in self.file.devices.values():
@@ -340,7 +365,13 @@ class Tool:
 
     def _capped(self, zone: str, target_c: float | None) -> float | None:
         touches_lithium = self.config.zones[zone].role in ("substrate", "chamber")
-        return min(target_c, self._ceiling_c) if target_c is not None and touches_lithium else target_c
+        most_c = min(self._clamp_c(zone), self._ceiling_c) if touches_lithium else math.inf
+        return None if target_c is None else min(target_c, most_c)
+
+    def _clamp_c(self, zone: str) -> float:
+        """The highest set-point that this zone may ever be sent, in °C."""
+        touches_lithium = self.config.zones[zone].role in ("substrate", "chamber")
+        return LITHIUM_CLAMP_C if self.lithium and touches_lithium else math.inf
 
     # --- the gate --------------------------------------------------------------------------------------------------
 
@@ -420,7 +451,7 @@ class Tool:
 
     async def _outputs_off(self, name: str) -> None:
         """Everything off but the power of lines that still have a hot source behind them."""
-        keep = any(zone in self._heat.ramps for zone in self.config.zones_of("line"))
+        keep = not self._sources_cut and any(zone in self._heat.ramps for zone in self.config.zones_of("line"))
         outputs: Outputs = self.devices[name]
         for output in self.file.devices[name].settings.outputs:
             if not (keep and output.name == SOURCE_CONTACTOR):

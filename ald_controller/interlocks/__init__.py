@@ -32,6 +32,7 @@ from ald_controller.interlocks.views import (
     may_start,
     permit,
     response,
+    source_contactor_off,
     words_of,
 )
 from ald_controller.interlocks.words import load_words, site_words
@@ -89,6 +90,7 @@ __all__ = [
     "restore",
     "rules_for",
     "site_words",
+    "source_contactor_off",
     "step",
     "words_of",
 ]

@@ -29,12 +29,14 @@ class Heater:
     """One heated zone as commissioned.
 
     `slope_k_per_s` at full power against temperature in °C; `lag_s` of its sensor; `second_k` = second sensor minus
-    the first; `hottest_k` = the hottest place that lithium can touch minus the hottest sensor.
+    the first, and `second_later_s` = its lag minus the first one's; `hottest_k` = the hottest place that lithium can
+    touch minus the hottest sensor.
     """
 
     slope_k_per_s: Curve
     lag_s: float
     second_k: float = 0.0
+    second_later_s: float = 0.0
     hottest_k: float = 0.0
 
 

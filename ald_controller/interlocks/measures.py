@@ -200,31 +200,3 @@ class Silence:
             if sample is not None and sample.quality is not Quality.BAD and sample.at_s - now_s <= FUTURE_S:
                 newest = max(newest, sample.at_s)
         return Taken(now_s - newest, memory, "" if known else MISSING)
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """How blind a zone is: 0 = every sensor believable, 1 = some lost, 2 = all lost.
-
-    A lost sensor counts as back only when all are believable and within `agree` of each other.
-    """
-
-    inputs: tuple[Input, ...]
-    agree: float
-
-    def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:
-        bad = ("", "")
-        lost, values = 0, []
-        for source in self.inputs:
-            sample = samples.get(source.signal)
-            fault = source.fault(sample, now_s)
-            if fault or sample is None:
-                lost, bad = lost + 1, bad if bad[0] else (fault, source.signal)
-            else:
-                values.append(sample.value)
-        if lost:
-            return Taken(1.0 if values else 2.0, True, *bad)
-        if memory and max(values) - min(values) > self.agree:
-            last = self.inputs[-1].signal
-            return Taken(1.0, True, f"is back but more than {self.agree:g} K from the other sensor", last)
-        return Taken(0.0, False)

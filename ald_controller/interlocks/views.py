@@ -50,9 +50,8 @@ def heaters_off(state: State) -> frozenset[str]:
 
     An abort for any reason is an abort of the heaters too; this names what the interlocks know of zones.
     """
-    if state.level >= Reaction.ABORT_PURGE:
-        return frozenset(state.rules.lithium_zones)
-    return frozenset(zone for zone in _hot(state, Reaction.HOLD))
+    every = state.rules.lithium_zones if state.level >= Reaction.ABORT_PURGE else ()
+    return frozenset((*every, *_hot(state, Reaction.HOLD)))
 
 
 def heat_ceiling_c(state: State) -> float:
@@ -63,8 +62,13 @@ def heat_ceiling_c(state: State) -> float:
 
 
 def contactor_off(state: State) -> bool:
-    """Whether the contactor of the lithium zones must be open: a thermal cause aborts, or the E-stop chain is open."""
-    return state.level >= Reaction.ESTOP or bool(_hot(state, Reaction.ABORT_PURGE))
+    """Whether the contactor of the lithium zones must be open: one of theirs aborts, or the E-stop chain is open."""
+    return state.level >= Reaction.ESTOP or bool(_hot(state, Reaction.ABORT_PURGE) & {*state.rules.lithium_zones})
+
+
+def source_contactor_off(state: State) -> bool:
+    """Whether the contactor of sources and lines must be open: a thermal cause of one of them aborts."""
+    return bool(_hot(state, Reaction.ABORT_PURGE) - {*state.rules.lithium_zones})
 
 
 def _hot(state: State, least: Reaction) -> set[str]:
