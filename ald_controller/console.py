@@ -225,6 +225,11 @@ class Console:
             self.guard.rebuild(setting)
         self._look_at_limits()
 
+    @property
+    def limits(self) -> tuple[str, bool]:
+        """The name of the limits as they are now, and whether the owner has signed for them."""
+        return self._limits, limits_confirmed(self.registers, self._limits)
+
     def _look_at_limits(self) -> None:
         """Row K15: whether the owner has signed for the limits as they are now."""
         limits_confirmed(self.registers, self._limits)

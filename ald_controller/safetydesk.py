@@ -6,19 +6,24 @@ The console hands on what it does not do itself; a method is named after its ver
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Protocol
 
 from ald_controller import commands as c
 from ald_controller import interlocks as il
 from ald_controller import stamp
 from ald_controller.consoleparts import no, yes
+from ald_controller.explain import matrix_of
 from ald_controller.guard import Guard
 
 
 class Tells(Protocol):
-    """Writes into the record of the run in hand."""
+    """Writes into the record of the run in hand, and knows the limits by name and whether they are signed for."""
 
     def tell(self, kind: str, **fields: object) -> None: ...
+
+    @property
+    def limits(self) -> tuple[str, bool]: ...
 
 
 class SafetyDesk:
@@ -26,6 +31,15 @@ class SafetyDesk:
 
     def __init__(self, guard: Guard, record: Tells) -> None:
         self._guard, self._record = guard, record
+
+    async def _do_interlocks(self, request: c.GetInterlocks, who: c.Principal) -> c.Reply:
+        """The whole matrix as this tool guards it now."""
+        rules, (limits, confirmed) = self._guard.rules, self._record.limits
+        rows = [asdict(row) for row in matrix_of(rules)]
+        return yes(
+            f"{len(rows)} rows, limits {limits}", tool=self._guard.tool.config.tool, limits=limits,
+            confirmed=confirmed, rows=rows, not_guarded=list(rules.not_guarded),
+        )  # fmt: skip
 
     async def _do_bypass(self, request: c.Bypass, who: c.Principal) -> c.Reply:
         """Take one row out of action for a while."""

@@ -1,8 +1,8 @@
-"""What a run's record needs beside its readings so that the interlocks can be asked again later: facts, and fed samples.
+"""What a run's record needs beside its readings so that the interlocks can be asked again: facts, and fed samples.
 
-A sample that no device gives (`asked.*`, `register.*`, `machine.*`, `valves.*` …) is written when it changes, and the
-facts are an event of kind `facts` when they do. `valves.sequence` changes with every report of the valve process, so
-its readings tell how fresh the other `valves.*` were.
+A sample that no device gives (`asked.*`, `register.*`, `machine.*`, `valves.*` and others) is written when it changes,
+and the facts are an event of kind `facts` when they do. `valves.sequence` changes with every report of the valve
+process, so its readings tell how fresh the other `valves.*` were.
 """
 
 from __future__ import annotations

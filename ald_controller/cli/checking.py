@@ -47,7 +47,7 @@ def assume(recipe: Path, tool: Path, load: Path | None, rack: Path | None, regis
     """
     chemistry = load_chemistry(RECIPES / "chemistry")
     file = load_tool(tool)
-    known, notes = _known(registers, chemistry)
+    known, notes = known_registers(registers, chemistry)
     supposed = known is None
     known = Registers.load(SIMULATED, chemistry) if known is None else known
     document = read(recipe)
@@ -70,10 +70,15 @@ def assume(recipe: Path, tool: Path, load: Path | None, rack: Path | None, regis
 
 def simulated_rack() -> dict[str, str]:
     """port -> precursor, as the bottles hang on the simulated reactor; raises Problems."""
-    return Registers.load(SIMULATED, load_chemistry(RECIPES / "chemistry")).rack()
+    return simulated_registers().rack()
 
 
-def _known(registers: Path | None, chemistry: Chemistry) -> tuple[Registers | None, list[str]]:
+def simulated_registers() -> Registers:
+    """What the simulated reactor knows of itself; raises Problems."""
+    return Registers.load(SIMULATED, load_chemistry(RECIPES / "chemistry"))
+
+
+def known_registers(registers: Path | None, chemistry: Chemistry) -> tuple[Registers | None, list[str]]:
     """The registers of a file or of the controller that runs here; None when there is neither."""
     if registers:
         return Registers.load(registers, chemistry), [f"registers from {registers.name}"]

@@ -10,6 +10,9 @@ from typing import Any
 
 import click
 
+from ald_controller.cli.alarms import alarms
+from ald_controller.cli.bottles import bottle
+from ald_controller.cli.interlocks import interlocks
 from ald_controller.cli.sockets import find_socket
 from ald_controller.cli.valves import valves
 from ald_controller.doorbell import LocalClient, NoDoor
@@ -34,7 +37,8 @@ def ald() -> None:
     """Control software for ALD/MLD reactors on argon gloveboxes."""
 
 
-ald.add_command(valves)
+for group in (alarms, bottle, interlocks, valves):
+    ald.add_command(group)
 
 
 def given(parameters: tuple[str, ...]) -> dict[str, str]:
@@ -108,7 +112,6 @@ def _simple(verb: str, help: str) -> Callable[..., None]:
 
 _simple("resume", "Go on with a paused run; after a hold the half-cycle that was cut is done again.")
 _simple("stop", "End the run after the current turn, then do the recipe's finish.")
-_simple("reset", "Clear the latch; refused while its cause lives; moves no valve.")
 
 
 @ald.command()
@@ -119,6 +122,15 @@ def abort(why: tuple[str, ...], socket: str | None) -> None:
     from ald_controller.cli.abort import main
 
     sys.exit(main([*why, *(["--socket", socket] if socket else [])]))
+
+
+@ald.command()
+@click.option("--reason", default="", help="what was found and done; needed for what only an owner resets")
+@SOCKET
+@JSON
+def reset(reason: str, socket: str | None, as_json: bool) -> None:
+    """Clear the latch; refused while its cause lives; moves no valve."""
+    ask(socket, {"verb": "reset", "reason": reason}, as_json)
 
 
 @ald.command()

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import inf
 
 from ald_controller.interlocks import MATRIX, Check, Guard, Level, Priority, Reaction, Reset, RuleSet
 from ald_controller.interlocks.table import Blocks
@@ -139,8 +138,3 @@ def when_words(when: Callable[..., bool]) -> str:
     if isinstance(when, partial):
         words += f" ({', '.join(map(str, when.args))})"
     return words[:1].lower() + words[1:]
-
-
-def number(value: float) -> float | None:
-    """For JSON, which knows no infinity."""
-    return value if -inf < value < inf else None
