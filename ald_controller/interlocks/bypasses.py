@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ald_controller.config import Role
-from ald_controller.interlocks.core import Bypass, State
+from ald_controller.interlocks.core import SLACK_S, Bypass, State
 from ald_controller.interlocks.matrix import MATRIX
 from ald_controller.interlocks.table import Facts
 
@@ -41,7 +41,7 @@ def _why_not_bypassed(state: State, asked: Bypass, facts: Facts, role: Role) -> 
         return "nothing is bypassed while a bottle that burns in air hangs at the tool, or an unknown one"
     if not asked.reason.strip():
         return "say why it is bypassed: the reason goes into the record"
-    if not 0 < asked.until_s - asked.since_s <= BYPASS_S:
+    if not 0 < asked.until_s - asked.since_s <= BYPASS_S + SLACK_S:
         return f"a bypass lasts at most {BYPASS_S / 60:.0f} min"
     others = [b.row for b in state.bypasses if b.row != asked.row]
     return f"row {others[0]} is bypassed already: one at a time" if others else ""
