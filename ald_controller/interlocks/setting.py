@@ -43,35 +43,42 @@ def always(facts: Facts) -> bool:
 
 
 def lithium(facts: Facts) -> bool:
+    """Lithium in the chamber, or an unknown load."""
     return facts.lithium
 
 
 def gate_unproven(facts: Facts) -> bool:
+    """The gate is not proven shut."""
     return not facts.gate_proven_shut
 
 
 def gate_proven_shut(facts: Facts) -> bool:
+    """The gate is proven shut."""
     return facts.gate_proven_shut
 
 
 def gate_released(facts: Facts) -> bool:
+    """The gate's lock was released here."""
     return facts.gate_released
 
 
 def gate_not_released(facts: Facts) -> bool:
+    """The gate's lock was not released here."""
     return not facts.gate_released
 
 
 def regenerates(facts: Facts) -> bool:
-    """The box is bad for a known reason, and nothing of it can reach the chamber."""
+    """The box is known to regenerate, and the gate is proven shut."""
     return facts.regenerating and facts.gate_proven_shut
 
 
 def regenerates_not(facts: Facts) -> bool:
+    """The box is not known to regenerate, or the gate is not proven shut."""
     return not regenerates(facts)
 
 
 def under_vacuum(facts: Facts) -> bool:
+    """The chamber is under proven vacuum."""
     return facts.chamber == "VACUUM"
 
 
