@@ -20,6 +20,7 @@ from ald_controller.valves import wire
 CLEARED = "register.cleared"
 UNNAMED = "an unnamed precursor"  # at a port without a bottle's card
 PURGED = 0.8  # of the purge flow, at least (row C7 warns below the same share)
+NOTHING: frozenset[str] = frozenset()
 FRESH_S = 1.0  # a report of the valve process that is older says nothing of its valves
 
 
@@ -29,12 +30,14 @@ class _Known:
 
     registers: Registers
     precursors: dict[str, str]  # port -> what hangs there
+    hanging: frozenset[str]  # what may have been dosed when nobody watched
     constants: Constants
 
     @classmethod
     def of(cls, registers: Registers, ports: Iterable[str]) -> _Known:
         rack = registers.rack()
-        return cls(registers, {port: rack.get(port, UNNAMED) for port in ports}, registers.constants)
+        named = {port: rack.get(port, UNNAMED) for port in ports}
+        return cls(registers, named, frozenset(rack.values()) or frozenset({UNNAMED}), registers.constants)
 
 
 class ClearingWatch:
@@ -53,7 +56,7 @@ class ClearingWatch:
         self._leak = self._known.registers.entries.get("leak")  # of before the start
         self._rise_test_s: float | None = None
         remembered = row.before.dosed if row.before else frozenset()
-        self.state = cl.boot(now_s, remembered | frozenset(self._known.precursors.values()))
+        self.state = cl.boot(now_s, remembered | self._known.hanging)
         self._kept: frozenset[str] | None = None
         self.told = _told(row.before)
 
@@ -83,9 +86,10 @@ class ClearingWatch:
         tool, status = self._tool, self._tool.valves.status
         known = status is not None and status.connected and now_s - status.at_ns / 1e9 <= FRESH_S
         word = status.word if status is not None and known else 0
-        ports = (self._opened | self._in(word)) if known else frozenset(self._masks)
+        ports = self._opened | self._in(word)
         return cl.Inputs(
-            open=frozenset(self._known.precursors[port] for port in ports),
+            open=frozenset(self._known.precursors[port] for port in ports)
+            | (NOTHING if known else self._known.hanging),
             air=tool.good(tool.config.signals.gate_shut) != 1 or tool.chamber.state == "AT_AIR",
             purging=known and self._purging(word),
             coldest_c=self._coldest_c(),

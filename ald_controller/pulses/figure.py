@@ -29,6 +29,7 @@ SETTLE_S = 0.15  # after a closing the line begins this much later
 GAP_S = 0.35  # three polls of a gauge at 10 Hz; a longer silence may hide the whole dose
 LEAST_BEFORE, LEAST_AFTER = 4, 5  # readings; fewer make no base and no line
 FLOOR_PA = 3.0  # four times what a 10 Torr gauge's noise makes of no dose at all
+MOVING_PA_S = 2.0  # a base that moves faster hides a small dose; it is five times what noise makes of a steady one
 STEADY = 1.3  # a base further above the usual one is not the pulse's own any more (row C3)
 STEADY_SLOPE = 1.1  # nor a slope, which a flow controller holds to a few per cent
 BELIEVED = (Quality.GOOD, Quality.UNCERTAIN)
@@ -134,6 +135,11 @@ def figure(readings: Iterable[Sample], span: Span, usual: Usual | None, decay_s:
 def _pumped(before: _Points, since: _Points, span: Span, usual: Usual | None, decay_s: float) -> Figure:
     """With the stop valve open: what is left of the rise, and what was pumped of it."""
     base = sum(v for _, v in before) / len(before)
+    _, moving = _line(before, span.opened_s)
+    if abs(moving) > MOVING_PA_S:
+        raise NoFigure(
+            f"the pressure was not steady before it ({moving:+.1f} Pa/s): a flow changed, or a dose was near"
+        )
     if usual is not None and base > STEADY * usual.base_pa:
         base = usual.base_pa
     at_s, rise = span.opened_s, since[0][1] - base  # from the opening to the first reading the rise is that reading's

@@ -41,8 +41,10 @@ class Bench:
         self.until(10.0)
 
     def until(self, at_s: float) -> None:
-        """Let time pass; the gauge is read on the way."""
+        """Let time pass; the gauge is read on the way, and the zones stay hot."""
         while self.read_s < at_s:
+            for zone in self.plant.heat.zones.values():
+                zone.metal_c = 150.0
             if not self.silent:
                 times, quality = self.gauge
                 value = self.plant.capacitance_torr(self.read_s) * TORR_PA * times
@@ -70,10 +72,7 @@ class Bench:
     def exposure(self, source: str = "LTB", width_s: float = 1.0, hold_s: float = 5.0) -> Pulse:
         """One dose into the shut chamber, with the carrier down to 5 sccm through the bottle."""
         self.half += 1
-        for zone in self.plant.heat.zones.values():
-            zone.metal_c = 150.0
-        self.flows(0.0, 5.0)
-        self.until(self.now_s + 2.0)
+        self.down()
         self.edge(0, 0.0, STOP)
         self.edge(1, 1.0, STOP | MASKS[source])
         self.edge(2, width_s, STOP)
@@ -82,6 +81,11 @@ class Bench:
         self.until(self.now_s + 10.0)
         (pulse,) = self.meter.take()
         return pulse
+
+    def down(self) -> None:
+        """Before an exposure: the carrier down and through the bottle."""
+        self.flows(0.0, 5.0)
+        self.until(self.now_s + 2.0)
 
     def flows(self, carrier: float, pusher: float) -> None:
         self.plant.set_flow("carrier", carrier, self.now_s)
@@ -239,6 +243,39 @@ def test_a_stop_valve_that_moves_while_a_source_is_open_makes_no_figure() -> Non
     bench.until(bench.now_s + 5.0)
     (pulse,) = bench.meter.take()
     assert pulse.figure is None and "stop valve moved" in pulse.why
+
+
+def test_a_dose_right_after_a_change_of_flow_has_no_figure() -> None:
+    bench = Bench()
+    bench.flows(60.0, 0.0)
+    bench.until(bench.now_s + 0.5)
+    pulse = bench.dose("TMA")
+    assert pulse.figure is None and "not steady before it" in pulse.why
+    bench.until(bench.now_s + 5.0)
+    assert delta(bench.dose("TMA")) > 10.0
+
+
+def test_a_shot_in_the_tail_of_another_has_no_figure_and_the_one_before_it_has() -> None:
+    bench = Bench()
+    for index, after_s in enumerate((0.0, 0.015, 0.6, 0.015)):
+        bench.edge(index, after_s, TMA if index % 2 == 0 else 0)
+    bench.until(bench.now_s + 5.0)
+    first, second = bench.meter.take()
+    assert delta(first) == pytest.approx(delta(Bench().dose("TMA")), rel=0.15)
+    assert second.figure is None and "not steady before it" in second.why
+
+
+def test_shots_into_the_shut_chamber_have_a_figure_each_and_a_fuller_chamber_takes_less() -> None:
+    bench = Bench()
+    bench.down()
+    bench.edge(0, 0.0, STOP)
+    for index in range(1, 7):
+        bench.edge(index, 1.0, STOP | LTB if index % 2 == 1 else STOP)
+    bench.edge(7, 4.0, 0)
+    shots = bench.meter.take()
+    assert [shot.likeness.shot for shot in shots] == [1, 2, 3]
+    found = [delta(shot) for shot in shots]
+    assert found == sorted(found, reverse=True) and found[2] > 0.5 * found[0] > 5.0
 
 
 def test_an_exposure_without_a_hold_has_no_line_to_compare_with() -> None:
