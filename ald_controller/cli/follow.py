@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from ald_controller.cli.alarms import FIRST_OUT, STYLES, bypass_line
 from ald_controller.doorbell import LocalClient, NoDoor
 
 GOOD_ENDINGS = ("completed", "stopped")
 SERVICE = "service"  # the row of valves that are near their service
+SHOWN = 3  # alarms that a live display has room for
 
 
 def follow(client: LocalClient, run: str) -> int:
@@ -120,6 +124,8 @@ def state_table(status: dict[str, Any]) -> Table:
     run = status.get("run")
     latched = " [bold red]latched[/]" if status["latched"] else ""
     table.add_row("state", f"{status['state']}{latched}   chamber {status['chamber']}   {status['control']}")
+    for label, line in _alarm_rows(status):
+        table.add_row(label, line)
     if status["degraded_timing"]:
         table.add_row("timing", "[yellow]degraded timing: no real-time priority; pulses under 200 ms are refused[/]")
     if (timing := status.get("valve_timing")) and timing["warning"]:
@@ -140,13 +146,29 @@ def state_table(status: dict[str, Any]) -> Table:
     table.add_row("zones", _row(status["zones"]))
     table.add_row("flows", _row(_ending_in(status["values"], ".flow_sccm")))
     table.add_row("glovebox", _row(_ending_in(status["values"], "_ppm")))
-    alarms = [a for a in status["alarms"] if a["row"] != SERVICE]
-    for alarm in alarms[:3]:
-        table.add_row("alarm", Text(f"{alarm['row']} {alarm['reaction']}: {alarm['text']}", style="red"))
     due = [a["text"] for a in status["alarms"] if a["row"] == SERVICE]  # they hide no alarm, and no alarm hides them
     for text in [*due[:3], *([f"{len(due) - 3} more: `ald valves`"] if len(due) > 3 else [])]:
         table.add_row("service", Text(text, style="yellow"))
     return table
+
+
+def _alarm_rows(status: dict[str, Any]) -> Iterator[tuple[str, Text]]:
+    """The first-out with what to do, the next ones in one line, what is hidden behind them, and every bypass."""
+    alarms = [a for a in status["alarms"] if a["row"] != SERVICE]
+    announced = [a for a in alarms if a["state"] != "suppressed"]
+    for n, a in enumerate(announced[:SHOWN]):
+        mark = f"{FIRST_OUT} " if a["first_out"] else ""
+        seen = f" [{a['state']}{' by ' + a['acknowledged_by'] if a['acknowledged_by'] else ''}]"
+        line = Text.assemble((f"{mark}{a['row']} {a['cause']}", STYLES[a["priority"]] or "yellow"))
+        line.append("" if a["state"] == "unacknowledged" else seen, style="dim")
+        line.append(f"\n→ {a['action']}" if n == 0 and a["action"] else "")
+        yield "alarm", line
+    more, hidden = len(announced) - SHOWN, len(alarms) - len(announced)
+    told = [f"{more} more"] * (more > 0) + [f"{hidden} suppressed as consequences"] * (hidden > 0)
+    if told:
+        yield "", Text(f"{', '.join(told)}: `ald alarms`", style="dim")
+    for bypass in status["bypasses"]:
+        yield "BYPASS", Text(bypass_line(bypass, status["time"]), style="bold black on yellow")
 
 
 def run_line(run: dict[str, Any]) -> str:
@@ -193,8 +215,10 @@ def status_text(status: dict[str, Any]) -> str:
     with console.capture() as captured:
         console.print(f"{status['tool']}", style="bold")
         console.print(state_table(status))
+        if status["not_guarded"]:
+            console.print("\nnot guarded here", style="bold")
         for row in status["not_guarded"]:
-            console.print(f"not guarded here: {row}", style="dim")
+            console.print(Padding(Text(row, style="dim"), (0, 0, 0, 2)))
     return "\n".join(line.rstrip() for line in captured.get().rstrip().splitlines())
 
 
