@@ -30,7 +30,7 @@ from ald_controller.interlocks.table import Check, Level, Reaction, Reset
 # stopped process; two or three are a busy computer, and the module's own watchdog (0.5 s) does not wait for this row.
 SILENT_S = 0.6
 MISPLACED, WITHIN_S = 3, 60.0  # replies that were no answer
-COUNT_AGE_S = 3.0  # a coupler's count of its trips is read once a second
+COUNT_AGE_S = 2.0  # a coupler's count of its trips is read twice a second
 MAINS_S = 0.1
 HALF_CYCLE_S = 60.0  # after it a tool without mains rests whatever it does: dose, exposure and purge are shorter
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import nan
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ald_controller.interlocks.measures import MISSING, Input, Quality, Samples, Taken
 
@@ -23,6 +23,7 @@ class Grown:
     A count that falls was begun anew and grows from there.
     """
 
+    moves_with_samples: ClassVar[bool] = True
     inputs: tuple[Input, ...]
     window_s: float
 
@@ -57,6 +58,7 @@ class MoreTrips:
     never read here and gives 0; one that did and has fallen silent is BAD.
     """
 
+    moves_with_samples: ClassVar[bool] = True
     input: Input
 
     @property
@@ -77,6 +79,7 @@ class MoreTrips:
 class Short:
     """How much is wanting to `enough`, in the signal's unit; below 0 while there is more."""
 
+    moves_with_samples: ClassVar[bool] = True
     input: Input
     enough: float
 

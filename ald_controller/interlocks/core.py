@@ -72,6 +72,7 @@ class Watch(NamedTuple):
     standing: int
     clear_since: float | None
     cause: Cause | None
+    seen: tuple[Sample, ...] = ()  # what a calm look at it saw: until another sample comes, it is not looked at again
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +132,9 @@ def step(state: State, samples: Samples, facts: Facts, now_s: float) -> State:
     bypassed: list[Cause] = []
     for index, check in enumerate(checks):
         watch = old[index]
-        taken = check.measure.take(watch.memory, samples, now_s)
-        watch = _same(check, watch, taken) or _weigh(index, check, watch, taken, facts, now_s, late)
+        if not (watch.seen and _nothing_new(check, watch, samples, now_s)):
+            taken = check.measure.take(watch.memory, samples, now_s)
+            watch = _same(check, watch, taken, samples) or _weigh(index, check, watch, taken, facts, now_s, late)
         watches.append(watch)
         if watch.cause is not None:
             (bypassed if watch.cause.row in out and not watch.cause.fixed else active).append(watch.cause)
@@ -148,7 +150,15 @@ def _lasting(bypasses: tuple[Bypass, ...], facts: Facts, now_s: float) -> tuple[
     return () if facts.lithium or facts.pyrophoric else tuple(b for b in bypasses if now_s < b.until_s)
 
 
-def _same(check: Check, watch: Watch, taken: Taken) -> Watch | None:
+def _nothing_new(check: Check, watch: Watch, samples: Samples, now_s: float) -> bool:
+    """Whether the very samples of the last calm look are still there, and still young enough."""
+    for source, sample in zip(check.inputs, watch.seen, strict=True):
+        if samples.get(source.signal) is not sample or not now_s - sample.at_s <= source.max_age_s:
+            return False
+    return True
+
+
+def _same(check: Check, watch: Watch, taken: Taken, samples: Samples) -> Watch | None:
     """The short way for a believable number far from every limit with nothing pending; None = weigh it."""
     number = taken.number
     calm = watch.standing == 0 and watch.cause is None and watch.clear_since is not None and watch.since is check.calm
@@ -156,7 +166,15 @@ def _same(check: Check, watch: Watch, taken: Taken) -> Watch | None:
         return None
     if not (number < check.quiet and number <= check.clear):
         return None
+    if check.inputs:
+        return Watch(taken.memory, check.calm, 0, watch.clear_since, None, _all_seen(check, samples))
     return watch if taken.memory is watch.memory else Watch(taken.memory, check.calm, 0, watch.clear_since, None)
+
+
+def _all_seen(check: Check, samples: Samples) -> tuple[Sample, ...]:
+    """The samples of every input; none where one is missing."""
+    seen = tuple(sample for source in check.inputs if (sample := samples.get(source.signal)) is not None)
+    return seen if len(seen) == len(check.inputs) else ()
 
 
 def _said_late(samples: Samples) -> str:

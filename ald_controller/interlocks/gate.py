@@ -24,6 +24,7 @@ from ald_controller.interlocks.measures import Input, Quality, Samples
 from ald_controller.interlocks.table import Blocks, Facts
 
 CLEARED = "register.cleared"
+NOT_CLEARED = "the chamber is not cleared of precursors"
 SOURCES_SHUT_S = 120.0
 NO_FLOW_SCCM = 0.5  # the zero of a flow controller drifts so far
 SHUT_S = 1.0  # a gate that swings back is not shut
@@ -222,7 +223,7 @@ def _box(permissive: Permissive) -> Iterator[str]:
 
 def _precursors(permissive: Permissive, reads: _Reads, sources_since_s: float | None) -> Iterator[str]:
     if reads.good(_MARK) != 1:
-        yield "the chamber is not cleared of precursors"
+        yield NOT_CLEARED
     if sources_since_s is None:
         yield "a source is open, or not known to be shut"
     elif (shut_s := reads.now_s - sources_since_s) < SOURCES_SHUT_S:

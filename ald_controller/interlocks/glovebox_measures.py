@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, nan
-from typing import Any
+from typing import Any, ClassVar
 
 from ald_controller.config import ToolConfig, span_of
 from ald_controller.interlocks.measures import MISSING, RANGE, UNTIMELY, Input, Sample, Samples, Taken, Unchanged, Value
@@ -86,6 +86,7 @@ class StillHours(Unchanged):
 class BothOpen:
     """1 while gate and stop valve both read open: `gate` reads 1 while it is shut, `stop` reads 1 while it is open."""
 
+    moves_with_samples: ClassVar[bool] = True
     gate: Input
     stop: Input
 

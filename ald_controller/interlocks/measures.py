@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from math import inf, nan
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 FUTURE_S = 0.1  # a stamp further ahead than this is not a stamp
 RISE_WINDOW_S = 1.0  # one digit of noise at 10 Hz must not look like a leak
@@ -79,7 +79,14 @@ class Taken(NamedTuple):
 
 
 class Measure(Protocol):
-    """`take` is pure; `inputs` are the signals that it reads."""
+    """`take` is pure; `inputs` are the signals that it reads.
+
+    `moves_with_samples` = a number below every limit stays there, and nothing is lost, while the same samples lie there
+    and none grows too old: then nobody looks until another one comes.
+    """
+
+    @property
+    def moves_with_samples(self) -> bool: ...
 
     @property
     def inputs(self) -> tuple[Input, ...]: ...
@@ -90,6 +97,7 @@ class Measure(Protocol):
 @dataclass(frozen=True, slots=True)
 class _OfOne:
     input: Input
+    moves_with_samples: ClassVar[bool] = True
 
     @property
     def inputs(self) -> tuple[Input, ...]:
@@ -142,6 +150,8 @@ class Changed(_OfOne):
 class Unchanged(_OfOne):
     """Seconds since a heartbeat counter last changed: a process that exists and does nothing is a dead one."""
 
+    moves_with_samples: ClassVar[bool] = False
+
     __slots__ = ()
 
     def number(self, memory: Any, sample: Sample, now_s: float) -> tuple[float, Any]:
@@ -190,6 +200,7 @@ class SourcesOpen(_OfOne):
 class Silence:
     """Seconds since any of a device's channels carried a believable value: age of the link, not of one channel."""
 
+    moves_with_samples: ClassVar[bool] = False
     inputs: tuple[Input, ...]
 
     def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:

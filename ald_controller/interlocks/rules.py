@@ -12,6 +12,7 @@ from ald_controller.interlocks.chemistry import chemistry, chemistry_absent, one
 from ald_controller.interlocks.control import control, control_absent
 from ald_controller.interlocks.glovebox import GLOVE_CEILING_C, SEVERE_PPM, glovebox, glovebox_absent
 from ald_controller.interlocks.measures import Input
+from ald_controller.interlocks.proof import proof
 from ald_controller.interlocks.setting import Setting
 from ald_controller.interlocks.table import Row, RuleSet
 from ald_controller.interlocks.thermal import thermal, thermal_absent
@@ -26,7 +27,7 @@ def rules_for(setting: Setting, words: dict[str, Row]) -> RuleSet:
     _bounds(config)
     gate = (config.signals.gate_shut, config.signals.gate_locked)
     return RuleSet(
-        (one_source(setting), *control(setting), *thermal(setting), *chemistry(setting), *glovebox(setting)),
+        (one_source(setting), *control(setting), *thermal(setting), *chemistry(setting), *glovebox(setting), *proof()),
         words,
         tuple(Input(s, 0, 1) for s in gate if s is not None) if None not in gate else (),
         tuple(config.zones_of("substrate", "chamber")),

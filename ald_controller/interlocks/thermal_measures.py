@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp, inf, nan
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ald_controller.interlocks.measures import MISSING, Input, Quality, Sample, Samples, Taken
 
@@ -28,6 +28,7 @@ def believed(source: Input, samples: Samples, now_s: float) -> float | None:
 class Hottest:
     """The hottest of a zone's believable sensors, plus what its hottest place is commissioned to have more, in °C."""
 
+    moves_with_samples: ClassVar[bool] = True
     inputs: tuple[Input, ...]
     more_k: float
 
@@ -53,6 +54,7 @@ class Blind:
     A lost sensor counts as back only when all are believable and within `agree_k` of each other.
     """
 
+    moves_with_samples: ClassVar[bool] = True
     sensors: tuple[Input, ...]
     duty: Input
     agree_k: float
@@ -92,6 +94,7 @@ class Looked(NamedTuple):
 class OfReading:
     """Looks once at each new reading of one sensor."""
 
+    moves_with_samples: ClassVar[bool] = True
     input: Input
 
     @property
@@ -188,6 +191,7 @@ class Apart:
     but by no more than `most_k`, what full power makes of that lag. So a lag never excuses a fault.
     """
 
+    moves_with_samples: ClassVar[bool] = True
     first: Input
     second: Input
     second_k: float
@@ -235,6 +239,7 @@ class Cold(OfReading):
 class Uncommissioned:
     """1 for ever: a constant is missing, or fits no limit."""
 
+    moves_with_samples: ClassVar[bool] = False
     inputs: tuple[Input, ...] = ()
 
     def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:
