@@ -141,6 +141,9 @@ def state_table(status: dict[str, Any]) -> Table:
         table.add_row("waits", Text(f"{run['why']}; `ald resume` goes on", style="bold yellow"))
     if safing := status.get("safing"):
         table.add_row("safing", Text(safing["text"], style="yellow" if safing["phase"] != "SAFE" else ""))
+    if not run:
+        missing = "; ".join(status["not_cleared_because"])
+        table.add_row("cleared", Text("yes" if status["cleared"] else f"no: {missing}"))
     table.add_row("valves", _valves(status["valves"]))
     table.add_row("pressure", _pressures(status["values"]))
     table.add_row("zones", _row(status["zones"]))

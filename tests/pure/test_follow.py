@@ -44,3 +44,10 @@ def test_valves_near_their_service_hide_no_alarm_and_are_hidden_by_none() -> Non
 
 def test_a_run_that_goes_on_waits_for_nothing() -> None:
     assert "waits" not in status_text(shown("")) and "waits" not in run_line(shown("")["run"])
+
+
+def test_between_runs_it_says_whether_the_chamber_is_cleared_and_what_is_missing() -> None:
+    missing = {"not_cleared_because": ["hot purge after water: 4 of 10 min"]}
+    text = status_text(state(1).model_copy(update=missing).model_dump(mode="json"))
+    assert "cleared" in text and "no: hot purge after water: 4 of 10 min" in text
+    assert "yes" in status_text(state(1).model_copy(update={"cleared": True}).model_dump(mode="json"))
