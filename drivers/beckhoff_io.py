@@ -19,7 +19,7 @@ from drivers.modbus import Registers, signed
 IMAGE_BITS, FALLBACKS, WATCHDOG_MS, WATCHDOG_RESET, WATCHDOG_TYPE = 0x1010, 0x1021, 0x1120, 0x1121, 0x1122
 RESET_WORDS = 0xBECF, 0xAFFE
 ANY_TELEGRAM = 1
-COUNT_S = 1.0
+COUNT_S = 0.5
 FULL_SCALE = 0x7FFF  # 20 mA or 10 V; the low end, 4 mA or 0 V, is 0
 C_PER_DIGIT = 0.1
 STATUS_BITS = {0: "under range", 1: "over range"}
@@ -119,7 +119,7 @@ class BeckhoffIo:
         return Identity("Beckhoff bus coupler", facts=facts)
 
     async def poll(self) -> dict[str, Reading]:
-        """All inputs in two reads; about once a second, where the coupler has it, the count of fallbacks in a third."""
+        """All inputs in two reads; about twice a second, where the coupler has it, the count of fallbacks in a third."""
         loop = asyncio.get_running_loop()
         readings: dict[str, Reading] = {}
         if self._settings.analogue:
@@ -138,7 +138,7 @@ class BeckhoffIo:
         return readings
 
     async def _count_trips(self, baseline: int, now_s: float) -> Reading:
-        """The fallbacks since `identify`, as counted within the last second: after one, outputs stay off anyway."""
+        """The fallbacks since `identify`, as counted within the last half second: after one, outputs stay off anyway."""
         if self._counted is None or now_s - self._counted.at_s >= COUNT_S:
             (count,) = await self._registers.read_holding(FALLBACKS, 1)
             self._trips = (count - baseline) % 0x10000
