@@ -1,0 +1,434 @@
+"""The proof test on the live tool: simulated inputs into the guard, and the final elements read back.
+
+The console hands on the verbs that concern it. Samples of quality TEST stand in for real ones where the guard judges
+them, and nowhere else: what drives the tool goes on reading its instruments. Nothing here opens a source. Heaters stay
+unasked: the contactor of the lithium zones is closed for a line that has to open it, behind instruments that give no
+power.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field, replace
+from importlib import metadata
+from itertools import groupby
+from typing import Any, Protocol
+
+from ald_controller import commands as c
+from ald_controller import interlocks as il
+from ald_controller import prooftest as pt
+from ald_controller import stamp
+from ald_controller.consoleparts import ConsoleParts, Spawn, no, yes
+from ald_controller.interlocks.fingerprint import limits_hash
+from ald_controller.interlocksetting import setting_of
+from ald_controller.proofdrive import Drive, Scene, Shape, inputs_of, search, silence, together
+from ald_controller.records.certificates import Certificates
+from ald_controller.states import ProcessState
+
+LOOK_S = 0.05
+AFTER_S = 0.35  # taking an input away can trip, too: a reading that jumps back
+RESET_S = 150.0  # windows of a minute, a value that has to be clear for ten seconds, and some more
+PERSON_S = 120.0  # how long a person is waited for
+SILENT_S = 40.0  # the greatest age of any sample, and some more
+BUTTON = "Press the confirm button at the tool."
+
+
+class Bench(Protocol):
+    """The console, as far as a proof test needs it."""
+
+    @property
+    def state(self) -> ProcessState: ...
+
+    def occupy(self, why: str) -> None: ...
+    async def handle(self, request: c.Request, who: c.Principal) -> c.Reply: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """What the guard sees instead of the tool while a line is driven."""
+
+    drive: Drive
+    began_s: float
+
+    def samples(self, real: il.Samples, now_s: float) -> il.Samples:
+        return self.drive.over(real, self.began_s, now_s)
+
+    def facts(self, real: il.Facts) -> il.Facts:
+        return self.drive.pretend(real)
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a proof test is; `ask` is what a person at the tool has to do now."""
+
+    running: bool = False
+    done: int = 0
+    of: int = 0
+    now: str = ""
+    ask: str = ""
+    results: list[pt.Result] = field(default_factory=list)
+    certificate: dict[str, Any] | None = None
+    ended: str = ""  # why it ended before its end
+
+    def shown(self) -> dict[str, Any]:
+        return {
+            "running": self.running, "done": self.done, "of": self.of, "now": self.now, "ask": self.ask,
+            "lines": [each.shown() for each in self.results], "certificate": self.certificate, "ended": self.ended,
+        }  # fmt: skip
+
+
+class Ended(Exception):
+    """The test cannot go on; says why."""
+
+
+Driven = tuple[pt.Item, Drive]
+Id = tuple[int, int]
+
+
+class ProofTester:
+    """One proof test at a time; `progress` stays until the next one."""
+
+    def __init__(self, parts: ConsoleParts, bench: Bench, spawn: Spawn) -> None:
+        self._tool, self._guard, self._bench, self._spawn = parts.tool, parts.guard, bench, spawn
+        self._registers, self._chemistry, self._audit = parts.registers, parts.chemistry, parts.audit
+        self._simulated = parts.simulated
+        self.certificates = Certificates(parts.state_dir)
+        self.progress = Progress()
+        self._who: c.Principal
+        self._driven = Drive(())  # the line in hand, or the one before
+        self._hints: dict[object, int] = {}
+        self._undriven: list[tuple[str, str]] = []
+        self._mask = self._tool.config.valves.mask("contactor")
+
+    # --- what a person asks ----------------------------------------------------------------------------------------
+
+    async def _do_proof_test_progress(self, request: c.GetProofTest, who: c.Principal) -> c.Reply:
+        return yes(
+            "a proof test goes on" if self.progress.running else "no proof test goes on", **self.progress.shown()
+        )
+
+    async def _do_proof_tests(self, request: c.GetProofTests, who: c.Principal) -> c.Reply:
+        listed = self.certificates.listed()
+        return yes(f"{len(listed)} certificates", certificates=listed)
+
+    async def _do_proof_test(self, request: c.ProofTest, who: c.Principal) -> c.Reply:
+        """Start it, or say everything that is against it."""
+        if why := self._why_not(request):
+            return no("proof-refused", "; ".join(why))
+        self._who, self.progress = who, Progress(running=True)
+        self._bench.occupy("a proof test goes on")
+        self._spawn(self._work(request), "proof test")
+        return yes("the proof test has begun; `ald abort` ends it")
+
+    def _why_not(self, request: c.ProofTest) -> list[str]:
+        unknown = [row for row in request.rows if row not in il.MATRIX]
+        if unknown or self.progress.running:
+            return [f"there is no row {row}" for row in unknown] or ["a proof test goes on already"]
+        if self._bench.state != "IDLE":
+            return [f"the state is {self._bench.state}: a proof test needs an idle tool without a run"]
+        guard, tool = self._guard, self._tool
+        out = [f"reset first: {guard.why_latched}"] if guard.latched else []
+        out += [f"row {b.row} is bypassed" for b in guard.state.bypasses]
+        out += [f"{a.device} is absent: {a.why}" for a in tool.absent]
+        if tool.chamber.state != "VACUUM":
+            out.append(
+                f"the chamber is {tool.chamber.state}: under proven vacuum both ways of an abort can be told apart"
+            )
+        zones = tool.config.zones
+        celsius, goals = {z: tool.temperature_c(z) for z in zones}, {z: tool.goal_c(z) for z in zones}
+        return [*out, *pt.why_not(tool.config, celsius, goals)]
+
+    # --- the whole -------------------------------------------------------------------------------------------------
+
+    async def _work(self, request: c.ProofTest) -> None:
+        loop, flow = asyncio.get_running_loop(), dict(self._tool.asked_sccm)
+        began, began_s = stamp.utc_now(), loop.time()
+        self._undriven = []
+        try:
+            await self._lines(request)
+        except Ended as why:
+            self.progress.ended = str(why)
+        finally:
+            self._guard.trial = None
+            self._arm(closed=False)
+            self._guard.end_safing("the end of the proof test")
+            self._bench.occupy("")
+            self.progress.running, self.progress.now, self.progress.ask = False, "", ""
+        for device, sccm in flow.items():
+            await self._tool.set_flow(device, sccm)
+        self._certify(request, began, loop.time() - began_s)
+
+    async def _lines(self, request: c.ProofTest) -> None:
+        setting = setting_of(self._tool.config, self._registers.registers, self._chemistry)
+        expected = il.rules_for(setting, self._guard.rules.rows)
+        await self._same_table(expected)
+        chosen = pt.items(expected, request.rows)
+        devices = [] if request.rows else [*self._tool.file.devices, "valves"]
+        self.progress.of = len(chosen) + len(devices)
+        last = [item for item in chosen if pt.needs_button(item)]
+        for _, group in groupby([item for item in chosen if not pt.needs_button(item)], key=lambda item: item.alike):
+            await self._group(list(group))
+        for device in devices:
+            await self._silence(expected, device)
+        for item in last:
+            await self._group([item])
+        if request.hands:
+            for item in chosen:
+                if (hand := pt.by_hand(item, self._tool.config)) is not None:
+                    await self._by_hand(item, hand)
+        await self._calm()
+
+    async def _same_table(self, expected: il.RuleSet) -> None:
+        """The table that is tested is the one that tool file and registers make, check by check."""
+        live, other = self._guard.rules.checks, []
+        for n, check in enumerate(expected.checks):
+            if n >= len(live) or pt.differs(check, live[n]):
+                other.append(check.name)
+            await asyncio.sleep(0)
+        wrong = f"another than the tool file makes it: {', '.join(other)}" if other else ""
+        if len(live) > len(expected.checks):
+            wrong = wrong or "the live table has checks that the tool file does not make"
+        self.progress.results.append(pt.of_table(wrong))
+
+    # --- lines that are alike --------------------------------------------------------------------------------------
+
+    async def _group(self, items: list[pt.Item]) -> None:
+        """Drive what is alike at once where that is the same as one by one."""
+        await self._calm()
+        scene = self._scene()
+        found = [driven for item in items if (driven := await self._found(item, scene)) is not None]
+        left = [(item.check, item.bit, drive) for item, drive in found]
+        known = {(id(check), bit): item for (item, _), (check, bit, _) in zip(found, left, strict=True)}
+        while left:
+            batch = together(left, scene)
+            left = [one for one in left if one not in batch]
+            await self._drive([(known[id(check), bit], drive) for check, bit, drive in batch])
+
+    def _scene(self) -> Scene:
+        return Scene(dict(self._tool.samples), self._guard.facts, asyncio.get_running_loop().time())
+
+    async def _found(self, item: pt.Item, scene: Scene) -> Driven | None:
+        """How this line is driven; one that cannot be, or that stands in earnest, is listed as not tested."""
+        self.progress.now = f"{item.key}: looking for what trips it"
+        if self._stands(item):
+            self._not_driven(item, "it stands in earnest: see the alarms")
+            return None
+        kind = (type(item.check.measure), item.bit)
+        async for number, drive in _gently(search(item.check, item.bit, scene, self._hints.get(kind, 0))):
+            if drive is not None:
+                self._hints[kind] = number
+                return item, drive
+        self._not_driven(item, "no simulated input trips it within two minutes")
+        return None
+
+    def _not_driven(self, item: pt.Item, why: str) -> None:
+        self._undriven.append((item.row, f"{item.key}: {why}"))
+        self.progress.done += 1
+
+    async def _drive(self, batch: list[Driven]) -> None:
+        """Put the inputs in place, wait for the final elements, take the inputs away, reset."""
+        loop, first = asyncio.get_running_loop(), batch[0][0]
+        self.progress.now = ", ".join(item.key for item, _ in batch)
+        if first.level.reaction >= il.Reaction.HOLD:
+            await self._armed()
+        shapes = tuple(shape for _, drive in batch for shape in drive.shapes)
+        began_s, self._driven = loop.time(), Drive(shapes, batch[0][1].facts)
+        self._guard.trial = Injection(self._driven, began_s)
+        try:
+            after = await self._watched(batch, began_s)
+        finally:
+            self._guard.trial = None
+        for item, drive in batch:
+            at_s, wrong = after[item.id]
+            self.progress.results.append(pt.judged(item, str(drive), drive.should_s, at_s, wrong))
+        self.progress.done += len(batch)
+        await asyncio.sleep(AFTER_S)
+
+    async def _watched(self, batch: list[Driven], began_s: float) -> dict[Id, tuple[float | None, str]]:
+        """When each line's final elements read as they have to, and what was wrong with those that never did."""
+        loop = asyncio.get_running_loop()
+        after: dict[Id, tuple[float | None, str]] = {item.id: (None, "") for item, _ in batch}
+        until_s = began_s + max(d.should_s for _, d in batch) + max(item.allowed_s for item, _ in batch) + 1.0
+        while loop.time() < until_s and any(at_s is None for at_s, _ in after.values()):
+            await asyncio.sleep(LOOK_S)
+            for item, _ in batch:
+                if after[item.id][0] is None:
+                    wrong = self._against(item)
+                    after[item.id] = (None, wrong) if wrong else (loop.time() - began_s, "")
+        return after
+
+    def _against(self, item: pt.Item) -> str:
+        """What is not yet as this level asks for it, "" = all is."""
+        state, level = self._guard.state, item.level
+        latched = any(x.check == item.index and x.reaction >= level.reaction for x in state.latched)
+        if not latched and not self._stands(item):
+            return "the live rule did not trip"
+        if level.reaction >= il.Reaction.HOLD and not latched:
+            return "it did not latch"
+        return pt.effect(level, self._guard.facts).missing(self._seen(self._blocked(item)))
+
+    def _blocked(self, item: pt.Item) -> il.Blocks:
+        """What may not begin; of a level that only blocks, by its own cause: every simulated input blocks as well."""
+        state = self._guard.state
+        if item.level.reaction >= il.Reaction.HOLD:
+            return state.blocked
+        own = (cause.blocks for cause in state.active if cause.check == item.index and cause.row == item.row)
+        return next(own, il.Blocks.NOTHING) & state.blocked
+
+    def _stands(self, item: pt.Item) -> bool:
+        watches = self._guard.state.watches
+        return item.index < len(watches) and bool(watches[item.index].standing >> item.bit & 1)
+
+    def _seen(self, blocked: il.Blocks) -> pt.Seen:
+        """Read back from the valve process, never from what was written."""
+        status, valves = self._tool.valves.status, self._tool.config.valves
+        word = status.word if status is not None else -1
+        return pt.Seen(
+            held=bool(status is not None and status.held), sources=bool(word & self._tool.config.source_mask),
+            contactor=bool(word & self._mask), stop_shut=bool(word & valves.mask("stop")), blocked=blocked,
+        )  # fmt: skip
+
+    # --- a device that falls silent --------------------------------------------------------------------------------
+
+    async def _silence(self, expected: il.RuleSet, device: str) -> None:
+        await self._calm()
+        self.progress.now = f"{device} silent: looking for what it trips"
+        scene, of = self._scene(), pt.reading(expected, device)
+        drive = silence([check for _, check in of], device, scene)
+        found = None
+        if drive is not None:
+            run = scene.run(tuple(check for _, check in of), drive, SILENT_S, pt.SLACK_S)
+            async for n, state in _gently(enumerate(run)):
+                if (found := pt.first_trip(of, state, device)) is not None:
+                    drive = replace(drive, should_s=round(n * pt.SLACK_S, 3))
+                    break
+        if found is None or drive is None:
+            self._undriven.append(("K14", f"{device} silent: no row acts on it"))
+            self.progress.done += 1
+        else:
+            await self._drive([(found, drive)])
+
+    # --- by hand ---------------------------------------------------------------------------------------------------
+
+    async def _by_hand(self, item: pt.Item, hand: pt.Hand) -> None:
+        """A person moves the real contact; timed from its first changed sample."""
+        self.progress.of += 1
+        self.progress.now = f"{item.key} by hand"
+        await self._calm()
+        await self._armed()
+        before = self._tool.samples[hand.signal].value
+        self._driven = Drive(((hand.signal, Shape(before)),))
+        if not await self._asked(hand.do, lambda: self._tool.samples[hand.signal].value != before):
+            self._undriven.append((item.row, f"{item.key} by hand: nobody did it"))
+            self.progress.done += 1
+            return
+        began_s = self._tool.samples[hand.signal].at_s
+        after = await self._watched([(item, Drive((), should_s=item.level.persist_s))], began_s)
+        at_s, wrong = after[item.id]
+        self.progress.results.append(pt.judged(item, f"by hand: {hand.do}", item.level.persist_s, at_s, wrong))
+        self.progress.done += 1
+        await self._asked(hand.undo, lambda: self._tool.samples[hand.signal].value == before)
+
+    async def _asked(self, what: str, done: Callable[[], bool]) -> bool:
+        """Ask a person and wait; whether it was done."""
+        self.progress.ask = what
+        try:
+            return await self._until(done, PERSON_S)
+        finally:
+            self.progress.ask = ""
+
+    # --- between lines ---------------------------------------------------------------------------------------------
+
+    async def _until(self, true: Callable[[], bool], within_s: float) -> bool:
+        loop = asyncio.get_running_loop()
+        give_up_s = loop.time() + within_s
+        while not true():
+            self._still_ours()
+            if loop.time() >= give_up_s:
+                return False
+            await asyncio.sleep(LOOK_S)
+        return True
+
+    def _still_ours(self) -> None:
+        """Raises Ended where a person has aborted, or the tool has tripped on what is no input of the test."""
+        told = self._guard.told_abort
+        if told is not None and told.text.startswith("aborted by"):
+            raise Ended(told.text)
+        signals = {signal for signal, _ in self._driven.shapes}
+        for cause in self._guard.state.latched:
+            read = inputs_of(self._guard.rules.checks[cause.check].measure) if cause.check >= 0 else []
+            if not self._driven.facts and not any(source.signal in signals for source in read):
+                raise Ended(f"the tool has tripped by itself: {cause.row} {cause.detail}")
+
+    async def _calm(self) -> None:
+        """Nothing latched and nothing left of the line before; raises Ended when the tool has something of its own."""
+        self._still_ours()
+        if self._guard.latched:
+            await self._reset()
+        self._guard.begin_anew()
+        await asyncio.sleep(AFTER_S)
+
+    async def _armed(self) -> None:
+        """The contactor closed, so that it can be seen to open; a line says so itself where it does not."""
+        self._arm(closed=True)
+        await self._until(lambda: self._seen(il.Blocks.NOTHING).contactor, 2.0)
+
+    def _arm(self, *, closed: bool) -> None:
+        self._tool.valves.aux(self._mask, self._mask if closed else 0)
+
+    async def _reset(self) -> None:
+        """As a person does it: when the causes are gone, with the button where a row asks for it."""
+        loop = asyncio.get_running_loop()
+        give_up_s, told = loop.time() + RESET_S, ""
+        await self._until(lambda: self._bench.state in ("IDLE", "FAULT"), RESET_S)
+        while loop.time() < give_up_s:
+            self._still_ours()
+            reply = await self._bench.handle(c.Reset(reason="proof test"), self._who)
+            if reply.ok:
+                self.progress.ask = ""
+                return
+            told = reply.text
+            self.progress.ask = BUTTON if told.endswith(pt.NEEDS_BUTTON) else ""
+            await asyncio.sleep(1.0)
+        raise Ended(f"the tool could not be reset: {told}")
+
+    # --- the certificate -------------------------------------------------------------------------------------------
+
+    def _certify(self, request: c.ProofTest, began: float, took_s: float) -> None:
+        progress, who = self.progress, self._who
+        complete = not request.rows and not progress.ended
+        body = {
+            "tool": self._tool.config.tool, "began": stamp.iso(began), "took_s": round(took_s, 1), "by": who.name,
+            "software": metadata.version("ald-controller"), "simulated": self._simulated,
+            "limits": limits_hash(self._guard.rules), "rows": request.rows, "complete": complete,
+            "ended": progress.ended, "passed": bool(progress.results) and all(r.ok for r in progress.results),
+            "lines": [each.shown() for each in progress.results],
+            "not_tested": [
+                {"row": row, "why": why} for row, why in (*self._undriven, *pt.not_tested(self._guard.rules))
+            ],
+        }  # fmt: skip
+        try:
+            progress.certificate = self.certificates.write(body)
+        except OSError as error:
+            self._guard.note(f"the certificate of the proof test could not be written: {error}")
+            return
+        if complete:
+            self._sign({"passed": body["passed"], "certificate": progress.certificate["name"]}, who.name)
+
+    def _sign(self, value: dict[str, Any], by: str) -> None:
+        """The register that the rows read: the newest whole test."""
+        old = self._registers.registers.dump()["registers"].get("proof")
+        try:
+            self._registers.set("proof", value, by, stamp.iso(stamp.utc_now()))
+        except OSError as error:
+            self._guard.note(f"the proof test could not be signed for: {error}")
+            return
+        self._audit.register("proof", old, self._registers.registers.dump()["registers"]["proof"], by)
+
+
+async def _gently(work: Iterator[Any]) -> AsyncIterator[Any]:
+    """The same, one after another, with room for other work in between."""
+    for one in work:
+        await asyncio.sleep(0)
+        yield one
