@@ -1,4 +1,4 @@
-"""Rows C1, K1, K2, K3 and K14: valves, modules, heartbeats and values that grow old."""
+"""Rows K1, K2, K3 and K14: valves, modules, heartbeats and values that grow old."""
 
 from __future__ import annotations
 
@@ -6,61 +6,16 @@ import math
 
 import pytest
 
-from ald_controller.config import Port
 from ald_controller.interlocks import (
     Quality,
     Reaction,
-    Reset,
     ResetRefused,
     Sample,
     alarms,
 )
-from tests.interlock_bench import CHAMBER, CONFIG, H2O, O2, RULES, SECOND, SUBSTRATE, Bench, rules
+from tests.interlock_bench import CHAMBER, H2O, O2, RULES, SECOND, SUBSTRATE, Bench
 
 WARN, BLOCK, HOLD, ABORT = Reaction.WARN, Reaction.BLOCK, Reaction.HOLD, Reaction.ABORT_PURGE
-
-
-@pytest.mark.parametrize(("word", "trips"), [
-    (0, False), (0b1, False), (0b100000, False), (0b1_1100_0001, False), (0b11, True), (0b100001, True),
-    (0b111111, True),
-])  # fmt: skip
-def test_c1_more_than_one_source_read_back_open_trips_in_one_scan(word: int, trips: bool) -> None:
-    bench = Bench()
-    bench.values["valves.word"] = word
-    bench.scan()
-    assert (bench.state.level is ABORT, "C1" in bench.rows) == (trips, trips)
-
-
-def test_c1_counts_sources_not_coils() -> None:
-    ports = {"TMA": Port(outputs=["TMA", "spare"]), "H2O": Port(outputs=["H2O"])}
-    table = rules(CONFIG.model_copy(update={"ports": ports}))
-    bench = Bench(table)
-    bench.values["valves.word"] = 0b100001
-    assert bench.scan().level is Reaction.NONE
-    bench.values["valves.word"] = 0b100010  # one coil of TMA, and water
-    assert bench.scan().level is ABORT
-
-
-def test_c1_counts_a_source_output_that_belongs_to_no_port() -> None:
-    table = rules(CONFIG.model_copy(update={"ports": {"TMA": CONFIG.ports["TMA"]}}))
-    bench = Bench(table)
-    bench.values["valves.word"] = 0b100001
-    assert bench.scan().level is ABORT
-
-
-def test_c1_lets_a_pair_be_open_that_the_registry_marks_compatible_and_no_third() -> None:
-    bench = Bench(rules(compatible=frozenset({frozenset({"H2O", "GL"})})))
-    bench.values["valves.word"] = 0b1010
-    assert bench.scan().level is Reaction.NONE
-    bench.values["valves.word"] = 0b11010
-    assert bench.scan().level is ABORT
-
-
-def test_c1_a_word_that_cannot_be_believed_counts_as_two_sources() -> None:
-    bench = Bench()
-    bench.quality["valves.word"] = Quality.BAD
-    assert bench.scan().level is ABORT
-    assert bench.cause("C1").reset is Reset.L1  # two open sources want an owner; a broken reading does not
 
 
 def test_k1_a_lost_lease_aborts_and_is_over_ten_quiet_seconds_later() -> None:
