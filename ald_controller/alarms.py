@@ -13,7 +13,7 @@ announced anew. Nothing here decides what the tool does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -115,11 +115,9 @@ class Book:
         )
 
 
-def look(
-    book: Book, views: Iterable[AlarmView], words: Callable[[str], Row], now_s: float, utc_s: float
-) -> tuple[Book, tuple[Change, ...]]:
+def look(book: Book, views: Iterable[AlarmView], now_s: float, utc_s: float) -> tuple[Book, tuple[Change, ...]]:
     """The book after one look at everything that is live or latched, at loop time `now_s`, unix seconds `utc_s`."""
-    turn = _Turn(book, words, now_s, utc_s)
+    turn = _Turn(book, now_s, utc_s)
     for view in views:
         turn.see(view)
     turn.miss_the_rest()
@@ -165,11 +163,22 @@ def _none_waits(book: Book, asked: str) -> str:
     return f"no alarm '{asked[:60]}' waits to be acknowledged; {there}"
 
 
+_PRIORITIES: tuple[Priority, ...] = ("low", "medium", "high", "critical")
+
+
+def priority_of(row: Row, reaction: Reaction) -> Priority:
+    """How urgent a cause is: its row's priority is that of its trip; a warning is one less, a block is in no hurry."""
+    at = _PRIORITIES.index(row.priority)
+    if reaction is Reaction.BLOCK:
+        return _PRIORITIES[min(at, 1)]
+    return _PRIORITIES[max(at - 1, 0)] if reaction is Reaction.WARN else row.priority
+
+
 class _Turn:
     """One look, while it is made."""
 
-    def __init__(self, book: Book, words: Callable[[str], Row], now_s: float, utc_s: float) -> None:
-        self._before, self._words, self._now_s, self._utc_s = book, words, now_s, utc_s
+    def __init__(self, book: Book, now_s: float, utc_s: float) -> None:
+        self._before, self._now_s, self._utc_s = book, now_s, utc_s
         self.alarms: dict[str, Alarm] = {}
         self.waiting: dict[str, float] = {}
         self.changes: list[Change] = []
@@ -177,7 +186,7 @@ class _Turn:
 
     def see(self, view: AlarmView) -> None:
         """One cause that is live or latched now."""
-        row = self._words(view.row)
+        row = view.words
         fresh = self._fresh(view, row)
         if fresh.id in self.alarms:
             return
@@ -191,9 +200,9 @@ class _Turn:
 
     def _fresh(self, view: AlarmView, row: Row) -> Alarm:
         return Alarm(
-            view.row, view.name, view.reaction, row.priority, f"{row.cause}: {view.detail}", row.consequence,
-            row.action, view.reset, self._utc_s - (self._now_s - view.since_s), Stage.UNACKNOWLEDGED, view.live,
-            view.latched, view.first_out, view.consequence_of, off_delay_s=row.off_delay_s,
+            view.row, view.name, view.reaction, priority_of(row, view.reaction), f"{row.cause}: {view.detail}",
+            row.consequence, row.action, view.reset, self._utc_s - (self._now_s - view.since_s), Stage.UNACKNOWLEDGED,
+            view.live, view.latched, view.first_out, view.consequence_of, off_delay_s=row.off_delay_s,
         )  # fmt: skip
 
     def _begin(self, fresh: Alarm, known: Alarm | None, row: Row) -> None:

@@ -59,7 +59,7 @@ class Annunciator:
             return ()
         self._seen = seen
         views = il.alarms(state, abort)
-        self.book, changes = look(self.book, views, lambda row: il.words_of(state, row), now_s, self._utc())
+        self.book, changes = look(self.book, views, now_s, self._utc())
         return self._keep(changes)
 
     def acknowledge(self, asked: str, by: str) -> tuple[Change, ...]:

@@ -137,7 +137,7 @@ def verdict(state: State, moment: Moment) -> Verdict:
 
 def _standing(state: State, view: il.AlarmView) -> Standing:
     cause = next(c for c in (*state.latched, *state.active) if (c.row, c.name) == (view.row, view.name))
-    row = il.words_of(state, view.row)
+    row = view.words
     return Standing(
         view.row, view.name, view.reaction, row.cause, view.detail, round(view.since_s, 3), view.live, view.latched,
         view.first_out, view.consequence_of, _blocked(cause), _clears(state, cause), resets_by(view.reset), row.action,

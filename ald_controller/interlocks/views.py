@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from ald_controller.interlocks.core import Cause, State
 from ald_controller.interlocks.measures import Input, Quality, Sample, Samples
 from ald_controller.interlocks.suppression import ABORT, explained
 from ald_controller.interlocks.table import Blocks, Facts, Reaction, Reset, Row, RuleSet
+from ald_controller.interlocks.thermal_measures import Uncommissioned
 
 
 def permit(state: State) -> bool:
@@ -92,12 +93,17 @@ class AlarmView:
     first_out: bool
     reset: Reset
     consequence_of: str
+    words: Row
 
 
 ABORTED = Row(
     ABORT, "The tool was aborted", "The run is over, and nothing starts until a reset.",
     "Look at the tool and at the record of the run, and reset.", "medium",
 )  # fmt: skip
+
+
+UNGUARDED = "It computes with what was measured on this one reactor, so nothing starts without it."
+COMMISSION = "Measure it, and sign for it in its register."
 
 
 def alarms(state: State, abort: Cause | None = None) -> tuple[AlarmView, ...]:
@@ -113,7 +119,7 @@ def alarms(state: State, abort: Cause | None = None) -> tuple[AlarmView, ...]:
 
 
 def _view(state: State, cause: Cause, live: bool, latched: bool, first: bool, root: str) -> AlarmView:
-    row = words_of(state, cause.row)
+    row = words_of(state, cause)
     text = f"{row.cause}: {cause.detail}. {row.consequence} {row.action}"
     return AlarmView(
         cause.row,
@@ -127,9 +133,15 @@ def _view(state: State, cause: Cause, live: bool, latched: bool, first: bool, ro
         first,
         cause.reset,
         root,
+        row,
     )
 
 
-def words_of(state: State, row: str) -> Row:
-    """The words of a row, or of an abort."""
-    return ABORTED if row == ABORT else state.rules.rows[row]
+def words_of(state: State, cause: Cause) -> Row:
+    """The words of a cause's row, of an abort, or of a row that cannot guard because nobody has commissioned it."""
+    if cause.row == ABORT:
+        return ABORTED
+    row = state.rules.rows[cause.row]
+    if cause.check < 0 or not isinstance(state.rules.checks[cause.check].measure, Uncommissioned):
+        return row
+    return replace(row, cause=f"Row {row.id} cannot guard", consequence=UNGUARDED, action=COMMISSION, priority="medium")

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ald_controller.alarms import RATE_S, Alarm, Book, Change, Stage, acknowledge, acknowledge_latched, look
+from ald_controller.alarms import (
+    RATE_S,
+    Alarm,
+    Book,
+    Change,
+    Stage,
+    acknowledge,
+    acknowledge_latched,
+    look,
+    priority_of,
+)
 from ald_controller.annunciator import Annunciator
 from ald_controller.interlocks import (
     ABORT,
@@ -23,6 +33,7 @@ from ald_controller.interlocks import (
     FirstOut,
     Input,
     Level,
+    Priority,
     Reaction,
     Reset,
     Row,
@@ -30,8 +41,10 @@ from ald_controller.interlocks import (
     State,
     alarms,
     boot,
+    step,
 )
 from ald_controller.interlocks.measures import Value
+from ald_controller.interlocks.setting import never_commissioned
 from tests.interlock_bench import WORDS
 
 WARN, BLOCK, HOLD, PURGE, ISOLATE = (
@@ -42,7 +55,7 @@ ROW = Row("G1", "Oxygen is high", "Lithium spoils.", "Look at the purifier.", "m
 
 
 def view(row: str = "G1", name: str = "o2", reaction: Reaction = WARN, **more: object) -> AlarmView:
-    base = AlarmView(row, name, reaction, "2 ppm", "all words", 0.0, True, False, False, Reset.AUTO, "")
+    base = AlarmView(row, name, reaction, "2 ppm", "all words", 0.0, True, False, False, Reset.AUTO, "", ROW)
     return replace(base, **more)
 
 
@@ -58,7 +71,8 @@ class Shelf:
         before = len(self.told)
         for _ in range(round(for_s * 10)):
             self.now_s += 0.1
-            self.book, changes = look(self.book, views, lambda row: self.row, self.now_s, UTC + self.now_s)
+            seen = [replace(each, words=self.row) for each in views]
+            self.book, changes = look(self.book, seen, self.now_s, UTC + self.now_s)
             self._hear(changes)
         return [kind for kind, _ in self.told[before:]]
 
@@ -84,10 +98,28 @@ def test_an_alarm_says_its_words_its_value_and_since_when() -> None:
     shelf = Shelf()
     assert shelf.look(view(since_s=97.0)) == ["raised"]
     alarm = shelf.only
-    assert (alarm.id, alarm.priority, alarm.stage, alarm.raised) == ("G1:o2", "medium", Stage.UNACKNOWLEDGED, 1)
+    assert (alarm.id, alarm.priority, alarm.stage, alarm.raised) == ("G1:o2", "low", Stage.UNACKNOWLEDGED, 1)
     assert alarm.text == "Oxygen is high: 2 ppm. Lithium spoils. Look at the purifier."
     assert alarm.since == pytest.approx(UTC + 97.0)  # not when it was looked at
     assert alarm.live and not alarm.latched and alarm.reset is Reset.AUTO
+
+
+@pytest.mark.parametrize("priority", ["low", "medium", "high", "critical"])
+def test_a_warning_is_less_urgent_than_its_rows_trip_and_a_block_is_in_no_hurry(priority: Priority) -> None:
+    row = replace(ROW, priority=priority)
+    found = {reaction: priority_of(row, reaction) for reaction in (WARN, BLOCK, HOLD, PURGE, ISOLATE, Reaction.ESTOP)}
+    assert found[WARN] == {"low": "low", "medium": "low", "high": "medium", "critical": "high"}[priority]
+    assert found[BLOCK] == {"low": "low"}.get(priority, "medium")
+    assert {found[r] for r in found if r >= HOLD} == {priority}
+
+
+def test_a_row_that_nobody_has_commissioned_does_not_say_that_its_hazard_is_there() -> None:
+    check = never_commissioned("T1", "constant.heater.x", "the heater")
+    state = boot(RuleSet((check,), WORDS), 0.0)
+    state = step(state, {}, Facts(), 0.1)
+    told = next(v for v in alarms(state) if v.row == "T1")
+    assert told.words.cause == "Row T1 cannot guard" and "too hot" not in told.text and "constant.heater.x" in told.text
+    assert told.words.priority == "medium"
 
 
 def test_an_alarm_that_stands_changes_nothing_from_look_to_look() -> None:
@@ -442,5 +474,5 @@ def test_the_annunciator_keeps_every_change_with_its_time_and_looks_only_when_so
     assert next(times) == used + 1, "an unchanged state is not even given a time"
     assert [change.by for change in keeper.acknowledge("G6", "Ann")] == ["Ann"]
     newest = keeper.log.newest(1)[0]
-    assert (newest["event"], newest["row"], newest["by"], newest["priority"]) == ("acknowledged", "G6", "Ann", "high")
+    assert (newest["event"], newest["row"], newest["by"], newest["priority"]) == ("acknowledged", "G6", "Ann", "medium")
     assert newest["at"] > UTC and keeper.rate(0.2) == 1
