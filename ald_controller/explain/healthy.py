@@ -16,7 +16,8 @@ GOOD_PPM = 0.3
 _FIXED = {
     "valves.connected": 1.0, "valves.armed": 1.0, "valves.sequence": 1e6, "machine.free_mib": 100_000.0,
 }  # fmt: skip
-_DUTY_PERCENT, _LITTLE_PA = 10.0, 40.0
+_QUANTITIES = ("_pa_per_s", "_days", "_s")  # of a register
+_DUTY_PERCENT, _LITTLE_PA, _LONG_S = 10.0, 40.0, 10_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ def _asked(config: ToolConfig, *, isolated: bool) -> dict[str, float]:
     flow = 0.0 if isolated else config.purge_flow
     pushers = {port.push.device: 0.0 for port in config.ports.values() if port.push is not None}
     flows = {config.carrier: flow} | pushers
-    out = {"asked.stop_shut": float(isolated), "asked.contactor": 1.0}
+    out = {"asked.stop_shut": float(isolated), "asked.contactor": 1.0, "asked.quiet_s": _LONG_S}
+    out["asked.total_sccm"] = flow
     out |= {f"asked.{device}_sccm": sccm for device, sccm in flows.items()}
     out |= {f"{device}.flow_sccm": sccm for device, sccm in flows.items()}
     return out | {f"{device}.setpoint_sccm": sccm for device, sccm in flows.items()}
@@ -100,6 +102,8 @@ def _channels(config: ToolConfig, *, isolated: bool) -> dict[str, float]:
 
 
 def _plain(signal: str) -> float:
-    """Registers and contacts are 1 while all is well; counts have not moved."""
+    """Registers and contacts are 1 while all is well; leaks and ages are 0, and counts have not moved."""
     device, channel = device_of(signal), signal.partition(".")[2]
-    return 1.0 if device == "register" or channel.endswith(("_ok", "_shut", "_locked", "_open", "_running")) else 0.0
+    if device == "register":
+        return 0.0 if channel.endswith(_QUANTITIES) else 1.0
+    return 1.0 if channel.endswith(("_ok", "_shut", "_locked", "_open", "_running")) else 0.0

@@ -9,7 +9,6 @@ from ald_controller.interlocks.core import Cause, State
 from ald_controller.interlocks.measures import Input, Quality, Sample, Samples
 from ald_controller.interlocks.suppression import ABORT, explained
 from ald_controller.interlocks.table import Blocks, Facts, Reaction, Reset, Row, RuleSet
-from ald_controller.interlocks.thermal_measures import Uncommissioned
 
 
 def permit(state: State) -> bool:
@@ -142,6 +141,6 @@ def words_of(state: State, cause: Cause) -> Row:
     if cause.row == ABORT:
         return ABORTED
     row = state.rules.rows[cause.row]
-    if cause.check < 0 or not isinstance(state.rules.checks[cause.check].measure, Uncommissioned):
+    if cause.check < 0 or "never commissioned" not in state.rules.checks[cause.check].says:
         return row
     return replace(row, cause=f"Row {row.id} cannot guard", consequence=UNGUARDED, action=COMMISSION, priority="medium")

@@ -26,11 +26,14 @@ from ald_controller.explain import (
     when_words,
 )
 from ald_controller.explain.typed import Lost
-from ald_controller.interlocks import MATRIX, Facts, Guard, Reaction, Sample, step
+from ald_controller.interlocks import MATRIX, Facts, Guard, Reaction, Sample, rules_for, step
 from ald_controller.interlocks.setting import always, lithium
-from tests.interlock_bench import CHAMBER, CONFIG, GATE, O2, RULES, SECOND, SETTING, SUBSTRATE
-from tests.recipe_bench import chemistry
+from ald_controller.interlocksetting import setting_of
+from tests.interlock_bench import CHAMBER, CONFIG, GATE, O2, SECOND, SUBSTRATE, WORDS
+from tests.recipe_bench import chemistry, simulated
 
+SETTING = setting_of(CONFIG, simulated(), chemistry())
+RULES = rules_for(SETTING, WORDS)
 SIGNALS = signals_of(RULES)
 REST = Facts("IDLE", "VACUUM", pyrophoric=False)
 
