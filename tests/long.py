@@ -32,6 +32,10 @@ PARTS: dict[str, tuple[float, list[str]]] = {
     "mutants": (500.0, ["tests/mutants", "-k", "engine"]),
     "interlock-mutants": (500.0, ["tests/mutants", "-k", "interlocks"]),
     "explore": (420.0, ["tests/pure/test_exploration.py"]),
+    "pairs": (450.0, ["tests/pure/test_rule_pairs.py"]),
+    "machines": (480.0, ["tests/pure/test_machines_long.py"]),
+    "healthy": (500.0, ["tests/run/test_soak_long.py", "-k", "healthy"]),
+    "faults": (500.0, ["tests/run/test_soak_long.py", "-k", "faults"]),
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import hypothesis.strategies as st
-from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ald_controller.valves.engine import Engine
@@ -31,6 +30,7 @@ from ald_controller.valves.wire import (
     Trim,
 )
 from tests import valve_rig
+from tests.machines import walks
 from tests.valve_rig import CONTACTOR, H2O, LTB, MS, STOP, TMA, S
 
 FILL, EG = 8, 16  # a filled source: first its volume, then, after a while, the chamber
@@ -327,7 +327,7 @@ class EngineMachine(RuleBasedStateMachine):
         assert doses <= sum(len(segment.edges) for segment in self.accepted.values())
 
 
-EngineMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+EngineMachine.TestCase.settings = walks()
 TestEngineMachine = EngineMachine.TestCase
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from pytest import TerminalReporter
 
 from ald_controller.interlocks import MATRIX, Guard
 from tests.run.rows import SHOWN, missing
+
+ROWS = Path(__file__).parents[2] / "long-results" / "rows.json"  # what python -m tests.safety_page reads
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
@@ -26,7 +31,13 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep what was shown for docs/safety.md; a whole session shows every row."""
     whole = session.config.args == ["tests/run"] and not session.config.option.keyword
-    if whole and exitstatus == 0 and missing():
+    if not whole or exitstatus:
+        return
+    if missing():
         print(f"\nno scenario shows {', '.join(missing())}")
         session.exitstatus = 1
+    ROWS.parent.mkdir(exist_ok=True)
+    told = {row: {"time": one.time, "how": one.how} for row, one in SHOWN.items()}
+    ROWS.write_text(json.dumps(told, indent=1, ensure_ascii=False), "utf-8")

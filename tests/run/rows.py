@@ -30,10 +30,14 @@ class Shown:
     target_s: float | None
     how: str
 
+    @property
+    def time(self) -> str:
+        """The measured time for people."""
+        return "-" if self.measured_s is None else f"{self.measured_s:.2f} s"
+
     def __str__(self) -> str:
-        measured = "-" if self.measured_s is None else f"{self.measured_s:.2f} s"
         target = "-" if self.target_s is None else f"{self.target_s:g} s"
-        return f"{self.row:<4} {self.reaction.name:<14} {measured:>8} {target:>8}  {self.how}"
+        return f"{self.row:<4} {self.reaction.name:<14} {self.time:>8} {target:>8}  {self.how}"
 
 
 async def shown(
