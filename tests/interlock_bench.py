@@ -47,6 +47,7 @@ HEALTHY: dict[str, float] = {
     "machine.scan_late_s": 0, "machine.late_scans": 2, "machine.late_edges": 0, "machine.clock_steps": 0,
     "machine.free_mib": 9000, "machine.unwritten": 0, "machine.journal_errors": 0, "machine.recipe_edited": 0,
     "machine.bypasses_ended": 0, "machine.alarms": 0, "register.limits_confirmed": 1, "coupler-b.mains_ok": 1,
+    "register.proof_passed": 1, "register.proof_age_days": 3,
     "coupler-b.watchdog_trips": 0, **{f"link.{name}.bad": 4 for name in CONFIG.devices},
     "valves.word": 0, "valves.connected": 1, "valves.armed": 1, "valves.trips": 7, "valves.faults": 0,
     "valves.lease_lost": 0, SUBSTRATE: 149.0, SECOND: 148.0, CHAMBER: 147.0, O2: 0.3, H2O: 0.2,
