@@ -139,7 +139,7 @@ class Freshness:
     def published(self, sequence: int, now_s: float) -> None:
         """A state message with this sequence went out at `now_s`, unix seconds."""
         self._published.append((now_s, sequence))
-        while self._published and now_s - self._published[0][0] > FRESH_S:
+        while self._published and not _newer(self._published[0][0], now_s):
             self._published.popleft()
 
     def acted(self, sequence: int, who: str, verb: str) -> None:
@@ -164,7 +164,7 @@ class Freshness:
             raise Refusal("stale", text, {"time": now_s})
 
     def _seen(self, seen: int, verb: str, who: str, now_s: float) -> None:
-        fresh = any(sequence == seen and now_s - at_s < FRESH_S for at_s, sequence in self._published)
+        fresh = any(sequence == seen and _newer(at_s, now_s) for at_s, sequence in self._published)
         if not fresh:
             text = f"no state message {seen} was published in the last {FRESH_S:.0f} s: look at the tool and send again"
             raise Refusal("stale", text, {"time": now_s})
@@ -172,6 +172,11 @@ class Freshness:
         if act and verb not in VERBS_ALWAYS and act.who != who and seen <= act.sequence:
             text = f"{act.who} has sent '{act.verb}' since the state that you saw: look at the tool and send again"
             raise Refusal("state-changed", text)
+
+
+def _newer(at_s: float, now_s: float) -> bool:
+    """Whether this was less than FRESH_S ago; what lies ahead was said before the clock was set back, who knows when."""
+    return 0.0 <= now_s - at_s < FRESH_S
 
 
 class Desk:
