@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
+
+
+class _Quietly:
+    """The file that lines go to, as far as it takes them: a full disk ends neither a run nor the controller."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._file.flush()
 
 
 def configure_log(quiet: bool, warnings: bool = True) -> None:
@@ -21,5 +37,5 @@ def configure_log(quiet: bool, warnings: bool = True) -> None:
             structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), *renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger((30 if warnings else 40) if quiet else 20),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Quietly(sys.stderr))),
     )  # fmt: skip
