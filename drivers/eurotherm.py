@@ -16,7 +16,7 @@ from drivers.modbus import Registers, signed
 
 PV, SELECTED_SP, SP1, REMOTE_SP, STATUS, VERSION, TYPE, REMOTE_ON = 1, 15, 24, 26, 75, 107, 122, 276
 PROBE = SP1, 2  # two registers: nothing else here reads two
-SENSOR_BREAK = 5
+SENSOR_BREAK, REMOTE_FAILED = 5, 14
 STATUS_WORDS = {
     **{bit: f"alarm {bit + 1}" for bit in range(4)},
     4: "manual",
@@ -25,7 +25,7 @@ STATUS_WORDS = {
     8: "heater leakage current",
     10: "process value out of range",
     11: "heater overcurrent",
-    14: "remote set-point failed",
+    REMOTE_FAILED: "remote set-point failed",
     15: "autotune",
 }
 
@@ -58,6 +58,7 @@ class Eurotherm3216:
         self._scale = float(10**settings.decimals)
         self._following: int | None = None  # the remote set-point last read back, in display digits
         self._refreshed_s = 0.0
+        self._asked = False  # for a set-point, by this controller, and not made safe since
 
     @staticmethod
     def channels(settings: EurothermConfig) -> frozenset[str]:
@@ -88,6 +89,10 @@ class Eurotherm3216:
         if status >> SENSOR_BREAK & 1:
             self._following = None
             raise DeviceFault(self.name, "sensor break: the thermocouple is open or its input has failed")
+        if status >> REMOTE_FAILED & 1 and not self._asked:
+            # whoever refreshed it has gone and it is at its safe local set-point, as it should be: no fault
+            await self._select_remote(False)
+            (status,) = await self._registers.read_holding(STATUS, 1)
         if working != self._following:
             self._following = None  # it does not follow, or not yet: the next `follow` looks at everything
         flags = tuple(word for bit, word in STATUS_WORDS.items() if status >> bit & 1)
@@ -100,6 +105,7 @@ class Eurotherm3216:
 
     async def follow(self, setpoint_c: float | None) -> None:
         """One write a second while the polled working set-point agrees; else written, read back and made remote."""
+        self._asked = setpoint_c is not None
         if setpoint_c is None:
             await self._select_remote(False)
             self._following = None
@@ -118,7 +124,7 @@ class Eurotherm3216:
 
     async def safe(self) -> None:
         """Back to the instrument's own safe local set-point; written before anything is asked."""
-        self._following = None
+        self._following, self._asked = None, False
         await self._registers.write_register(REMOTE_ON, 0, urgent=True)
         if await self._read(REMOTE_ON) != 0:
             raise Refused(self.name, "the instrument still follows the remote set-point")

@@ -59,6 +59,15 @@ class Instrument:
         return [address for kind, address in self.asked if kind == "write"]
 
 
+class Left(Instrument):
+    """An instrument whose remote set-point fails for as long as it is used."""
+
+    def hear(self, now_s: float, data: bytes) -> bytes:
+        answer = super().hear(now_s, data)
+        self.values[STATUS] = self.values[REMOTE_ON] << 14
+        return answer
+
+
 def heater(instrument: Instrument, decimals: int = 1, safe_local_c: float = 20.0) -> Eurotherm3216:
     return Eurotherm3216("substrate", to(instrument), EurothermConfig(1, safe_local_c, decimals))  # type: ignore[arg-type]
 
@@ -105,6 +114,26 @@ def test_status_bits_are_flags_and_the_bitmap_a_channel() -> None:
         readings = await heater(instrument).poll()
         assert readings["temperature_c"].flags == ("alarm 1", "manual", "loop break", "remote set-point failed")
         assert readings["status"].value == 0x4051
+
+    run_virtual(main())
+
+
+def test_a_remote_set_point_that_a_dead_controller_left_to_fail_is_given_up_and_is_no_fault() -> None:
+    async def main() -> None:
+        instrument = Left()
+        left = {STATUS: 1 << 14, REMOTE: 1500, REMOTE_ON: 1}
+        instrument.values |= left
+        readings = await heater(instrument).poll()
+        assert instrument.values[REMOTE_ON] == 0
+        assert readings["temperature_c"].flags == () and readings["status"].value == 0
+        instrument.values |= left
+        mine = heater(instrument)
+        await mine.follow(150.0)
+        flags = (await mine.poll())["temperature_c"].flags
+        assert instrument.values[REMOTE_ON] == 1 and flags == ("remote set-point failed",), "its own is a fault"
+        await mine.safe()
+        instrument.values |= left
+        assert (await mine.poll())["temperature_c"].flags == ()
 
     run_virtual(main())
 
