@@ -154,6 +154,51 @@ class Restore(Message):
     row: str = Field(pattern=r"^[TCGK][0-9]{1,2}$")
 
 
+class Gate(Message):
+    """Release the lock of the gate to the glovebox while its permissive holds, or lock it; only at the tool."""
+
+    verb: Literal["gate"] = "gate"
+    act: Literal["release", "lock"]
+
+
+class GetGate(Message):
+    """Where the gate and its lock are, and what is missing before it may be opened, one sentence each."""
+
+    verb: Literal["gate-status"] = "gate-status"
+
+
+class Box(Message):
+    """Say that the purifier of the glovebox regenerates for `for_s` seconds, or that the box is ready again."""
+
+    verb: Literal["box"] = "box"
+    mode: Literal["regenerating", "ready"]
+    for_s: float | None = Field(default=None, gt=0, le=86_400)
+    by: str = Field(min_length=1, max_length=64)
+
+
+class ProofTest(Message):
+    """Trip every row of the interlocks with simulated inputs, or some `rows`; by the owner, on an idle and cold tool.
+
+    With `hands` a person at the tool moves real contacts as well.
+    """
+
+    verb: Literal["proof-test"] = "proof-test"
+    rows: list[Annotated[str, Field(pattern=r"^[TCGK][0-9]{1,2}$")]] = Field(default=[], max_length=60)
+    hands: bool = False
+
+
+class GetProofTest(Message):
+    """Where the proof test is, or how the last one since the start ended."""
+
+    verb: Literal["proof-test-progress"] = "proof-test-progress"
+
+
+class GetProofTests(Message):
+    """Every certificate of a proof test, oldest first, with what is broken in their chain."""
+
+    verb: Literal["proof-tests"] = "proof-tests"
+
+
 class GetRuns(Message):
     verb: Literal["runs"] = "runs"
 
@@ -168,7 +213,7 @@ class Watch(Message):
 Request = Annotated[
     Upload | Check | Start | Pause | Resume | Stop | Abort | Reset | Remote | SetRegister | GetRegisters | GetStatus
     | GetRuns | GetValves | GetAlarmHistory | GetInterlocks | ValveReplaced | PulsesAnew | Acknowledge | Bypass
-    | Restore | Watch,
+    | Restore | Gate | GetGate | Box | ProofTest | GetProofTest | GetProofTests | Watch,
     Field(discriminator="verb"),
 ]  # fmt: skip
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
@@ -177,8 +222,11 @@ VERBS_REMOTE = frozenset(
     {"upload", "check", "start", "pause", "resume", "stop", "abort", "reset", "acknowledge", "status"}
 )
 VERBS_REMOTE_ENABLED = frozenset({"start", "resume", "reset"})  # these also need 'remote enabled' at the tool
-VERBS_VIEWER = frozenset({"status", "runs", "registers", "valves", "alarm-history", "interlocks", "watch", "check"})
-VERBS_OWNER = frozenset({"valve-replaced", "pulses-anew", "bypass"})
+VERBS_VIEWER = frozenset(
+    {"status", "runs", "registers", "valves", "alarm-history", "interlocks", "gate-status", "proof-test-progress",
+     "proof-tests", "watch", "check"}
+)
+VERBS_OWNER = frozenset({"valve-replaced", "pulses-anew", "bypass", "proof-test"})
 VERBS_ALWAYS = frozenset({"pause", "stop", "abort"})  # an authenticated operator, and nothing else is asked
 
 
@@ -324,3 +372,5 @@ class Status(Message):
     not_guarded: list[str]
     cleared: bool = False  # the chamber holds no precursor that the box should not meet
     not_cleared_because: list[str] = []
+    gate: str = ""  # where the gate to the glovebox and its lock are, in a sentence
+    box: str = ""  # who has said that its purifier regenerates, and until when; "" = it does not

@@ -23,14 +23,16 @@ from ald_controller.consoleparts import (
     yes,
 )
 from ald_controller.engineconfig import engine_config
+from ald_controller.gatedesk import GateDesk
 from ald_controller.interlocks import Facts, ResetRefused
 from ald_controller.interlocks.fingerprint import limits_of
 from ald_controller.interlocksetting import limits_confirmed, setting_of
 from ald_controller.journal import JournalError
 from ald_controller.plan import PLAN, Plan
+from ald_controller.prooftester import ProofTester
 from ald_controller.records.folder import Papers, header_for
 from ald_controller.records.journal import RunJournal
-from ald_controller.registers import CONFIRMED_LIMITS, Registers
+from ald_controller.registers import CONFIRMED_LIMITS, OF_VERBS, Registers
 from ald_controller.safetydesk import SafetyDesk
 from ald_controller.sequencer import Run
 from ald_controller.states import Ending, Misplaced, ProcessState, follow
@@ -64,7 +66,6 @@ class Console:
     def __init__(self, parts: ConsoleParts, spawn: Spawn) -> None:
         self.tool, self.guard = parts.tool, parts.guard
         self._chemistry = parts.chemistry
-        self.registers: Registers = parts.registers.registers
         self._register_file = parts.registers
         self._audit, self.ledger = parts.audit, parts.ledger
         self.pulses, self.clearing, self._machine = parts.pulses, parts.clearing, parts.machine
@@ -73,6 +74,11 @@ class Console:
         self._check, self._report, self._runs, self._spawn = parts.check, parts.report, parts.runs, spawn
         self._inline, self._simulated = parts.inline, parts.simulated
         self._safety = SafetyDesk(self.guard, self)
+        self.gate = GateDesk(
+            self.guard.keeper, parts.registers, parts.chemistry, parts.audit, self, spawn, self._settled,
+            lambda: self.clearing.state.missing,
+        )  # fmt: skip
+        self.proof = ProofTester(parts, self, spawn)
         self._setting = setting_of(self.tool.config, self.registers, self._chemistry)
         self._limits = limits_of(self._setting)
         self._look_at_limits()
@@ -87,12 +93,22 @@ class Console:
         self.timing: Timing | None = None  # of this computer, as the valve process found it at its start
         self._first_sequence = int(stamp.utc_now() * 10)  # a restarted daemon goes on above what it said before
 
+    @property
+    def registers(self) -> Registers:
+        """What the tool knows of itself, as it is now."""
+        return self._register_file.registers
+
+    def occupy(self, why: str) -> None:
+        """Nothing else begins, and no register changes, for as long as `why` is not ""."""
+        self._busy = why
+
     # --- the seam to doors -----------------------------------------------------------------------------------------
 
     async def handle(self, request: c.Request, who: c.Principal) -> c.Reply:
         """Do what was asked, or say why not; never raises for a reason that a person can mend."""
         name = "_do_" + request.verb.replace("-", "_")
-        act = getattr(self, name, None) or getattr(self._safety, name)
+        desks = (self, self._safety, self.gate, self.proof)
+        act = next(found for desk in desks if (found := getattr(desk, name, None)))
         try:
             reply: c.Reply = await act(request, who)
         except Misplaced as error:
@@ -190,8 +206,8 @@ class Console:
 
     async def _do_register_set(self, request: c.SetRegister, who: c.Principal) -> c.Reply:
         port = request.name.removeprefix("bottle.")
-        if port != request.name and port not in self.tool.config.ports:
-            return no("register-refused", f"there is no port '{port}'; there are: {', '.join(self.tool.config.ports)}")
+        if why := self._not_by_hand(request.name, port):
+            return no("register-refused", why)
         if self._job or self._busy:
             return no("misplaced", f"registers do not change {'while ' + self._busy if self._busy else 'during a run'}")
         old = self.registers.dump()["registers"].get(request.name)
@@ -209,13 +225,21 @@ class Console:
             self._register_file.save(registers)
         except (Problems, OSError) as error:
             return no("register-refused", str(error))
-        self.registers = registers
         new = self.registers.dump()["registers"][request.name]
         self._audit.register(request.name, old, new, f"{request.by} ({who.name} at the {who.door} door)")
         if request.name.startswith("bottle."):
             self.tool.valves.configure(engine_config(self.tool.file, self.registers, self._chemistry))
         self._learn_setting()
         return yes(f"{request.name} is set, signed by {request.by}")
+
+    def _not_by_hand(self, name: str, port: str) -> str:
+        """Why nobody sets this register now, or ""; `port` is the name itself where it is no bottle's."""
+        if port != name and port not in self.tool.config.ports:
+            return f"there is no port '{port}'; there are: {', '.join(self.tool.config.ports)}"
+        if name in OF_VERBS:
+            return f"'{name}' is set by `{OF_VERBS[name]}`"
+        open_ = name == "load" and self.guard.keeper.gate.open
+        return "the gate is open: say what lies in the chamber when it is shut" if open_ else ""
 
     def _learn_setting(self) -> None:
         """Give the interlocks another table when a constant or a bottle has changed."""
@@ -438,6 +462,15 @@ class Console:
         """Write something into the record of the run in hand."""
         if self._job:
             self._job.journal.event(kind, **fields)
+
+    def note(self, text: str) -> None:
+        """Something that a person should see and no rule covers."""
+        self.guard.note(text)
+
+    async def _settled(self) -> None:
+        """Until nothing is being made safe."""
+        if self._aborting is not None:
+            await asyncio.wait({self._aborting})
 
     def tell_run(self, run: str, kind: str, **fields: object) -> None:
         """The same, of a run that may be over."""

@@ -17,6 +17,7 @@ import structlog
 
 from ald_controller import stamp
 from ald_controller.aio import supervise, uncancellable
+from ald_controller.analysertests import AnalyserTests
 from ald_controller.bottles import refused_bottles
 from ald_controller.chemistry import Chemistry, load_chemistry
 from ald_controller.clearingwatch import ClearingWatch
@@ -31,6 +32,7 @@ from ald_controller.guard import PERIOD_S, Guard
 from ald_controller.interlocks import site_words
 from ald_controller.interlocksetting import setting_of
 from ald_controller.machinefeeds import DiskSpace, MachineFeeds
+from ald_controller.prooffeed import ProofFeed, simulated_proof
 from ald_controller.pulsewatch import PulseWatch
 from ald_controller.records.alarmlog import AlarmLog
 from ald_controller.records.audit import Audit
@@ -93,6 +95,8 @@ class Daemon:
         parts.state_dir.mkdir(parents=True, exist_ok=True)
         chemistry = load_chemistry(RECIPES / "chemistry")
         registers = RegisterFile(parts.state_dir / "registers.yaml", chemistry)
+        if parts.simulated and registers.registers.get("proof") is None:
+            registers.set("proof", *simulated_proof(stamp.utc_now()))
         tool = Tool(parts.file, parts.open_line, parts.valves)
         setting = setting_of(parts.file.config, registers.registers, chemistry)
         guard = Guard(tool, setting, site_words(Path(parts.file.path)), loop.time())
@@ -132,7 +136,9 @@ class Daemon:
         self._clearing = ClearingWatch(tool, row, known, chemistry, now_s, utc_s)
         self._gas = GasFeed(tool, now_s)
         signed = RegisterFeeds(tool.samples, tool.config.ports, known)
-        guard.feeds += [self._pulses.look, self._clearing.look, self._gas.look, signed.look]
+        tested = AnalyserTests(tool.samples, known, utc_s)
+        proven = ProofFeed(tool.samples, known, utc_s)
+        guard.feeds += [self._pulses.look, self._clearing.look, self._gas.look, signed.look, tested.look, proven.look]
 
     def _watch_machine(self, tool: Tool, guard: Guard, audit: Audit) -> MachineFeeds:
         """What the rows of control read of this computer; on virtual time nothing steps, and the disk never hangs."""

@@ -21,6 +21,7 @@ from ald_controller.annunciator import Annunciator
 from ald_controller.config import Role
 from ald_controller.elements import elements_of
 from ald_controller.feeds import feed_asked
+from ald_controller.gatekeeper import GateKeeper
 from ald_controller.states import Ending
 from ald_controller.tool import Tool
 from ald_controller.valves import wire
@@ -36,6 +37,13 @@ class Reacts(Protocol):
     def hold(self, why: str) -> None: ...
     def tell(self, kind: str, **fields: object) -> None: ...
     def abort(self, why: str, ending: Ending) -> None: ...
+
+
+class Trial(Protocol):
+    """A proof test: its inputs stand in for the tool's where they are judged, and nowhere else."""
+
+    def samples(self, real: il.Samples, now_s: float) -> il.Samples: ...
+    def facts(self, real: il.Facts) -> il.Facts: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +62,11 @@ class Guard:
         self.tool, self._words = tool, words
         self.state = il.boot(il.rules_for(setting, words), now_s)
         self.facts = self.about = il.Facts()  # about: what others know of the tool; chamber and gate are found here
+        self.keeper = GateKeeper(tool, setting)
         self._pressed_s = -math.inf  # when the button at the tool was last seen pressed
         self.notes: deque[Note] = deque(maxlen=NOTES)
         self.told_abort: Note | None = None  # the abort that stands, until a reset
+        self.trial: Trial | None = None  # a proof test that goes on
         self.safing: sf.Safing | None = None  # what the newest abort has to reach, until a run begins
         self.on_safing_over: Callable[[sf.Safing, str, float], None] | None = None  # keeps its outcome
         self._elements = elements_of(setting)
@@ -76,22 +86,25 @@ class Guard:
 
     def scan(self, reacts: Reacts, now_s: float) -> None:
         """Judge everything once, react to what is new, and beat the lease."""
-        gate = il.gate_proven_shut(self.state.rules, self.tool.samples, now_s)
+        gate = il.gate_proven_shut(self.state.rules, self._seen(now_s), now_s)
         self.tool.follow_chamber(now_s, gate)
         self._hear_valves()
         feed_asked(self.tool, now_s)
         self._look_at_button(now_s)
         for feed in self.feeds:
             feed(now_s)
-        self.facts = replace(self.about, chamber=self.tool.chamber.state, gate_proven_shut=gate)
-        self.tool.lithium = self.facts.lithium
-        before = self.state
-        self.state = il.step(before, self.tool.samples, self.facts, now_s)
+        about = self.keeper.known(self.about)
+        known = replace(about, chamber=self.tool.chamber.state, gate_proven_shut=gate)
+        self.tool.lithium = known.lithium
+        self.facts = known if self.trial is None else self.trial.facts(known)
+        before, seen = self.state, self._seen(now_s)
+        self.state = il.step(before, seen, self.facts, now_s)
         self._keep_heaters()
         self._secure(reacts, now_s)
         isolated = self.safing is not None and self.safing.isolates
         self.tool.isolate(isolated or self.state.level >= il.Reaction.ABORT_ISOLATE)
         self._react(il.news(before, self.state), reacts)
+        self.keeper.scan(self.state, known)
         self.scans += 1
         self.tool.valves.beat(self._sources if self.may_open else 0)
         self._announce(reacts, now_s)
@@ -116,12 +129,17 @@ class Guard:
         else:
             reacts.abort(why, "tripped")
 
+    def _seen(self, now_s: float) -> il.Samples:
+        """What is judged: the tool's samples, with those of a proof test in the place of theirs."""
+        real = self.tool.samples
+        return real if self.trial is None else self.trial.samples(real, now_s)
+
     def _secure(self, reacts: Reacts, now_s: float) -> None:
         """Follow what an abort has to reach; where it turns to isolation the devices are told, too."""
         before = self.safing
         if before is None:
             return
-        after = sf.step(before, self._elements, self.tool.samples, now_s, purge=self._may_purge)
+        after = sf.step(before, self._elements, self._seen(now_s), now_s, purge=self._may_purge)
         self.safing = after
         for line in sf.news(before, after):
             reacts.tell("safing", **sf.shown(line, after.began_s))
@@ -152,6 +170,7 @@ class Guard:
         """Zones that an interlock switched off stay off for as long as it stands, whatever was asked of them."""
         cut = il.source_contactor_off(self.state)
         self.tool.forbid_heat(il.heaters_off(self.state), il.contactor_off(self.state), cut)
+        self.tool.cap_heat(il.heat_ceiling_c(self.state))
 
     @property
     def may_open(self) -> bool:
@@ -232,7 +251,12 @@ class Guard:
     def rebuild(self, setting: il.Setting) -> None:
         """Another table, after a bottle or a constant has changed; latches and first-out stay."""
         self._elements = elements_of(setting)
+        self.keeper.rebuild(setting)
         self.state = il.exchange(self.state, il.rules_for(setting, self._words), asyncio.get_running_loop().time())
+
+    def begin_anew(self) -> None:
+        """Every check forgets what it has seen, after a proof test has shown it what was not so."""
+        self.state = il.exchange(self.state, self.state.rules, asyncio.get_running_loop().time())
 
     def note(self, text: str) -> None:
         """Something that a person should see and no rule covers."""
@@ -263,7 +287,7 @@ class Guard:
         """
         now_s = asyncio.get_running_loop().time()
         key = now_s - self._pressed_s <= PRESSED_S
-        after = il.reset(self.state, self.tool.samples, self.facts, now_s, role, key)
+        after = il.reset(self.state, self._seen(now_s), self.facts, now_s, role, key)
         if (checklist := self._checklist()) and not reason.strip():
             raise il.ResetRefused((), (), f"a reason in words. Before it: {checklist}")
         self.state = after

@@ -11,11 +11,11 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
-from ald_controller import commissioning, units
+from ald_controller import commissioning, stamp, units
 from ald_controller.chemistry import LITHIUM, Chemistry, close
 from ald_controller.interlocks import Constants
 from ald_controller.yamlfile import Document, Location, Mark, Problem, Problems, Strict, parse, read, validate_part
@@ -64,12 +64,49 @@ class Cylinder(Strict):
     id: Text
 
 
+class AnalyserTest(Strict):
+    """An analyser of the glovebox was tried on a known gas, and is to be again after `every`."""
+
+    method: Text
+    every: units.Seconds = Field(gt=0, le=90_000 * 3600)
+
+
+class ProofTest(Strict):
+    """The newest whole proof test of the interlocks; dated and signed like every register."""
+
+    passed: bool = Field(strict=True)
+    certificate: Text
+
+
+class BoxMode(Strict):
+    """The purifier of the glovebox regenerates until then, in UTC."""
+
+    until: Text
+
+    @model_validator(mode="after")
+    def _a_time(self) -> Self:
+        if stamp.seconds(self.until) is None:
+            raise ValueError(f"until: '{self.until[:40]}' is no time in UTC, such as 2031-05-04T12:30:00Z")
+        return self
+
+    @property
+    def until_utc(self) -> float:
+        """Unix seconds."""
+        return stamp.seconds(self.until) or 0.0
+
+
+OF_VERBS = {"box": "ald box", "gate": "ald gate", "proof": "ald proof-test"}  # registers that have a verb of their own
 CONFIRMED_LIMITS = "confirmed.limits"
 _LimitsName = Annotated[str, Field(pattern=r"^[0-9a-f]{4}(-[0-9a-f]{4}){3}$")]
 _KINDS: dict[str, TypeAdapter[Any]] = {
     CONFIRMED_LIMITS: TypeAdapter(_LimitsName),
     "load": TypeAdapter(Load),
     "cylinder": TypeAdapter(Cylinder),
+    "analyser.O2": TypeAdapter(AnalyserTest),
+    "analyser.H2O": TypeAdapter(AnalyserTest),
+    "box": TypeAdapter(BoxMode),
+    "gate": TypeAdapter(Literal["released"]),
+    "proof": TypeAdapter(ProofTest),
     "leak": TypeAdapter(Annotated[units.PascalsPerSecond, Field(ge=0)]),
     "seasoned": TypeAdapter(Annotated[bool, Field(strict=True)]),
 }
@@ -83,6 +120,8 @@ EXAMPLES = {
     "confirmed.PORT": "{label: LTB-07}",
     "load": "{material: lithium, pieces: 3, samples: [A1, A2, A3]}",
     "cylinder": "{gas: argon, id: AR-0042}",
+    "analyser.O2": "{method: 5 ppm test gas, every: 2160 h}",
+    "analyser.H2O": "{method: 5 ppm test gas, every: 2160 h}",
     "leak": "2 mTorr/min",
     "seasoned": "true",
     "bottle.PORT": "{label: LTB-07, precursor: LiOtBu, grams: 12 g}",
@@ -299,10 +338,9 @@ class RegisterFile:
         self.save(self.registers.set(name, value, by, at, self._chemistry))
         return self.registers
 
-    def forget(self, name: str) -> Registers:
-        """Make one register unknown and save; raises OSError."""
-        self.save(self.registers.without(name))
-        return self.registers
+    def drop(self, name: str) -> None:
+        """Make one register unknown at once, and in the file with the next `save`."""
+        self.registers = self.registers.without(name)
 
 
 def _yaml(data: dict[str, Any]) -> str:

@@ -45,6 +45,8 @@ class SafetyDesk:
         """Take one row out of action for a while."""
         now_s = asyncio.get_running_loop().time()
         asked = il.Bypass(request.row, who.name, request.reason, now_s, now_s + request.minutes * 60)
+        if why := il.why_no_bypass(asked, self._guard.tool.config.limits.glovebox_block):
+            return no("bypass-refused", why)
         try:
             self._guard.state = il.bypass(self._guard.state, asked, self._guard.facts, who.role)
         except il.BypassRefused as error:

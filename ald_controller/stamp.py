@@ -44,3 +44,12 @@ def anchor(monotonic_s: float, boot: str | None = None) -> Anchor:
 def iso(utc_s: float) -> str:
     """Unix seconds as ISO 8601 in UTC to the millisecond: 2031-05-04T12:30:00.250Z."""
     return datetime.fromtimestamp(utc_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def seconds(text: str) -> float | None:
+    """Unix seconds of a time as `iso` writes it; None for what is no such time, or is in no known zone."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if at.tzinfo is None else at.timestamp()

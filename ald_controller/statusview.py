@@ -12,6 +12,7 @@ from ald_controller import commands as c
 from ald_controller import safing as sf
 from ald_controller import stamp
 from ald_controller.clearingwatch import ClearingWatch
+from ald_controller.gatedesk import GateDesk
 from ald_controller.guard import Guard
 from ald_controller.interlocks import Sample
 from ald_controller.records.ledger import Ledger
@@ -35,6 +36,7 @@ class Shown(Protocol):
     guard: Guard
     ledger: Ledger
     clearing: ClearingWatch
+    gate: GateDesk
     remote: bool
     degraded: bool
     timing: Timing | None
@@ -80,7 +82,8 @@ def status_of(console: Shown, sequence: int) -> c.Status:
         alarms=[*_alarms(guard), *_notes(guard), *_service(console.ledger)],
         safing=_safing(guard.safing, now_s), alarms_per_10_min=guard.annunciator.rate(now_s), bypasses=_bypasses(guard),
         not_guarded=list(guard.rules.not_guarded), cleared=console.clearing.state.cleared,
-        not_cleared_because=list(console.clearing.state.missing),
+        not_cleared_because=list(console.clearing.state.missing), gate=console.gate.lock_told,
+        box=console.gate.box_told,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import click
 
 from ald_controller.cli.alarms import alarms
 from ald_controller.cli.bottles import bottle
+from ald_controller.cli.gate import box, gate
 from ald_controller.cli.interlocks import interlocks
 from ald_controller.cli.sockets import find_socket
 from ald_controller.cli.valves import valves
@@ -37,7 +38,7 @@ def ald() -> None:
     """Control software for ALD/MLD reactors on argon gloveboxes."""
 
 
-for group in (alarms, bottle, interlocks, valves):
+for group in (alarms, bottle, interlocks, valves, gate, box):
     ald.add_command(group)
 
 

@@ -43,6 +43,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         "valve_timing",
         "cleared",
         "not_cleared_because",
+        "gate",
+        "box",
     ),
     "alarms": ("alarms", "alarms_per_10_min", "bypasses", "not_guarded"),
     "safing": ("safing",),

@@ -15,6 +15,7 @@ from ald_controller.interlocks.core import (
     reset,
     step,
 )
+from ald_controller.interlocks.handheld import why_no_bypass
 from ald_controller.interlocks.matrix import MATRIX, Guard, Hazard
 from ald_controller.interlocks.measures import Input, Quality, Sample, Samples
 from ald_controller.interlocks.rules import rules_for
@@ -92,5 +93,6 @@ __all__ = [
     "site_words",
     "source_contactor_off",
     "step",
+    "why_no_bypass",
     "words_of",
 ]

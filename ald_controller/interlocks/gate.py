@@ -227,7 +227,7 @@ def _precursors(permissive: Permissive, reads: _Reads, sources_since_s: float | 
     if sources_since_s is None:
         yield "a source is open, or not known to be shut"
     elif (shut_s := reads.now_s - sources_since_s) < SOURCES_SHUT_S:
-        yield f"sources have been seen shut for {shut_s:.0f} s, {SOURCES_SHUT_S:.0f} s are needed"
+        yield f"sources have been seen shut for {int(shut_s)} s, {SOURCES_SHUT_S:.0f} s are needed"
 
 
 def _pressures(permissive: Permissive, reads: _Reads) -> Iterator[str]:

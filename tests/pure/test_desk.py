@@ -44,6 +44,8 @@ ARGS: dict[str, dict[str, Any]] = {
     "pulses-anew": {"source": "LTB", "reason": "another valve"},
     "bypass": {"row": "G1", "minutes": 5, "reason": "calibration"},
     "restore": {"row": "G1"},
+    "gate": {"act": "release"},
+    "box": {"mode": "ready", "by": "ann"},
 }
 VERBS = sorted(get_args(model.model_fields["verb"].annotation)[0] for model in get_args(get_args(Request)[0]))
 

@@ -133,7 +133,7 @@ async def test_bad_glovebox_air_with_the_gate_unproven_aborts_and_isolates(tmp_p
     async with Rig(tmp_path, warm=LIGL_C) as rig:
         await _dosing(rig)
         rig.world.plant.o2_ppm = 60.0
-        rig.contact("gate_shut", False)
+        rig.contact("gate_locked", False)
         assert await rig.until(lambda: rig.stop_shut and not rig.sources_open, 2) < 1.0
         await _tripped(rig, "G2")
         assert rig.stop_shut and rig.carrier_sccm() == 0.0
