@@ -35,7 +35,7 @@ NOBODY = 65534
 SOURCES = 0x3F
 UP_S, PROVEN_S, END_S = 30.0, 45.0, 15.0
 LOAD = {"material": "lithium foil", "pieces": 1, "samples": ["stand"]}
-_PREPARE = """
+PREPARE = """
 substrate: lithium foil
 provenance: "a test"
 needs:
@@ -45,7 +45,7 @@ prepare:
   - flow: {carrier: 20 sccm}
   - heat: {LiOtBu: 130 °C, substrate: 120 °C, chamber: 120 °C, ramp: 3 K/min}
 """
-_FINISH = """
+FINISH = """
 finish:
   - purge: 1 s
   - heat: {LiOtBu: standby, substrate: standby, chamber: standby}
@@ -53,10 +53,10 @@ finish:
 # a dose long enough to die in, again and again
 LONG_DOSES = f"""recipe: long-doses
 title: Doses long enough to be cut
-{_PREPARE}
+{PREPARE}
 deposit:
   - repeat: {{times: 60, name: dose, steps: [{{pulse: {{precursor: LiOtBu, time: 10 s}}}}, {{purge: 2 s}}]}}
-{_FINISH}"""
+{FINISH}"""
 FINE_DOSES = LONG_DOSES.replace("long-doses", "fine-doses").replace("time: 10 s", "time: 15 ms")
 # every kind of leaf of the trial, and an end after some ten seconds
 ONE_CYCLE = """recipe: one-cycle
@@ -264,7 +264,8 @@ class Stand:
         def cleared() -> bool:
             return self.status()["chamber"] == "VACUUM" and bool(self.ask("reset")["ok"])
 
-        wait_for(cleared, PROVEN_S, lambda: f"the latch stays: {self.ask('reset')['text']}")
+        # it takes ten seconds: who asks fifty times a second keeps the controllers of all stands busy answering
+        wait_for(cleared, PROVEN_S, lambda: f"the latch stays: {self.ask('reset')['text']}", every_s=0.2)
 
     def start(self, recipe: str) -> dict[str, Any]:
         """Upload a recipe's text and start it; the reply to the start."""
@@ -339,12 +340,12 @@ def trace_lines(trace: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in trace.read_bytes().split(b"\n")[:-1]]
 
 
-def wait_for(true: Callable[[], bool], within_s: float, why: Callable[[], str]) -> None:
+def wait_for(true: Callable[[], bool], within_s: float, why: Callable[[], str], every_s: float = 0.02) -> None:
     """Poll until it is true, or fail with a reason."""
     give_up_s = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < give_up_s, f"not within {within_s:g} s: {why()}"
-        time.sleep(0.02)
+        time.sleep(every_s)
 
 
 def end(process: subprocess.Popen[bytes]) -> int:

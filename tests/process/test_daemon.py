@@ -45,7 +45,7 @@ def take(request: pytest.FixtureRequest) -> Iterator[Take]:
     items = [item for item in request.session.items if isinstance(item, pytest.Function)]
     items = [item for item in items if item.module is request.module]
     wanted = [(item.callspec.params["account"], "dosing" in item.fixturenames) for item in items]
-    pool = Pool(at_once=4)
+    pool = Pool(at_once=7)
     orders: list[tuple[tuple[str, bool], Future[Stand]]] = []
     lived: list[Stand] = []
     for name, begun in wanted:
