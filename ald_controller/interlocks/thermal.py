@@ -198,7 +198,7 @@ class _Zone:
     def _welded_s(self) -> float:
         """How long heat without power must last: longer than a sensor that lags still rises after full power."""
         if self.heater is None:
-            return WELDED_S
+            return WELDED_S - WARMING_S
         rest_k = self._steepest() * self.heater.lag_s * (exp(WARMING_S / self.heater.lag_s) - 1.0)
         least_k = WARMING_K_PER_MIN * WARMING_S / 60.0
         return max(WELDED_S, self.heater.lag_s * log(max(rest_k / least_k, 1.0)) + WARMING_S) - WARMING_S
