@@ -122,11 +122,10 @@ def _silence(device: str, signals: list[str]) -> Check:
 def _modules(config: ToolConfig) -> list[Check]:
     """K6 of each device that carries contacts: its outputs fell, by its own watchdog or with its supply."""
     level = Level("K6", Reaction.ABORT_PURGE, 1, 0, Reset.L2, always)
-    says = "outputs of {name} have fallen: its watchdog has acted, or its supply was gone"
+    counts = [Input(f"{device}.watchdog_trips", 0, inf, COUNT_AGE_S) for device in _carrying(config)]
+    says = "outputs of {name} have fallen: the module's watchdog has acted, or its supply was gone"
     return [
-        Check(device, MoreTrips(Input(f"{device}.watchdog_trips", 0, inf, COUNT_AGE_S)), (level,), 1, "K6", says=says,
-              device=device)
-        for device in _carrying(config)
+        Check(i.signal, MoreTrips(i), (level,), 1, "K6", says=says, device=device_of(i.signal)) for i in counts
     ]  # fmt: skip
 
 
@@ -136,11 +135,11 @@ def _wires(config: ToolConfig) -> list[Check]:
     for name, device in config.devices.items():
         by_line.setdefault(str(device["line"]), []).append(name)
     level = _trip("K4", Reaction.HOLD, MISPLACED, MISPLACED - 1)
-    says = f"{{number:.0f}} replies on line {{name}} did not belong to their requests within {WITHIN_S:.0f} s"
+    says = f"{{number:.0f}} replies on {{name}} did not belong to their requests within {WITHIN_S:.0f} s"
+    counts = {line: tuple(Input(f"link.{d}.bad", 0, inf) for d in devices) for line, devices in by_line.items()}
     return [
-        Check(line, Grown(tuple(Input(f"link.{d}.bad", 0, inf) for d in devices), WITHIN_S), (level,), MISPLACED, "K4",
-              says=says)
-        for line, devices in by_line.items()
+        Check(f"line {line}", Grown(inputs, WITHIN_S), (level,), MISPLACED, "K4", says=says)
+        for line, inputs in counts.items()
     ]  # fmt: skip
 
 
