@@ -161,7 +161,7 @@ def test_k18_an_open_e_stop_chain_is_an_e_stop_at_once_and_needs_owner_and_butto
     bench.run(11)
     for role in ("viewer", "operator", "owner"):
         with pytest.raises(ResetRefused):
-            bench.reset(role)  # type: ignore[arg-type]
+            bench.reset(role)
     state = reset(bench.state, bench.samples, bench.facts, bench.now_s, "owner", key=True)
     assert state.level is Reaction.NONE
 
