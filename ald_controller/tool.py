@@ -448,6 +448,8 @@ class Tool:
             await self._outputs_off(name)
         else:
             await self.devices[name].safe()
+            if name in self.asked_sccm:
+                self.asked_sccm[name] = 0.0
 
     async def _outputs_off(self, name: str) -> None:
         """Everything off but the power of lines that still have a hot source behind them."""
