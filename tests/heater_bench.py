@@ -8,9 +8,11 @@ from ald_controller.interlocks import RuleSet, State
 from tests.interlock_bench import RULES, Bench
 
 
-def only(*rows: str, of: RuleSet = RULES) -> RuleSet:
-    """The table with the checks of these rows alone."""
-    return replace(of, checks=tuple(check for check in of.checks if check.levels[0].row in rows))
+def only(*wanted: str, of: RuleSet = RULES) -> RuleSet:
+    """The table with the checks of these rows, or by these measures, alone."""
+    return replace(
+        of, checks=tuple(c for c in of.checks if c.levels[0].row in wanted or type(c.measure).__name__ in wanted)
+    )
 
 
 def glide(bench: Bench, seconds: float, **k_per_s: float) -> State:
