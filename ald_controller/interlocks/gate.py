@@ -48,8 +48,8 @@ class Permissive:
     shut: Input | None
     stop_open: Input | None
     delta_p: Input | None
-    analysers: tuple[tuple[str, bool], ...]  # gas, whether there is one
-    box_pressure: bool  # whether there is one
+    analysers: tuple[tuple[str, str | None], ...]  # gas, its signal
+    box_pressure: str | None
     flows: tuple[str, ...]  # the flow controllers that let gas into the chamber
     surfaces: tuple[Input, ...]  # what a glove meets
     sources: int  # their bits in the valve word
@@ -94,8 +94,8 @@ def permissive_of(config: ToolConfig) -> Permissive:
         shut=Input(s.gate_shut, 0, 1) if s.gate_shut else None,
         stop_open=Input(s.stop_valve_open, 0, 1) if s.stop_valve_open else None,
         delta_p=two_sided(config, s.delta_p, 1.0) if s.delta_p else None,
-        analysers=(("O2", s.glovebox_o2 is not None), ("H2O", s.glovebox_h2o is not None)),
-        box_pressure=s.box_pressure is not None,
+        analysers=(("O2", s.glovebox_o2), ("H2O", s.glovebox_h2o)),
+        box_pressure=s.box_pressure,
         flows=tuple(dict.fromkeys((config.carrier, *pushers))),
         surfaces=tuple(Input(sensor, -20, 400, 2) for sensor in sensors),
         sources=config.source_mask,
@@ -112,7 +112,7 @@ def why_shut(
     reads = _Reads(samples, state.at_s)
     return (
         *_tool(state, facts),
-        *_box(permissive),
+        *_box(permissive, reads, frozenset(bypass.row for bypass in state.bypasses)),
         *_precursors(permissive, reads, sources_since_s),
         *_pressures(permissive, reads),
         *_heat(permissive, reads),
@@ -197,6 +197,11 @@ class _Reads:
     samples: Samples
     now_s: float
 
+    def doubted(self, signal: str) -> bool:
+        """Whether its own device, or a test, says that a value is not to be relied on."""
+        sample = self.samples.get(signal)
+        return sample is not None and sample.quality in (Quality.UNCERTAIN, Quality.TEST)
+
     def good(self, source: Input | None) -> float | None:
         sample = self.samples.get(source.signal) if source else None
         if source is None or sample is None or sample.quality is not Quality.GOOD:
@@ -213,12 +218,17 @@ def _tool(state: State, facts: Facts) -> Iterator[str]:
         yield f"{cause.row} {cause.detail}"
 
 
-def _box(permissive: Permissive) -> Iterator[str]:
-    for gas, here in permissive.analysers:
-        if not here:
+def _box(permissive: Permissive, reads: _Reads, bypassed: frozenset[str]) -> Iterator[str]:
+    """What the box is known by; that it is good say the rows G1, G6 and G7, which pass a reading in mere doubt."""
+    for gas, signal in permissive.analysers:
+        if signal is None:
             yield f"there is no {gas} analyser: nothing says that the box is good"
-    if not permissive.box_pressure:
+        elif reads.doubted(signal) and "G7" not in bypassed:
+            yield f"{signal} is in doubt: nothing says that the box is good"
+    if permissive.box_pressure is None:
         yield "the pressure of the box is not measured: nothing says that the box is good"
+    elif reads.doubted(permissive.box_pressure):
+        yield f"{permissive.box_pressure} is in doubt: nothing says that the box is good"
 
 
 def _precursors(permissive: Permissive, reads: _Reads, sources_since_s: float | None) -> Iterator[str]:
