@@ -66,9 +66,9 @@ class GateDesk:
             released = gate.release(self._keeper.gate, who.name, now_s)
             self._keep(GATE, RELEASED, who.name)  # before anything moves
         except gate.GateRefused as refused:
-            why = self._told(self._keeper.gate)
+            why = [] if self._keeper.gate.open else self._told(self._keeper.gate)
             self._record.tell("gate", what="refused", by=who.name, missing=why)
-            return no("gate-refused", "\n".join([f"the gate stays as it is: {refused}", *why[1:]]), missing=why)
+            return no("gate-refused", "\n".join(["the gate stays as it is:", *(why or [str(refused)])]), missing=why)
         except (Problems, OSError) as error:
             return no("gate-refused", f"nothing is released that cannot be written down: {error}")
         self._keeper.gate = released

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ald_controller.interlocks.core import Bypass
+from ald_controller.interlocks.core import SLACK_S, Bypass
 
 ROW = "G7"
 HAND_HELD_S = 1800.0  # the box changes meanwhile, and nobody looks
@@ -20,7 +20,7 @@ def why_no_bypass(asked: Bypass, limit_ppm: float) -> str:
     """Why a bypass of G7 is refused, or ""; `limit_ppm` is what keeps the gate shut. Other rows are let through."""
     if asked.row != ROW:
         return ""
-    if asked.until_s - asked.since_s > HAND_HELD_S:
+    if asked.until_s - asked.since_s > HAND_HELD_S + SLACK_S:
         return f"row G7 is bypassed on a hand-held reading, and for {HAND_HELD_S / 60:.0f} min at most"
     readings = readings_ppm(asked.reason)
     if not readings:
