@@ -256,8 +256,7 @@ class Console:
 
     def _look_at_limits(self) -> None:
         """Row K15: whether the owner has signed for the limits as they are now."""
-        limits_confirmed(self.registers, self._limits)
-        self._machine.limits_confirmed = True
+        self._machine.limits_confirmed = limits_confirmed(self.registers, self._limits)
 
     async def _do_valve_replaced(self, request: c.ValveReplaced, who: c.Principal) -> c.Reply:
         quiet = self.state in ("IDLE", "FAULT") and not self._job and not self._busy

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ald_controller.chemistry import Chemistry
 from ald_controller.config import ToolConfig
 from ald_controller.interlocks import Hung, Setting
-from ald_controller.registers import CONFIRMED_LIMITS, Registers
+from ald_controller.interlocks.fingerprint import limits_of
+from ald_controller.registers import CONFIRMED_LIMITS, PLANNED, Registers
 
 
 def setting_of(config: ToolConfig, registers: Registers, chemistry: Chemistry) -> Setting:
@@ -16,6 +17,12 @@ def setting_of(config: ToolConfig, registers: Registers, chemistry: Chemistry) -
 def limits_confirmed(registers: Registers, limits: str) -> bool:
     """Whether the owner has signed for these limits, by their name as `limits_of` gives it."""
     return bool(registers.get(CONFIRMED_LIMITS) == limits)
+
+
+def with_limits_confirmed(registers: Registers, config: ToolConfig, chemistry: Chemistry) -> Registers:
+    """These registers with this tool's limits signed for: what a preview assumes of a tool that is ready to run."""
+    limits = limits_of(setting_of(config, registers, chemistry))
+    return registers.set(CONFIRMED_LIMITS, limits, PLANNED, PLANNED, chemistry)
 
 
 def bottles_of(config: ToolConfig, registers: Registers, chemistry: Chemistry) -> dict[str, Hung]:

@@ -15,6 +15,7 @@ from ald_controller.config import Tool, load_tool
 from ald_controller.confirming import all_confirmed
 from ald_controller.consoleparts import CheckRequest
 from ald_controller.doorbell import LocalClient, NoDoor
+from ald_controller.interlocksetting import with_limits_confirmed
 from ald_controller.plan import PLAN, Plan
 from ald_controller.planner import make_plan
 from ald_controller.recipe import load_blocks
@@ -36,7 +37,9 @@ class Assumed:
 
     def write_registers(self, path: Path) -> None:
         """As the daemon keeps them."""
-        RegisterFile(path, self.chemistry).save(all_confirmed(self.registers, self.chemistry))
+        confirmed = all_confirmed(self.registers, self.chemistry)
+        confirmed = with_limits_confirmed(confirmed, self.tool.config, self.chemistry)
+        RegisterFile(path, self.chemistry).save(confirmed)
 
 
 def assume(recipe: Path, tool: Path, load: Path | None, rack: Path | None, registers: Path | None = None) -> Assumed:

@@ -52,6 +52,7 @@ class Served:
         registers["load"] = {"material": material, "pieces": 1, "samples": ["bench"]}
         for name, value in registers.items():
             self.ask("register-set", name=name, value=value, by="bench")
+        self.ask("register-set", name="confirmed.limits", value=self.ask("interlocks")["limits"], by="bench")
         self.reset()
 
     def reset(self, within_s: float = 60.0) -> None:

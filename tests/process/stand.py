@@ -257,6 +257,8 @@ class Stand:
         for name, register in read(ROOT / "deploy" / "registers-simulated.yaml").data["registers"].items():
             self.must("register-set", name=name, value=register["value"], by="stand")
         self.must("register-set", name="load", value=LOAD, by="stand")
+        limits = self.must("interlocks")["data"]["limits"]  # a stand may have a tool file of its own
+        self.must("register-set", name="confirmed.limits", value=limits, by="stand")
 
     def reset(self) -> None:
         """Clear the latch as soon as the chamber has proven its vacuum."""

@@ -18,6 +18,7 @@ from ald_controller.cli.preview import parts_over
 from ald_controller.config import Tool, load_tool
 from ald_controller.console import Console
 from ald_controller.daemon import Daemon
+from ald_controller.interlocksetting import with_limits_confirmed
 from ald_controller.records.record import RunRecord, open_run
 from ald_controller.registers import RegisterFile
 from ald_controller.valves.inline import InlineValves
@@ -57,8 +58,12 @@ class Rig(AbstractAsyncContextManager["Rig"]):
         )  # fmt: skip
         self.daemon = Daemon(replace(parts_over(self.world, self.file, folder), valves=faulty))
         self.task: asyncio.Task[None] | None = None
+        self.limits_confirmed = True  # the owner signs for the limits of this tool as they are, before the start
 
     async def __aenter__(self) -> Rig:
+        if self.limits_confirmed:
+            kept, config = RegisterFile(self.folder / "registers.yaml", chemistry()), self.daemon.parts.file.config
+            kept.save(with_limits_confirmed(kept.registers, config, chemistry()))
         self.task = asyncio.ensure_future(self.daemon.run())
         await self.daemon.ready.wait()
         return self

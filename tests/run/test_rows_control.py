@@ -404,10 +404,12 @@ def _harmless(registers: Registers) -> Registers:
 async def test_k17_a_stalled_controller_is_the_cause_of_what_only_looks_dead(tmp_path: Path) -> None:
     async with Rig(tmp_path, warm=LIGL_C) as rig:
         await _dosing(rig, pulse="4 s")
-        await shown(
-            rig, "K17", HOLD, "the loop stalls for 0.7 s in a dose", lambda: _stall(rig, 0.7),
+        soon = asyncio.get_running_loop().call_soon
+        one = await shown(
+            rig, "K17", HOLD, "the loop stalls for 0.7 s in a dose", lambda: soon(_stall, rig, 0.7),
             lambda: not rig.sources_open,
         )  # fmt: skip
+        assert one.measured_s is not None and one.measured_s >= 0.7  # nobody acts while the loop stands still
         await rig.until_state("PAUSED", 1)
         await rig.rest(12)
         await rig.do(c.Reset())
@@ -432,7 +434,8 @@ async def test_k17_scans_that_come_late_three_times_warn_and_a_late_edge_of_a_pu
         def late() -> None:
             loop._now += 0.09  # nobody has a turn, the valve process neither: the dose closes 60 ms late
 
-        await shown(rig, "K17", HOLD, "a pulse closes 60 ms late", late, lambda: rig.state == "PAUSED")
+        await shown(rig, "K17", HOLD, "a pulse closes 60 ms late", lambda: loop.call_soon(late),
+                    lambda: rig.state == "PAUSED")  # fmt: skip
         await rig.rest(12)
         await rig.do(c.Reset())
         await rig.do(c.Resume())
@@ -485,3 +488,28 @@ async def test_k19_many_alarms_at_once_say_so_and_keep_the_first_out(tmp_path: P
         status = rig.console.status().alarms
         assert status[0].first_out and status[0].row == "K14"
     elsewhere("K19", "more than ten alarms within ten minutes; the first-out stays in front", WARN)
+
+
+@virtually
+async def test_k15_limits_that_the_owner_has_not_signed_for_bar_the_start_and_only_the_owner_signs(
+    tmp_path: Path,
+) -> None:
+    strict = edited(tmp_path, lambda raw: raw["limits"].update(lithium_trip="165 °C"))
+    rig = Rig(tmp_path, warm=LIGL_C, file=strict)
+    rig.limits_confirmed = False  # the registers have the name of the limits before the edit
+    async with rig:
+        await rig.proven()
+        await rig.do(c.Upload(name="test", text=ligl(1)))
+        await told(rig, "K15", BLOCK, "a limit in the tool file was edited", lambda: None, within_s=0.1)
+        assert "K15" in await rig.refused(c.Start(name="test"), "blocked")
+        limits, confirmed = rig.console.limits
+        assert not confirmed
+        sign = c.SetRegister(name="confirmed.limits", value=limits, by="Ann")
+        assert (await rig.ask(sign, OPERATOR)).code == "forbidden"
+        await rig.do(sign)
+        await rig.rest(0.2)
+        assert not _live(rig, "K15") and (await rig.ask(c.Start(name="test"))).ok
+        assert "confirmed.limits" in (Path(rig.console.run_status().folder) / "registers.yaml").read_text("utf-8")  # type: ignore[union-attr]
+        await rig.ended()
+        await rig.do(c.SetRegister(name="constant.leak", value="0.0002 mbar L/s", by="Ann"))
+        await rig.until(lambda: _live(rig, "K15"), 0.2)  # a constant is a limit, too
