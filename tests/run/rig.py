@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from ald_controller.interlocksetting import with_limits_confirmed
 from ald_controller.records.record import RunRecord, open_run
 from ald_controller.registers import RegisterFile
 from ald_controller.valves.inline import InlineValves
+from simulators.plant.heat import Build
 from simulators.virtualtime import run_virtual
 from simulators.world import World, build
 from tests.recipe_bench import chemistry, loaded, simulated, tool
@@ -43,13 +44,14 @@ class Rig(AbstractAsyncContextManager["Rig"]):
         warm: dict[str, float] | None = None,
         load: str | None = "lithium",
         file: Tool | None = None,
+        builds: Mapping[str, Build] | None = None,
     ) -> None:
         self.folder, self.file = folder, file or tool()
         folder.mkdir(parents=True, exist_ok=True)
         registers = loaded(load) if load else simulated()
         RegisterFile(folder / "registers.yaml", chemistry()).save(registers)
         self.world: World = build(
-            self.file.path, at_s=asyncio.get_running_loop().time(), warm=warm, bottles=registers.rack()
+            self.file.path, at_s=asyncio.get_running_loop().time(), warm=warm, bottles=registers.rack(), builds=builds
         )
         valves = self.file.config.valves
         faulty = InlineValves(
