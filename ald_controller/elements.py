@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ald_controller.config import pa_per_unit
 from ald_controller.interlocks import Base, Input, Quality, Sample, Samples, Setting
-from ald_controller.units import PRESSURE
 
 AGE_S = 3.0  # making a line's devices safe may hold up its readings for two seconds
 FLOW_SHARE = 0.5
@@ -53,7 +53,7 @@ def elements_of(setting: Setting) -> Elements:
         flows=tuple(_input(f"{name}.flow_sccm") for name in (config.carrier, *sorted(others))),
         purge_sccm=config.purge_flow,
         pressure=_input(config.signals.pressure),
-        pa_per_unit=_pa_per_unit(config.signals.pressure),
+        pa_per_unit=pa_per_unit(config.signals.pressure),
         wall=_input(f"{wall.device}.temperature_c") if wall else None,
         outputs=tuple((name, _input(f"{zone.device}.output_percent")) for name, zone in zones.items()),
         pump=_contact(config.signals.pump_running),
@@ -61,13 +61,6 @@ def elements_of(setting: Setting) -> Elements:
         base=constants.base,
         decay_s=constants.decay_s,
     )
-
-
-def _pa_per_unit(signal: str) -> float:
-    unit = next((u for u in ("Pa", "Torr", "mbar") if signal.endswith("_" + u.lower())), None)
-    if unit is None:
-        raise ValueError(f"{signal}: a pressure channel's name ends in _pa, _torr or _mbar")
-    return PRESSURE.units[unit][0]
 
 
 def _input(signal: str) -> Input:

@@ -15,12 +15,13 @@ from functools import partial
 from math import nan
 from typing import Protocol
 
+from ald_controller.config import pa_per_unit
 from ald_controller.interlocks import Quality, Sample
 from ald_controller.pulses import Conditions, Pulse, PulseMeter, Verdict
 from ald_controller.pulses.figure import DECAY_S
 from ald_controller.records.pulse_table import PulseTable
 from ald_controller.registers import Registers
-from ald_controller.tool import Tool, signal_factor_pa
+from ald_controller.tool import Tool
 from ald_controller.valves import wire
 
 UNNAMED = "an unnamed precursor"  # at a port without a bottle's card
@@ -47,7 +48,7 @@ class PulseWatch:
             {name: config.valves.word(port.outputs) for name, port in config.ports.items()},
             config.valves.mask("stop"), self._conditions, table.history.usual,
         )  # fmt: skip
-        self._pa_per_unit = signal_factor_pa(config.signals.pressure)
+        self._pa_per_unit = pa_per_unit(config.signals.pressure)
         self._waiting: list[Verdict] = []
         self.sources = tuple(config.ports)
         self.first = table.history.judging.first

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from ald_controller import units
 from ald_controller.aio import every, uncancellable
 from ald_controller.chamber import Chamber, chamber_step
 from ald_controller.config import LITHIUM_CLAMP_C, ChamberState, DeviceConfig, LineConfig, pa_per_unit
@@ -96,7 +95,7 @@ class Tool:
         used = {d.line for d in file.devices.values()}
         self._lines = {name: open_line(name, line) for name, line in file.config.lines.items() if name in used}
         self.devices: dict[str, Any] = {name: self._build(d) for name, d in file.devices.items()}
-        self._pa_per_unit = signal_factor_pa(self.config.signals.pressure)
+        self._pa_per_unit = pa_per_unit(self.config.signals.pressure)
         self.samples: dict[str, Sample] = {}
         self.chamber = Chamber()
         self.pumping = False
@@ -484,14 +483,6 @@ class Tool:
         await self.valves.close()
         for line in self._lines.values():
             await line.close()
-
-
-def signal_factor_pa(signal: str) -> float:
-    """What turns a pressure channel into Pa: its name ends in the unit."""
-    for suffix, unit in (("_pa", "Pa"), ("_torr", "Torr"), ("_mbar", "mbar")):
-        if signal.endswith(suffix):
-            return units.PRESSURE.units[unit][0]
-    raise ValueError(f"{signal}: a pressure channel's name ends in _pa, _torr or _mbar")
 
 
 _TOLERABLE = frozenset({"HLD", "LCK", "OPL", "MOV", "TMF"})  # the value is still a measurement; see drivers/alicat.py

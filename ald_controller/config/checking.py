@@ -11,13 +11,14 @@ from itertools import pairwise
 from typing import Any
 
 from ald_controller import units
-from ald_controller.config.model import Port, ToolConfig
+from ald_controller.config.model import ChamberState, Port, ToolConfig
 from ald_controller.config.resolving import BOX_LIMITS, CARRIED, GLOVEBOX_LIMITS, unresolved
 from ald_controller.config.spans import PRESSURE_UNITS
 from ald_controller.config.watchdog import watchdog_faults
 from ald_controller.yamlfile import Document, Location, Problem
 from drivers.catalogue import CATALOGUE
 
+MAYBE_OPEN: tuple[ChamberState, ...] = ("VENTING", "AT_BOX", "AT_AIR", "UNKNOWN")  # the chamber, to box or air
 PRESSURE_ENDS = tuple(PRESSURE_UNITS)
 _ENDS = {
     "pressure": PRESSURE_ENDS, "box_pressure": PRESSURE_ENDS, "delta_p": PRESSURE_ENDS, "glovebox_o2": ("_ppm",),
@@ -92,6 +93,11 @@ class _Checker:
         yield from self._device(("carrier",), config.carrier, "set_flow", "flow controller")
         if config.pump.stop not in config.valves.outputs:
             yield ("pump", "stop"), f"there is no output '{config.pump.stop}'"
+            return
+        for state in MAYBE_OPEN:
+            if config.pump.stop not in config.valves.rest[state]:
+                why = f"the pump would empty the glovebox through an open gate: name '{config.pump.stop}'"
+                yield ("valves", "rest", state), f"{state} rests with the stop valve open, and {why}"
 
     def zones(self) -> Found:
         heated: dict[str, str] = {}

@@ -37,6 +37,8 @@ def test_the_shipped_tool_loads_with_its_drivers_settings_in_fixed_units() -> No
 
 # ▸ stands where the error must point
 MISTAKES = [
+    ("AT_BOX: [stop]", "AT_BOX: ▸[]", "AT_BOX rests with the stop valve open, and the pump would empty the glovebox"),
+    ("UNKNOWN: [stop]", "UNKNOWN: ▸[]", "UNKNOWN rests with the stop valve open"),
     ("lithium_trip: 170 °C", "lithium_trip: ▸175 °C", "'175 °C' is out of range: at most 170 °C is expected"),
     ("lithium_warn: 160 °C", "lithium_warn: ▸166 °C", "at most 165 °C is expected"),
     ("margin: 15 K", "margin: ▸15", "'15' has no unit"),

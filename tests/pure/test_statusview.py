@@ -6,9 +6,10 @@ from math import inf, nan
 
 import pytest
 
+from ald_controller.config import pa_per_unit
 from ald_controller.interlocks import Quality, Sample
 from ald_controller.statusview import unit_of, value_of
-from ald_controller.tool import _quality, signal_factor_pa
+from ald_controller.tool import _quality
 from drivers.base import Reading
 
 
@@ -24,9 +25,9 @@ def test_a_unit_comes_from_the_name_and_a_contact_has_none() -> None:
 
 
 def test_a_pressure_channel_without_a_unit_in_its_name_is_refused() -> None:
-    assert signal_factor_pa("g.pressure_torr") == pytest.approx(133.322, rel=1e-4)
+    assert pa_per_unit("g.pressure_torr") == pytest.approx(133.322, rel=1e-4)
     with pytest.raises(ValueError, match="_pa, _torr or _mbar"):
-        signal_factor_pa("g.pressure")
+        pa_per_unit("g.pressure")
 
 
 @pytest.mark.parametrize(
