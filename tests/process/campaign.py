@@ -44,9 +44,9 @@ AT_ONCE_S = 0.25  # promised within 50 ms with real-time priority; this computer
 MARGIN_S = 0.3
 ON_ITS_WAY_S = 0.05  # a word that was sent before its sender was stopped
 AFTERMATH_S = 1.0  # what is watched after a process went on again, or after the last one was gone
-TURN_S = 9.5
+TURN_S = 7.4
 TRIES = 4
-# two sources of different kinds of delivery, open for six parts of ten, with segments queued ahead and doses in series
+# two sources of different kinds of delivery, open for half of the time, with segments queued ahead and doses in series
 DOSES = f"""recipe: doses-to-be-killed-in
 title: Doses to be killed in
 {PREPARE.replace("{LiOtBu: 1 g}", "{TMA: 1 g, LiOtBu: 1 g}")}
@@ -61,7 +61,7 @@ deposit:
         - purge: 200 ms
         - pulse: {{precursor: TMA, time: 700 ms}}
         - purge: 200 ms
-        - pulse: {{precursor: LiOtBu, time: 900 ms, times: 4, every: 1100 ms}}
+        - pulse: {{precursor: LiOtBu, time: 900 ms, times: 2, every: 1100 ms}}
         - purge: 200 ms
 finish:
   - purge: 1 s
@@ -126,7 +126,6 @@ class Range:
         self._building = building
         self.stand: Stand = stand(warm_for=DOSES)
         self._up = False
-        self._begun = 0
 
     def build(self) -> None:
         with self._building:
@@ -141,16 +140,12 @@ class Range:
     def fire(self, shot: Shot) -> Result:
         """One shot, from a controller that is ready to the next one that is latched, and what the oracles say."""
         made = self.stand
-        self._make_ready()
-        began_s = self._begin()
-        shown = self._watch(shot.at_s)
-        again = 0
+        self._boot()
+        began_s, shown, again = self._begin(), self._watch(shot.at_s), 0
         while made.status()["run"] is None:  # on a starved computer devices answer late, and interlocks end the run
             again += 1
             assert again < TRIES, f"no run lasts: {made.log('daemon')}"
-            made.reset()
-            began_s = self._begin()
-            shown = self._watch(shot.at_s)
+            began_s, shown = self._begin(), self._watch(shot.at_s)
         folder = made.state / "runs" / made.run
         before = rows_of(open_run(folder))
         kill = self._hit(shot)
@@ -163,22 +158,23 @@ class Range:
 
     # --- a controller, and a run -----------------------------------------------------------------------------------
 
-    def _make_ready(self) -> None:
+    def _boot(self) -> None:
         if not self._up:
             with self._building:
                 self.stand.boot()
-                if not self._begun:
+                if not self.stand.run:
                     self.stand.fill_in()
             self._up = True
-        self.stand.reset()
 
     def _begin(self) -> float:
-        """Start the recipe, as a person does; the time before it was asked for."""
-        asked_s = time.monotonic()
-        reply = self.stand.start(DOSES)
-        assert reply["ok"], reply["text"]
-        self._begun += 1
-        return asked_s
+        """Reset and start the recipe, as a person does; the time before it was asked for."""
+        for _ in range(TRIES):
+            self.stand.reset()
+            asked_s = time.monotonic()
+            reply = self.stand.start(DOSES)
+            if reply["ok"]:
+                return asked_s
+        raise AssertionError(reply["text"])
 
     def _watch(self, for_s: float) -> list[Shown]:
         """What a person at the screen is shown, four times a second and once more at the end."""

@@ -10,8 +10,8 @@ import pytest
 from tests.process.campaign import KINDS, campaign, figures, shot
 from tests.process.stand import figure
 
-SEED, KILLS, AT_ONCE = 20, 20, 10
-OPEN_AT_LEAST = 5  # of twenty at 0.6 this is short in 1 of 600 seeds; the seed is fixed, and times are nearly so
+SEED, KILLS, AT_ONCE = 20, 20, 7
+OPEN_AT_LEAST = 5  # about ten: when a dose falls is nearly the same at each call, and the shots are the same
 
 
 @pytest.mark.timeout(240)

@@ -9,8 +9,8 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ DAY_S = 86_400
 WIDTHS_S = (0.7, 0.9)  # of the doses of DOSES
 WIDE_S = 0.05  # how wrong a width may be on a computer that others use, too
 NEVER_S = float("inf")
+ROOM = 4 << 30  # bytes; a tmpfs takes none before they are used, and a run is not started with little room
+DECIDED = frozenset({"state", "part", "step", "ended", "held", "missed", "refused", "trip", "abort", "timeout"})
 # a run of three seconds
 QUICK = DOSES[: DOSES.index("        - pulse: {precursor: LiOtBu")] + DOSES[DOSES.index("finish:") :]
 QUICK = QUICK.replace("doses-to-be-killed-in", "quick").replace("times: 80", "times: 2").replace("700 ms", "250 ms")
@@ -47,7 +49,7 @@ class Outside(Stand):
         self.tool.write_text(self.tool.read_text("utf-8") + self.lines, "utf-8")
         self.state.mkdir()
         if self.mount:
-            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "ald-test", str(self.state)], check=True)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "ald-test", str(self.state)], check=True)
 
     def boot(self) -> None:
         plain = self.account
@@ -200,8 +202,10 @@ def whole(made: Stand, meanwhile: Callable[[], None]) -> RunRecord:
 
 def decisions(record: RunRecord) -> tuple[Segments, list[tuple[str, str]], list[str]]:
     """What was decided, without the times at which it was: every word of every segment, every step, every dose."""
-    told = [(e.kind, str(e.fields.get("label") or e.fields.get("state") or e.fields.get("part") or ""))
-            for e in record.events() if e.fields.get("row") not in ("K7", "K9")]  # fmt: skip
+    told = [
+        (e.kind, str(e.fields.get("label") or e.fields.get("state") or e.fields.get("part") or e.fields.get("why")))
+        for e in record.events() if e.kind in DECIDED and e.fields.get("row") not in ("K7", "K9")
+    ]  # fmt: skip
     return segments(record), told, [dose.state for dose in record.doses()]
 
 
@@ -214,27 +218,30 @@ class Disk:
 
     made: Outside
     fills: bool
-    _filler: Path = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._filler = self.made.state / "filler"
 
     def breaks(self) -> float:
         """From now on nothing can be written; when that was."""
         at_s = time.monotonic()
         if self.fills:
-            with self._filler.open("ab", buffering=0) as file, suppress(OSError):
-                while True:
-                    file.write(bytes(65_536))
+            wait_for(lambda: self._resized(self._used() + 4096), 5.0, lambda: "the disk does not become full")
         else:
             self._limit(0)
         return at_s
 
     def mended(self) -> None:
         if self.fills:
-            self._filler.unlink()
+            assert self._resized(ROOM)
         else:
             self._limit(resource.RLIM_INFINITY)
+
+    def _used(self) -> int:
+        told = os.statvfs(self.made.state)
+        return (told.f_blocks - told.f_bfree) * told.f_frsize
+
+    def _resized(self, size: int) -> bool:
+        """Whether the small disk has this size now: it gets no smaller than what lies on it."""
+        command = ["mount", "-o", f"remount,size={size}", str(self.made.state)]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
     def _limit(self, size: int) -> None:
         """How long any file of the controller may become: its journals, and its log."""
