@@ -166,12 +166,15 @@ def _none_waits(book: Book, asked: str) -> str:
 _PRIORITIES: tuple[Priority, ...] = ("low", "medium", "high", "critical")
 
 
-def priority_of(row: Row, reaction: Reaction) -> Priority:
-    """How urgent a cause is: its row's priority is that of its trip; a warning is one less, a block is in no hurry."""
+def priority_of(row: Row, reaction: Reaction, reset: Reset) -> Priority:
+    """How urgent a cause is: its row's priority is that of its trip, and of whatever latches.
+
+    A warning that ends by itself is one less, and a block that does is in no hurry.
+    """
     at = _PRIORITIES.index(row.priority)
-    if reaction is Reaction.BLOCK:
-        return _PRIORITIES[min(at, 1)]
-    return _PRIORITIES[max(at - 1, 0)] if reaction is Reaction.WARN else row.priority
+    if reset is not Reset.AUTO or reaction >= Reaction.HOLD:
+        return row.priority
+    return _PRIORITIES[min(at, 1)] if reaction is Reaction.BLOCK else _PRIORITIES[max(at - 1, 0)]
 
 
 class _Turn:
@@ -199,10 +202,11 @@ class _Turn:
             self._go_on(fresh, known)
 
     def _fresh(self, view: AlarmView, row: Row) -> Alarm:
+        priority = priority_of(row, view.reaction, view.reset)
         return Alarm(
-            view.row, view.name, view.reaction, priority_of(row, view.reaction), f"{row.cause}: {view.detail}",
-            row.consequence, row.action, view.reset, self._utc_s - (self._now_s - view.since_s), Stage.UNACKNOWLEDGED,
-            view.live, view.latched, view.first_out, view.consequence_of, off_delay_s=row.off_delay_s,
+            view.row, view.name, view.reaction, priority, f"{row.cause}: {view.detail}", row.consequence, row.action,
+            view.reset, self._utc_s - (self._now_s - view.since_s), Stage.UNACKNOWLEDGED, view.live, view.latched,
+            view.first_out, view.consequence_of, off_delay_s=row.off_delay_s,
         )  # fmt: skip
 
     def _begin(self, fresh: Alarm, known: Alarm | None, row: Row) -> None:

@@ -107,7 +107,8 @@ def test_an_alarm_says_its_words_its_value_and_since_when() -> None:
 @pytest.mark.parametrize("priority", ["low", "medium", "high", "critical"])
 def test_a_warning_is_less_urgent_than_its_rows_trip_and_a_block_is_in_no_hurry(priority: Priority) -> None:
     row = replace(ROW, priority=priority)
-    found = {reaction: priority_of(row, reaction) for reaction in (WARN, BLOCK, HOLD, PURGE, ISOLATE, Reaction.ESTOP)}
+    found = {r: priority_of(row, r, Reset.AUTO) for r in (WARN, BLOCK, HOLD, PURGE, ISOLATE, Reaction.ESTOP)}
+    assert {priority_of(row, r, Reset.L1) for r in found} == {priority}, "what latches is as urgent as its row"
     assert found[WARN] == {"low": "low", "medium": "low", "high": "medium", "critical": "high"}[priority]
     assert found[BLOCK] == {"low": "low"}.get(priority, "medium")
     assert {found[r] for r in found if r >= HOLD} == {priority}
@@ -474,5 +475,5 @@ def test_the_annunciator_keeps_every_change_with_its_time_and_looks_only_when_so
     assert next(times) == used + 1, "an unchanged state is not even given a time"
     assert [change.by for change in keeper.acknowledge("G6", "Ann")] == ["Ann"]
     newest = keeper.log.newest(1)[0]
-    assert (newest["event"], newest["row"], newest["by"], newest["priority"]) == ("acknowledged", "G6", "Ann", "medium")
+    assert (newest["event"], newest["row"], newest["by"], newest["priority"]) == ("acknowledged", "G6", "Ann", "high")
     assert newest["at"] > UTC and keeper.rate(0.2) == 1
