@@ -331,6 +331,7 @@ class Console:
             return refusal
         self._idle = follow(self._idle, "start")
         self.guard.end_safing("a run")
+        self.tool.isolate(False)  # now, and not in its first segment: that belongs to one state of the chamber
         run = Run(journal.run, plan, self.tool, journal, self.guard.note, self._machine.journal_failed)
         job = self._job = _Job(run, journal, None, now_s, who.door, self.ledger.actuations, name)
         self.ended.clear()
