@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 
 # kind -> budget in seconds; beyond twice of it the kind has failed
-BUDGETS = {"lint": 45, "pure": 90, "contract": 120, "run": 90, "process": 150, "timing": 15}
+BUDGETS = {"lint": 45, "pure": 90, "safety": 120, "contract": 120, "run": 90, "process": 150, "timing": 15}
 LINT = [
     [str(BIN / "ruff"), "check", "."],
     [str(BIN / "ruff"), "format", "--check", "."],

@@ -33,8 +33,8 @@ PARTS: dict[str, tuple[float, list[str]]] = {
     "interlock-mutants": (500.0, ["tests/mutants", "-k", "interlocks"]),
     "kills": (480.0, ["tests/process/test_kills_long.py"]),
     "explore": (420.0, ["tests/pure/test_exploration.py"]),
-    "pairs": (450.0, ["tests/pure/test_rule_pairs.py"]),
-    "machines": (480.0, ["tests/pure/test_machines_long.py"]),
+    "pairs": (450.0, ["tests/safety/test_rule_pairs.py"]),
+    "machines": (480.0, ["tests/safety/test_machines_long.py"]),
     "healthy": (500.0, ["tests/run/test_soak_long.py", "-k", "healthy"]),
     "faults": (500.0, ["tests/run/test_soak_long.py", "-k", "faults"]),
 }

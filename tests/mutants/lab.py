@@ -70,11 +70,10 @@ ENGINE_LAB = Subject(
 _CORE = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "ald_controller" / "interlocks").glob("*.py"))
 _NOT_CORE = ("__init__.py", "words.py")  # words.py reads a file
 _ABOUT = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests" / "pure").glob("test_interlocks*.py"))
-_WALKS = ("machine.py",)  # walks at random: what it happens to notice today proves nothing for tomorrow
 INTERLOCKS_LAB = Subject(
     "interlocks",
     tuple(name for name in _CORE if not name.endswith(_NOT_CORE)),
-    (*(name for name in _ABOUT if not name.endswith(_WALKS)), "tests/pure/test_gate.py"),
+    (*_ABOUT, "tests/pure/test_gate.py"),
     ("tests/__init__.py", "tests/conftest.py", "tests/interlock_bench.py", "deploy", "recipes", "drivers"),
     "ald_controller.interlocks.bypasses",
 )  # fmt: skip

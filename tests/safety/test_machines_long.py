@@ -20,17 +20,17 @@ ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "long-results" / "machines.json"
 WITHIN_S = 420.0
 AT_A_TIME = 500
-MACHINES = sorted(path.name for path in (ROOT / "tests" / "pure").glob("test_*_machine.py"))
+MACHINES = sorted(path.name for path in (ROOT / "tests" / "safety").glob("test_*_machine.py"))
 
 
 def _fingerprint(machine: str) -> str:
     """Of what a machine walks through, and of the machine."""
-    files = [*sorted((ROOT / "ald_controller").rglob("*.py")), ROOT / "tests" / "pure" / machine]
+    files = [*sorted((ROOT / "ald_controller").rglob("*.py")), ROOT / "tests" / "safety" / machine]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 def _walk(machine: str, seed: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", f"tests/pure/{machine}", "-q", f"--hypothesis-seed={seed}", "-x"]
+    command = [sys.executable, "-m", "pytest", f"tests/safety/{machine}", "-q", f"--hypothesis-seed={seed}", "-x"]
     return subprocess.run(
         [*command, "--timeout", "500"], cwd=ROOT, env=os.environ | {"ALD_WALKS": str(AT_A_TIME)},
         capture_output=True, text=True, check=False,
