@@ -118,11 +118,15 @@ class _Decay(NamedTuple):
     known: Known | None
     calm_s: float
     peak_pa: float
+    down: bool  # it was within 1.3 p0 when it was due: what rises later is no dose that lingers
 
 
 @dataclass(frozen=True, slots=True)
 class Lingering(_OfGas):
-    """C3: p over p0 once it has had three times as long as it usually needs from its peak to 1.3 p0; 0 until then."""
+    """C3: p over p0 once it has had three times as long as it usually needs from its peak to 1.3 p0; 0 until then.
+
+    It begins anew with every dose and whenever flows or the stop valve have moved, for an hour after a dose.
+    """
 
     decay_s: float
 
@@ -134,15 +138,20 @@ class Lingering(_OfGas):
             return 0.0, None
         pressure_pa, calm_s = pressure * self.gas.pa, min(shut_s, quiet_s)
         known = self.gas.usual(memory.known if memory else None, flow, samples, now_s)
-        peak_pa = pressure_pa
+        peak_pa, down = pressure_pa, False
         if memory is not None and calm_s > memory.calm_s:  # nothing has moved since the last look
-            peak_pa = max(memory.peak_pa, pressure_pa) if calm_s < PEAK_S else memory.peak_pa
-        memory = _Decay(known, calm_s, peak_pa)
-        if known is None or stop or shut_s <= 0.0:
-            return 0.0, memory
-        wait_s = PATIENCE * self._usual_s(peak_pa, known.pa)
-        judged = shut_s >= wait_s and quiet_s >= self.settle_s + wait_s
-        return (pressure_pa / known.pa if judged else 0.0), memory
+            peak_pa, down = max(memory.peak_pa, pressure_pa) if calm_s < PEAK_S else memory.peak_pa, memory.down
+        number = 0.0
+        if known is not None and not (stop or down) and shut_s > 0.0:
+            number = self._over(known.pa, peak_pa, pressure_pa, shut_s, quiet_s)
+            down = 0.0 < number < USUAL
+        return number, _Decay(known, calm_s, peak_pa, down)
+
+    def _over(self, base_pa: float, peak_pa: float, pressure_pa: float, shut_s: float, quiet_s: float) -> float:
+        """p over p0 when it is due, else 0."""
+        wait_s = PATIENCE * self._usual_s(peak_pa, base_pa)
+        due = shut_s >= wait_s and quiet_s >= self.settle_s + wait_s
+        return pressure_pa / base_pa if due else 0.0
 
     def _usual_s(self, peak_pa: float, base_pa: float) -> float:
         """How long the chamber usually needs from its peak to 1.3 p0; one time constant at least."""

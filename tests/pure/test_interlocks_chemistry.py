@@ -311,6 +311,21 @@ def test_c3_is_not_asked_behind_the_shut_stop_valve_nor_long_after_the_last_dose
         assert "C3" not in tool.rows
 
 
+def test_c3_what_rises_after_it_had_come_down_is_no_dose_that_lingers() -> None:
+    tool, after_s = after_a_dose(80.0, stays_pa=P0_PA)
+    assert after_s is None
+    tool.values[P], tool.values[SHUT] = pa(2 * P0_PA), 25.0
+    tool.scan()
+    assert "C3" not in tool.rows
+    for shut_s in (0.0, 0.1, 0.3, 5.0):  # until the next dose
+        tool.values[SHUT] = shut_s
+        tool.scan()
+    assert "C3" in tool.rows
+    tool.values[P], tool.values[SHUT] = pa(P0_PA), 5.1
+    tool.scan()
+    assert "C3" not in tool.rows
+
+
 def test_c3_near_its_zero_the_gauge_is_not_believed() -> None:
     # p0 without flow is 0.2 Pa; ten times the gauge's error is 6.7 Pa
     quiet = {TOTAL: 0.0, ASKED: 0.0}
