@@ -7,8 +7,8 @@
 
 An alarm is a cause of the interlocks, live or latched, with the words of its row. It is announced when it has lasted
 for its row's on-delay (a cause that latches at once), and is back when it has been quiet for its off-delay. An
-acknowledged alarm that is back is over; one that nobody has acknowledged waits for that. One that grows worse is
-announced anew. Nothing here decides what the tool does.
+acknowledged alarm that is back is over, and so is one that only a signature could end; any other waits until somebody
+has acknowledged it. One that grows worse is announced anew. Nothing here decides what the tool does.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Alarm:
     quiet_s: float | None = None
     off_delay_s: float = 10.0
     raised: int = 1
+    signed: bool = False  # who ended it has signed for that: nobody needs to acknowledge it as well
 
     @property
     def id(self) -> str:
@@ -206,7 +207,7 @@ class _Turn:
         return Alarm(
             view.row, view.name, view.reaction, priority, f"{row.cause}: {view.detail}", row.consequence, row.action,
             view.reset, self._utc_s - (self._now_s - view.since_s), Stage.UNACKNOWLEDGED, view.live, view.latched,
-            view.first_out, view.consequence_of, off_delay_s=row.off_delay_s,
+            view.first_out, view.consequence_of, off_delay_s=row.off_delay_s, signed=view.signed,
         )  # fmt: skip
 
     def _begin(self, fresh: Alarm, known: Alarm | None, row: Row) -> None:
@@ -277,7 +278,7 @@ class _Turn:
         at_once = known.latched or known.stage is Stage.SUPPRESSED  # an accepted reset has waited already
         if not at_once and self._now_s - quiet_s < known.off_delay_s:
             self.alarms[known.id] = quiet
-        elif known.stage is Stage.UNACKNOWLEDGED:
+        elif known.stage is Stage.UNACKNOWLEDGED and not known.signed:
             self._put("returned", replace(quiet, stage=Stage.RETURNED))
         else:
             self.changes.append(Change("over", quiet))

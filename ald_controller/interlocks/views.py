@@ -8,7 +8,7 @@ from math import inf
 from ald_controller.interlocks.core import Cause, State
 from ald_controller.interlocks.measures import Input, Quality, Sample, Samples
 from ald_controller.interlocks.suppression import ABORT, explained
-from ald_controller.interlocks.table import Blocks, Facts, Reaction, Reset, Row, RuleSet
+from ald_controller.interlocks.table import Blocks, Check, Facts, Reaction, Reset, Row, RuleSet
 
 
 def permit(state: State) -> bool:
@@ -79,7 +79,10 @@ def _hot(state: State, least: Reaction) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class AlarmView:
-    """One alarm for people. `consequence_of` names the row that explains it, "" for a cause in its own right."""
+    """One alarm for people. `consequence_of` names the row that explains it, "" for a cause in its own right.
+
+    `signed` = only somebody who signs a register ends it, and so knows of it.
+    """
 
     row: str
     name: str
@@ -93,6 +96,7 @@ class AlarmView:
     reset: Reset
     consequence_of: str
     words: Row
+    signed: bool = False
 
 
 ABORTED = Row(
@@ -133,6 +137,7 @@ def _view(state: State, cause: Cause, live: bool, latched: bool, first: bool, ro
         cause.reset,
         root,
         row,
+        _signed(state, cause),
     )
 
 
@@ -141,6 +146,19 @@ def words_of(state: State, cause: Cause) -> Row:
     if cause.row == ABORT:
         return ABORTED
     row = state.rules.rows[cause.row]
-    if cause.check < 0 or "never commissioned" not in state.rules.checks[cause.check].says:
+    if cause.check < 0 or not _never_commissioned(state.rules.checks[cause.check]):
         return row
     return replace(row, cause=f"Row {row.id} cannot guard", consequence=UNGUARDED, action=COMMISSION, priority="medium")
+
+
+def _never_commissioned(check: Check) -> bool:
+    return "never commissioned" in check.says
+
+
+def _signed(state: State, cause: Cause) -> bool:
+    """Whether all that this cause looks at is what people have signed for."""
+    if cause.check < 0:
+        return False
+    check = state.rules.checks[cause.check]
+    inputs = check.measure.inputs
+    return _never_commissioned(check) or (bool(inputs) and all(i.signal.startswith("register.") for i in inputs))

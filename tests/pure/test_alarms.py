@@ -45,7 +45,7 @@ from ald_controller.interlocks import (
 )
 from ald_controller.interlocks.measures import Value
 from ald_controller.interlocks.setting import never_commissioned
-from tests.interlock_bench import WORDS
+from tests.interlock_bench import RULES, WORDS
 
 WARN, BLOCK, HOLD, PURGE, ISOLATE = (
     Reaction.WARN, Reaction.BLOCK, Reaction.HOLD, Reaction.ABORT_PURGE, Reaction.ABORT_ISOLATE,
@@ -150,6 +150,19 @@ def test_over_and_not_seen_waits_for_a_person() -> None:
     assert shelf.look(for_s=3600) == [] and not shelf.book.unsettled
     assert shelf.acknowledge("G1:o2") == ["acknowledged", "over"]
     assert not shelf.book.alarms
+
+
+def test_what_only_a_signature_ends_needs_nobody_to_acknowledge_it() -> None:
+    shelf = Shelf()
+    shelf.look(view(signed=True))
+    assert shelf.look(for_s=11) == ["over"] and not shelf.book.alarms
+
+
+@pytest.mark.parametrize(("signal", "signed"), [("register.cylinder_argon", True), ("coupler-b.o2_ppm", False)])
+def test_what_reads_registers_alone_is_ended_by_who_signs_them(signal: str, signed: bool) -> None:
+    check = next(check for check in RULES.checks if [i.signal for i in check.measure.inputs] == [signal])
+    state = step(boot(RuleSet((check,), WORDS), 0.0), {}, Facts(), 0.1)
+    assert {v.signed for v in alarms(state) if v.row != "K5"} == {signed}
 
 
 def test_one_that_returned_and_comes_again_is_announced_again() -> None:
