@@ -177,6 +177,7 @@ async def _new_bottle(folder: Path) -> tuple[Sample | None, Sample | None]:
     async with Rig(folder, warm=LIGL_C) as rig:
         card = {"label": "LTB-2", "precursor": "LiOtBu", "grams": "10 g"}
         await rig.do(c.SetRegister(name="bottle.LTB", value=card, by="Ann"))
+        await rig.do(c.SetRegister(name="confirmed.LTB", value={"label": "LTB-2"}, by="Ann"))
         await rig.start(trial(1))
         await rig.until(lambda: sample(rig, "LTB", "number"), 120)
         return sample(rig, "LTB", "ratio"), sample(rig, "LTB", "judged")
