@@ -12,8 +12,10 @@ import click
 
 from ald_controller.cli.alarms import alarms
 from ald_controller.cli.bottles import bottle
+from ald_controller.cli.commissioning import commission
 from ald_controller.cli.gate import box, gate
 from ald_controller.cli.interlocks import interlocks
+from ald_controller.cli.prooftest import proof_test
 from ald_controller.cli.sockets import find_socket
 from ald_controller.cli.valves import valves
 from ald_controller.doorbell import LocalClient, NoDoor
@@ -38,7 +40,7 @@ def ald() -> None:
     """Control software for ALD/MLD reactors on argon gloveboxes."""
 
 
-for group in (alarms, bottle, interlocks, valves, gate, box):
+for group in (alarms, bottle, commission, interlocks, valves, gate, box, proof_test):
     ald.add_command(group)
 
 

@@ -205,3 +205,17 @@ def test_a_sites_broken_words_are_refused_at_their_line_before_anything_starts(t
     result = typed("daemon", "--tool", tmp_path / "tool.yaml", "--state", tmp_path / "state")
     assert result.exit_code == 1 and not (tmp_path / "state").exists()
     assert "alarms.yaml:3:13: 'critical', 'high', 'medium' or 'low' is expected; got 'urgent'" in result.output
+
+
+# --- commissioned constants ------------------------------------------------------------------------------------------
+
+
+def test_constants_are_told_with_who_signed_which_rows_use_them_and_what_is_missing() -> None:
+    result = typed("commission", "list", *TOOL, "--json")
+    assert result.exit_code == 0, result.output
+    rows = {row["name"]: row for row in json.loads(result.output)["constants"]}
+    assert (rows["constant.volume"]["value"], rows["constant.volume"]["by"]) == ("0.5 L", "simulation")
+    assert {"T1", "T2"} <= set(rows["constant.heater.substrate"]["rows"]) and "C9" in rows["constant.stop"]["rows"]
+    assert rows["constant.heater.lines"]["value"] is None
+    text = typed("commission", "list", *TOOL).output
+    assert "MISSING" in next(line for line in text.splitlines() if line.startswith("heater.lines"))
