@@ -372,5 +372,6 @@ class Status(Message):
     not_guarded: list[str]
     cleared: bool = False  # the chamber holds no precursor that the box should not meet
     not_cleared_because: list[str] = []
+    proof_test: str = ""  # the line in hand of a proof test that goes on; "" = none does
     gate: str = ""  # where the gate to the glovebox and its lock are, in a sentence
     box: str = ""  # who has said that its purifier regenerates, and until when; "" = it does not

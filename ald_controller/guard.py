@@ -139,7 +139,7 @@ class Guard:
         before = self.safing
         if before is None:
             return
-        after = sf.step(before, self._elements, self._seen(now_s), now_s, purge=self._may_purge)
+        after = sf.step(before, self._elements, self.tool.samples, now_s, purge=self._may_purge)
         self.safing = after
         for line in sf.news(before, after):
             reacts.tell("safing", **sf.shown(line, after.began_s))

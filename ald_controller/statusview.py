@@ -15,6 +15,7 @@ from ald_controller.clearingwatch import ClearingWatch
 from ald_controller.gatedesk import GateDesk
 from ald_controller.guard import Guard
 from ald_controller.interlocks import Sample
+from ald_controller.prooftester import ProofTester
 from ald_controller.records.ledger import Ledger
 from ald_controller.sequencer import Run
 from ald_controller.states import ProcessState
@@ -37,6 +38,7 @@ class Shown(Protocol):
     ledger: Ledger
     clearing: ClearingWatch
     gate: GateDesk
+    proof: ProofTester
     remote: bool
     degraded: bool
     timing: Timing | None
@@ -80,7 +82,8 @@ def status_of(console: Shown, sequence: int) -> c.Status:
         valves={name: bool(word & o.mask) for name, o in tool.config.valves.outputs.items() if o.role != "alive"},
         values=values, zones=zones, run=console.run_status(), last_run=console.last,
         alarms=[*_alarms(guard), *_notes(guard), *_service(console.ledger)],
-        safing=_safing(guard.safing, now_s), alarms_per_10_min=guard.annunciator.rate(now_s), bypasses=_bypasses(guard),
+        safing=_safing(guard.safing, now_s), proof_test=console.proof.told,
+        alarms_per_10_min=guard.annunciator.rate(now_s), bypasses=_bypasses(guard),
         not_guarded=list(guard.rules.not_guarded), cleared=console.clearing.state.cleared,
         not_cleared_because=list(console.clearing.state.missing), gate=console.gate.lock_told,
         box=console.gate.box_told,

@@ -139,11 +139,7 @@ def state_table(status: dict[str, Any]) -> Table:
         table.add_row("last run", Text(f"{last['run']}  {last['ending']}{where}"))
     if run and run.get("why"):
         table.add_row("waits", Text(f"{run['why']}; `ald resume` goes on", style="bold yellow"))
-    if safing := status.get("safing"):
-        table.add_row("safing", Text(safing["text"], style="yellow" if safing["phase"] != "SAFE" else ""))
-    if not run:
-        missing = "; ".join(status["not_cleared_because"])
-        table.add_row("cleared", Text("yes" if status["cleared"] else f"no: {missing}"))
+    _safety_rows(table, status)
     table.add_row("valves", _valves(status["valves"]))
     table.add_row("pressure", _pressures(status["values"]))
     table.add_row("zones", _row(status["zones"]))
@@ -172,6 +168,17 @@ def _alarm_rows(status: dict[str, Any]) -> Iterator[tuple[str, Text]]:
         yield "", Text(f"{', '.join(told)}: `ald alarms`", style="dim")
     for bypass in status["bypasses"]:
         yield "BYPASS", Text(bypass_line(bypass, status["time"]), style="bold black on yellow")
+
+
+def _safety_rows(table: Table, status: dict[str, Any]) -> None:
+    """What goes on between runs: is the chamber cleared, a proof test, or what follows an abort."""
+    if not status.get("run"):
+        missing = "; ".join(status["not_cleared_because"])
+        table.add_row("cleared", Text("yes" if status["cleared"] else f"no: {missing}"))
+    if line := status.get("proof_test"):
+        table.add_row("proof test", Text(line, style="yellow"))
+    if safing := status.get("safing"):
+        table.add_row("safing", Text(safing["text"], style="" if safing["phase"] == "SAFE" else "yellow"))
 
 
 def run_line(run: dict[str, Any]) -> str:

@@ -47,7 +47,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "box",
     ),
     "alarms": ("alarms", "alarms_per_10_min", "bypasses", "not_guarded"),
-    "safing": ("safing",),
+    "safing": ("safing", "proof_test"),
     "valves": ("valves",),
     "zones": ("zones",),
     "run": ("run", "last_run"),
