@@ -58,7 +58,15 @@ def _values(setting: Setting, facts: Facts, typed: Mapping[str, float]) -> tuple
             heater = constants.heaters.get(name)
             second_k = heater.second_k if heater else 0.0
             following |= _together(values, typed, first, zone.second, second_k)
+    for port in config.ports:
+        values |= _pulse(f"pulse.{port}.", typed)
     return values, following
+
+
+def _pulse(prefix: str, typed: Mapping[str, float]) -> dict[str, float]:
+    """The newest pulse of a source was as usual; where a value of it was typed, a newer one counts."""
+    newer = any(signal.startswith(prefix) for signal in typed)
+    return {f"{prefix}ratio": 1.0, f"{prefix}judged": float(newer), f"{prefix}number": 2.0 if newer else 1.0}
 
 
 def _together(

@@ -242,6 +242,11 @@ def test_a_count_is_a_step_from_a_healthy_start() -> None:
     assert rows(said("valves.trips=1")) == ["K3"]
 
 
+def test_a_pulse_that_is_typed_is_a_new_one_that_counts() -> None:
+    assert rows(said("pulse.LTB.ratio=3"))[0] == "C3"
+    assert not rows(said("pulse.LTB.ratio=1"))
+
+
 def test_a_replay_begins_without_a_latch_and_a_persons_reset_takes_it_again() -> None:
     state = released(RULES, 0.0)
     assert not state.latched and state.first_out is None
