@@ -16,7 +16,7 @@ from tests.process.campaign import KINDS, Result, campaign, figures
 pytestmark = [pytest.mark.long, pytest.mark.timeout(535)]
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "long-results" / "kills.json"
-SEED, KILLS, AT_ONCE = 1000, 1000, 8
+SEED, KILLS, AT_ONCE = 1000, 1000, 6
 WITHIN_S = 440.0
 PROVING = ("ald_controller", "drivers", "simulators", "tests/process/campaign.py", "tests/process/campaign_oracles.py")
 
