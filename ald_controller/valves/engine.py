@@ -285,6 +285,8 @@ class Engine:
 
     def _beat(self, now_ns: int, sequence: int, permit: int) -> None:
         if sequence != self._sequence:  # a heartbeat is a counter that changes: the same one again proves no life
+            if self._beat_ns is not None and now_ns - self._beat_ns >= self._config.lease_ns:
+                self.rest(now_ns, "lease")  # it ran out unseen, in a process that slept: no later beat undoes that
             self._sequence, self._beat_ns, self._permit = sequence, now_ns, permit
 
     def _trim(self, now_ns: int, id: SegmentId) -> None:

@@ -484,6 +484,21 @@ def test_a_silent_guard_loses_the_lease_and_the_heaters(rig: Rig) -> None:
     assert rig.hear(Clear()) == [Refused(None, "not cleared: there is no live heartbeat")]
 
 
+def test_a_heartbeat_that_waits_for_a_process_that_slept_does_not_hide_that_the_lease_ran_out(rig: Rig) -> None:
+    rig.hear(Aux(CONTACTOR, CONTACTOR))
+    rig.load(dose(0, LTB, 10 * S, 11 * S))
+    rig.run(2 * S)
+    last_beat = 2 * S - LEASE // 10
+    rig.now = last_beat + LEASE - 1
+    rig.hear(Beat(998, SOURCES))
+    assert rig.engine.held == ""
+    rig.now += LEASE  # nobody calls `step` meanwhile, and the first thing that is heard is another beat
+    told = rig.hear(Beat(999, SOURCES))
+    assert told[0] == Held("lease", SegmentId("r", 1, 0), rig.now)
+    assert rig.words[-1] == (rig.now, 0) and rig.engine.held == "lease" and rig.engine.alive
+    assert rig.hear(Clear()) == [] and rig.engine.held == ""
+
+
 def test_the_same_heartbeat_again_proves_no_life(rig: Rig) -> None:
     for rig.now in range(0, 2 * S, LEASE // 10):
         rig.hear(Beat(rig.beats, SOURCES))
