@@ -20,7 +20,7 @@ from ald_controller.interlocks import (
 )
 from ald_controller.interlocks.control_machine import what_burns
 from ald_controller.interlocks.control_measures import Grown, Short
-from ald_controller.interlocks.setting import always
+from ald_controller.interlocks.setting import always, lithium
 from tests.interlock_bench import CHAMBER, CONFIG, RULES, SECOND, SUBSTRATE, WORDS, Bench, rules
 
 WARN, BLOCK, HOLD, ABORT = Reaction.WARN, Reaction.BLOCK, Reaction.HOLD, Reaction.ABORT_PURGE
@@ -57,6 +57,10 @@ GOLDEN = [
     ("machine.recipe_edited", "Value", "K11", WARN, 1, 0, 0, AUTO, always, 1, 1),
     ("machine.bypasses_ended", "Grown", "K16", WARN, 1, 0, 0, AUTO, always, 1, 1),
     ("machine.alarms", "Value", "K19", WARN, 11, 0, 10, AUTO, always, 1, 11),
+    ("register.proof_passed", "NotSet", "K15", WARN, 1, 0, 0, AUTO, always, 1, 1),
+    ("register.proof_passed", "NotSet", "K15", BLOCK, 1, 0, 0, AUTO, lithium, 1, 1),
+    ("register.proof_age_days", "Value", "K15", WARN, 30, 0, 29, AUTO, always, 1, 90),
+    ("register.proof_age_days", "Value", "K15", BLOCK, 90, 0, 89, AUTO, lithium, 1, 90),
 ]
 WINDOWS = dict.fromkeys(("line flows", "line gauge", "line heaters", "line coupler-b", "machine.late_scans"), 60) | {
     "machine.clock_steps": 600, "machine.bypasses_ended": 600,
@@ -72,14 +76,12 @@ def test_the_table_of_the_reference_tool_is_the_one_typed_here_a_second_time() -
         for check in RULES.checks
         for level in check.levels
         if level.row[0] not in "TCG"  # those are typed again in test_interlocks_thermal.py, …_chemistry, …_glovebox
-        if not check.name.startswith("register.proof")
     ]  # fmt: skip
     assert table == GOLDEN
 
 
 def test_believable_ranges_are_those_typed_here_a_second_time() -> None:
     checks = [c for c in RULES.checks if c.name != "coupler-b" and c.levels[0].row[0] not in "TCG"]
-    checks = [c for c in checks if not c.name.startswith("register.proof")]  # what nobody has proven
     ranges = {i.signal: (i.low, i.high) for c in checks for i in c.measure.inputs}
     contacts = ("coupler-b.estop_ok", "coupler-b.mains_ok", "machine.unwritten", "machine.recipe_edited")
     counts = (
@@ -87,12 +89,13 @@ def test_believable_ranges_are_those_typed_here_a_second_time() -> None:
         "machine.journal_errors", "machine.bypasses_ended", "machine.alarms",
         "coupler-b.watchdog_trips", *(f"link.{device}.bad" for device in CONFIG.devices),
     )  # fmt: skip
-    assert ranges == dict.fromkeys((*contacts, "register.limits_confirmed"), (0, 1)) | dict.fromkeys(
+    registers = ("register.limits_confirmed", "register.proof_passed")
+    assert ranges == dict.fromkeys((*contacts, *registers), (0, 1)) | dict.fromkeys(
         counts, (0, math.inf)
     ) | {
         "valves.sequence": (0, math.inf), "valves.lease_lost": (0, math.inf),
         "valves.connected": (0, 1), "valves.armed": (0, 1), "valves.trips": (0, math.inf),
-        "valves.faults": (0, math.inf),
+        "valves.faults": (0, math.inf), "register.proof_age_days": (-1, math.inf),
     }  # fmt: skip
 
 
