@@ -47,6 +47,7 @@ def _scene() -> Scene:
         values[f"{zone.device}.temperature_c"] = 25.0
         values[f"{zone.device}.output_percent"] = 0.0
     values |= {f"link.{device}.bad": 0.0 for device in CONFIG.devices}
+    values |= {f"register.confirmed.{port}": 1.0 for port in CONFIG.ports}
     cold = {s: v for s, v in values.items() if not (s.startswith("asked.") and s.endswith("_c"))}
     return Scene({s: Sample(v, NOW_S) for s, v in cold.items()}, IDLE, NOW_S)
 
