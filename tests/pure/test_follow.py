@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ald_controller.cli.follow import run_line, status_text
-from ald_controller.commands import Alarm, RunStatus
+from ald_controller.commands import Alarm, BypassStatus, RunStatus
 from tests.fake_handler import state
 
 WHY = "coupler-b: the output watchdog has tripped"
@@ -51,3 +51,22 @@ def test_between_runs_it_says_whether_the_chamber_is_cleared_and_what_is_missing
     text = status_text(state(1).model_copy(update=missing).model_dump(mode="json"))
     assert "cleared" in text and "no: hot purge after water: 4 of 10 min" in text
     assert "yes" in status_text(state(1).model_copy(update={"cleared": True}).model_dump(mode="json"))
+
+
+def test_the_first_out_leads_with_what_to_do_and_consequences_and_bypasses_are_said() -> None:
+    def alarm(row: str, **more: Any) -> Alarm:
+        told = {"id": row, "row": row, "reaction": "HOLD", "priority": "high", "text": row, "cause": f"{row} cause"}
+        return Alarm(**{**told, "since": 1, "live": True, "latched": True, **more})
+
+    alarms = [
+        alarm("K3", first_out=True, action="Look at its cable."),
+        alarm("G1", state="acknowledged", acknowledged_by="Bob"),
+        *(alarm("K14", state="suppressed", suppressed_by="K3") for _ in range(9)),
+    ]  # fmt: skip
+    bypass = BypassStatus(row="G7", by="Ann", reason="calibration", ends=1e9 + 600)
+    told = state(1).model_copy(update={"alarms": alarms, "bypasses": [bypass]}).model_dump(mode="json")
+    lines = status_text(told).splitlines()
+    assert lines[2].split() == "alarm ▶ K3 K3 cause".split() and lines[3].strip() == "→ Look at its cable."
+    assert "[acknowledged by Bob]" in lines[4]
+    assert lines[5].strip() == "9 suppressed as consequences: `ald alarms`"
+    assert lines[6].startswith("BYPASS") and "row G7 is bypassed by Ann for 10 min more: calibration" in lines[6]

@@ -49,3 +49,18 @@ def test_a_transition_a_trip_and_an_end_are_each_told_once(told: Any) -> None:
     assert heard[2][1] == {
         "run": "r-1", "recipe": "r", "ending": "completed", "doses_confirmed": 6, "doses_missed": 0,
     }  # fmt: skip
+
+
+def test_an_alarm_that_stands_is_said_once_and_again_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    door = MqttDoor(make_desk(FakeHandler(), Clock()), Broker("127.0.0.1", 1, "u", "p"), "0")
+    topics: list[str] = []
+    monkeypatch.setattr(door, "_put", lambda topic, payload, **options: topics.append(topic))
+    alarm = Alarm(
+        id="K3:coupler-b", row="K3", reaction="ABORT_PURGE", priority="high", text="silent", cause="silent", since=1e9,
+        live=True, latched=True, first_out=True,
+    )  # fmt: skip
+    for n in range(45):  # nine seconds of a standing alarm
+        changed = alarm.model_copy(update={"state": "acknowledged", "acknowledged_by": "Bob"}) if n >= 20 else alarm
+        status = state(n).model_copy(update={"alarms": [changed], "time": 1e9 + n / 5})
+        door._say(status, 100.0 + n / 5)
+    assert topics.count("state/alarms") == 2 and topics.count("stream") == 45
