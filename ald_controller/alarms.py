@@ -101,7 +101,7 @@ class Book:
         return bool(self.waiting) or any(a.quiet_s is not None and a.stands for a in self.alarms.values())
 
     def rate(self, now_s: float) -> int:
-        """How many alarms were announced in the last ten minutes, without those that are suppressed."""
+        """How many alarms were announced in the last ten minutes; none that is suppressed, or waits for a signature."""
         return sum(at_s > now_s - RATE_S for at_s in self.announced_s)
 
     @property
@@ -256,7 +256,7 @@ class _Turn:
 
     def _announce(self, kind: str, alarm: Alarm) -> None:
         self._put(kind, alarm)
-        if alarm.row != MANY:
+        if alarm.row != MANY and not alarm.signed:
             self.announced.append(self._now_s)
 
     def _put(self, kind: str, alarm: Alarm) -> None:

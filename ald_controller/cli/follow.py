@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -221,7 +222,7 @@ def value_text(value: dict[str, Any]) -> str:
 
 def status_text(status: dict[str, Any]) -> str:
     """The state as plain text for `ald status`."""
-    console = Console(width=140)
+    console = Console(width=None if sys.stdout.isatty() else 140)
     with console.capture() as captured:
         console.print(f"{status['tool']}", style="bold")
         console.print(state_table(status))

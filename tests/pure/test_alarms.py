@@ -322,7 +322,7 @@ def test_people_see_the_first_out_then_the_worst_then_what_has_returned_then_con
 
 def test_alarms_are_counted_for_ten_minutes_and_the_row_that_counts_them_is_not() -> None:
     shelf = Shelf()
-    shelf.look(*(view(name=str(n)) for n in range(7)), view("K19", "alarms"))
+    shelf.look(*(view(name=str(n)) for n in range(7)), view("K19", "alarms"), view("C6", "label", signed=True))
     assert shelf.book.rate(shelf.now_s) == 7
     shelf.look(for_s=RATE_S - 1)
     assert shelf.book.rate(shelf.now_s) == 7
