@@ -37,6 +37,9 @@ def heat(scene: Scene, document: Document, step: Written, body: Heat, zones: Zon
         if body.ramp is not None and body.ramp > ramp:
             message = f"'{zone}' may change by at most {ramp * 60:g} K/min"
             scene.wrong(document, (*at, "ramp"), message)
+    for zone, celsius in targets.items():
+        if scene.lithium and celsius is not None and scene.config.zones[zone].role in ("substrate", "chamber"):
+            _check_peak(scene, document, (*at, zone), zone, celsius, body.ramp)
     zones.targets_c |= targets
     zones.ramps_k_per_s |= {z: min(body.ramp or math.inf, scene.config.zones[z].max_ramp) for z in targets}
     lines = _lines(scene, document, at, targets, zones)
@@ -122,6 +125,31 @@ def _set(
             scene.wrong(document, at, f"{celsius:g} °C on '{name}' is above the {limit:g} °C {why}")
     if zone.role == "source" and celsius <= zone.limit:
         _check_bottle(scene, document, at, name, celsius)
+
+
+def _check_peak(
+    scene: Scene, document: Document, at: Location, name: str, celsius: float, ramp_k_per_s: float | None
+) -> None:
+    """What the hottest place comes to, and not the set-point alone, must stay below the warning for lithium."""
+    if celsius > scene.contact_limit()[0]:
+        return  # said already
+    heater, warn = scene.registers.constants.heaters.get(name), scene.config.limits.lithium_warn
+    if heater is None:
+        message = f"how far '{name}' overshoots was never commissioned: set the register constant.heater.{name}"
+        scene.wrong(document, at, message, key=True)
+        return
+    ramp = min(ramp_k_per_s or math.inf, scene.config.zones[name].max_ramp)
+    over = ramp * heater.lag_s + heater.hottest_k
+    if celsius + over < warn:
+        return
+    spare = warn - celsius - heater.hottest_k
+    slower = f", or a ramp below {spare / heater.lag_s * 60:.2g} K/min" if spare > 0 else ""
+    message = (
+        f"'{name}' at {celsius:g} °C comes to {celsius + over:.4g} °C ({ramp * 60:g} K/min with a sensor that lags "
+        f"{heater.lag_s:g} s, and {heater.hottest_k:g} K to its hottest place), and the warning for lithium is at "
+        f"{warn:g} °C: set less than {warn - over:.4g} °C{slower}"
+    )
+    scene.wrong(document, at, message)
 
 
 def _check_bottle(scene: Scene, document: Document, at: Location, zone: str, celsius: float) -> None:
