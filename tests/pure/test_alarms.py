@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ald_controller.alarms import (
@@ -330,6 +330,7 @@ def test_alarms_are_counted_for_ten_minutes_and_the_row_that_counts_them_is_not(
     assert shelf.book.rate(shelf.now_s) == 0 and not shelf.book.announced_s
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([WARN, HOLD]), st.booleans()), max_size=60))
 def test_no_alarm_is_ever_lost_and_every_one_has_a_legal_past(steps: list[tuple[str, Reaction, bool]]) -> None:
     shelf, standing = Shelf(), {}
