@@ -105,7 +105,7 @@ def _closed(folder: Path) -> tuple[RunRecord, Place]:
         "ending": ending, "cycles": place.cycles_done, "doses": place.doses, "doses_planned": record.header.doses,
         "doses_missed": place.missed,
         "trips": list(dict.fromkeys(e.fields["row"] for e in record.events("trip"))) if place.part else [],
-        "interrupted": dataclasses.asdict(place),
+        "interrupted": dataclasses.asdict(place), "where": place.sentence if ending == "interrupted" else "",
     }  # fmt: skip
     seal(folder, dataclasses.replace(record.header, ending=ending, end_s=place.at_s, summary=summary))
     return open_run(folder), place

@@ -70,7 +70,13 @@ def lister(state: Path) -> Any:
         code, out, errors = await _ald("runs", "--state", str(state), "--json", within_s=CHECK_S)
         if code:
             return [
-                {"run": "", "ending": None, "recipe": "", "problem": errors.decode(errors="replace").strip()[-400:]}
+                {
+                    "run": "",
+                    "ending": None,
+                    "recipe": "",
+                    "where": "",
+                    "problem": errors.decode(errors="replace").strip()[-400:],
+                }
             ]
         rows: list[dict[str, Any]] = json.loads(out)
         return rows

@@ -66,18 +66,24 @@ def _near_service(tool: str, added: dict[str, int]) -> list[str]:
 
 def runs_text(rows: list[dict[str, Any]]) -> str:
     """One line per run as the controller lists them."""
-    lines = [f"{row['run']:<44} {row['ending'] or 'running':<12} {row['problem']}".rstrip() for row in rows]
+    lines = [
+        f"{row['run']:<44} {row['ending'] or 'running':<12} {row['problem'] or row['where']}".rstrip() for row in rows
+    ]
     return "\n".join(lines) or "no runs yet"
 
 
 def run_rows(state: Path) -> list[dict[str, Any]]:
-    """The runs of a state directory, newest first; `problem` says why a folder cannot be read."""
+    """The runs of a state directory, newest first; `problem` says why a folder cannot be read.
+
+    `where` is the place of an interruption, for a run that the next start had to close.
+    """
     from ald_controller.records.folder import list_runs
 
     return [
         {
             "run": r.run, "folder": str(r.folder), "ending": r.ending, "problem": r.problem,
             "recipe": r.header.recipe if r.header else "",
+            "where": r.header.summary.get("where", "") if r.header else "",
         }
         for r in list_runs(state / "runs")
     ]  # fmt: skip
@@ -90,7 +96,8 @@ def runs_command(state: Path, as_json: bool) -> int:
         click.echo(json.dumps(rows))
         return 0
     for row in rows:
-        click.echo(f"{row['run']:<44} {row['ending'] or 'running':<12} {row['recipe'] or row['problem']}")
+        what = f"{row['recipe'] or row['problem']} {row['where']}"
+        click.echo(f"{row['run']:<44} {row['ending'] or 'running':<12} {what}".rstrip())
     if not rows:
         click.echo(f"no runs in {state / 'runs'}")
     return 0

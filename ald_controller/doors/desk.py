@@ -175,7 +175,7 @@ class Freshness:
 
 
 def _newer(at_s: float, now_s: float) -> bool:
-    """Whether this was less than FRESH_S ago; what lies ahead was said before the clock was set back, who knows when."""
+    """Whether this was less than FRESH_S ago; what lies ahead was said before the clock was set back: nobody knows."""
     return 0.0 <= now_s - at_s < FRESH_S
 
 

@@ -6,6 +6,7 @@ A shot's number and the seed say what is shot at, with what, and when; `tests/pr
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -33,6 +34,7 @@ from tests.process.campaign_oracles import (
     Shown,
     Story,
     open_at,
+    openings,
     shut_after,
     violations,
 )
@@ -44,8 +46,9 @@ AT_ONCE_S = 0.25  # promised within 50 ms with real-time priority; this computer
 MARGIN_S = 0.3
 ON_ITS_WAY_S = 0.05  # a word that was sent before its sender was stopped
 AFTERMATH_S = 1.0  # what is watched after a process went on again, or after the last one was gone
-TURN_S = 7.4
+TURN_S, OPENINGS, PERIOD_S = 7.4, 5, 1.1  # of DOSES: a turn, its doses, from one to the next at most
 TRIES = 4
+CLEARED_S = 100.0  # replies that came late on a starved computer stand for a minute (row K4)
 # two sources of different kinds of delivery, open for half of the time, with segments queued ahead and doses in series
 DOSES = f"""recipe: doses-to-be-killed-in
 title: Doses to be killed in
@@ -83,11 +86,15 @@ KINDS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """What is done in one run: `hit` at `at_s` after its start, and `then` to what was stopped, `later_s` later."""
+    """What is done in one run: `hit`, and `then` to what was stopped, `later_s` later.
+
+    It comes `at_s` after opening number `opening` of the run, and after its start where that is 0.
+    """
 
     number: int
     hit: str
     then: str
+    opening: int
     at_s: float
     later_s: float
     child_first: bool
@@ -98,11 +105,12 @@ class Shot:
 
 
 def shot(seed: int, number: int) -> Shot:
-    """Shot `number` of a campaign: each kind in turn, at any time of a turn of the recipe."""
+    """Shot `number` of a campaign: each kind in turn, one in five at any time, the others around a dose."""
     rng = random.Random(f"{seed}/{number}")
     hit, then = KINDS[number % len(KINDS)]
-    later_s = rng.uniform(LEASE_S + 0.2, LEASE_S + 1.0)
-    return Shot(number, hit, then, rng.uniform(0.2, TURN_S), later_s, rng.random() < 0.5)
+    opening = rng.choice((0, *range(1, OPENINGS)))
+    at_s = rng.uniform(0.0, PERIOD_S if opening else TURN_S)
+    return Shot(number, hit, then, opening, at_s, rng.uniform(LEASE_S + 0.2, LEASE_S + 1.0), rng.random() < 0.5)
 
 
 @dataclass(slots=True)
@@ -126,6 +134,7 @@ class Range:
         self._building = building
         self.stand: Stand = stand(warm_for=DOSES)
         self._up = False
+        self._read, self._told = 0, list[Change]()
 
     def build(self) -> None:
         with self._building:
@@ -141,11 +150,13 @@ class Range:
         """One shot, from a controller that is ready to the next one that is latched, and what the oracles say."""
         made = self.stand
         self._boot()
-        began_s, shown, again = self._begin(), self._watch(shot.at_s), 0
+        began_s, again = self._begin(), 0
+        shown = self._watch(shot, began_s)
         while made.status()["run"] is None:  # on a starved computer devices answer late, and interlocks end the run
             again += 1
             assert again < TRIES, f"no run lasts: {made.log('daemon')}"
-            began_s, shown = self._begin(), self._watch(shot.at_s)
+            began_s = self._begin()
+            shown = self._watch(shot, began_s)
         folder = made.state / "runs" / made.run
         before = rows_of(open_run(folder))
         kill = self._hit(shot)
@@ -169,24 +180,40 @@ class Range:
     def _begin(self) -> float:
         """Reset and start the recipe, as a person does; the time before it was asked for."""
         for _ in range(TRIES):
-            self.stand.reset()
+            self.stand.reset(CLEARED_S)
             asked_s = time.monotonic()
             reply = self.stand.start(DOSES)
             if reply["ok"]:
                 return asked_s
         raise AssertionError(reply["text"])
 
-    def _watch(self, for_s: float) -> list[Shown]:
-        """What a person at the screen is shown, four times a second and once more at the end."""
-        shown, until_s = [], time.monotonic() + for_s
+    def _watch(self, shot: Shot, began_s: float) -> list[Shown]:
+        """Until the time of the shot: what a person at the screen is shown, four times a second and at the end."""
+        shown: list[Shown] = []
+        look_s, due_s = 0.0, time.monotonic() + shot.at_s if shot.opening == 0 else None
         while True:
-            run = self.stand.status()["run"]
-            if run is not None:
+            now_s = time.monotonic()
+            if now_s >= look_s or (due_s is not None and now_s >= due_s):
+                look_s, run = now_s + 0.25, self.stand.status()["run"]
+                if run is None:
+                    return shown
                 shown.append(Shown(time.monotonic(), run["doses_confirmed"]))
-            left_s = until_s - time.monotonic()
-            if left_s <= 0 or run is None:
+            if due_s is not None and now_s >= due_s:
                 return shown
-            time.sleep(min(left_s, 0.25))
+            if due_s is None and self._opened(began_s) >= shot.opening:
+                due_s = time.monotonic() + shot.at_s
+            time.sleep(0.02)
+
+    def _opened(self, since_s: float) -> int:
+        """How many sources have opened since then; reads on where it stopped reading the trace."""
+        with (self.stand.folder / "trace").open("rb") as trace:
+            trace.seek(self._read)
+            told = trace.read().rpartition(b"\n")[0]
+        self._read += len(told) + bool(told)
+        lines = [json.loads(line) for line in told.split(b"\n") if line]
+        self._told += [Change(line["t"], line["word"]) for line in lines if "word" in line]
+        self._told = [change for change in self._told if change.at_s >= since_s]
+        return len(openings(self._told, SOURCES))
 
     # --- the shot --------------------------------------------------------------------------------------------------
 
@@ -268,6 +295,7 @@ def story_of(made: Stand, began_s: float, kill: Kill, before: Rows, shown: Itera
 
 def as_it_stands(made: Stand, folder: Path, *, survived: bool) -> After:
     """What the controller says now, of itself and of the run in this folder."""
+    wait_for(lambda: bool(made.status()["alarms"]), 5.0, lambda: "no alarm says why nothing may start", every_s=0.1)
     status = made.status()
     first = next((alarm["text"] for alarm in status["alarms"] if alarm["first_out"]), "")
     run = status["run"]["run"] if status["run"] else None

@@ -260,14 +260,14 @@ class Stand:
         limits = self.must("interlocks")["data"]["limits"]  # a stand may have a tool file of its own
         self.must("register-set", name="confirmed.limits", value=limits, by="stand")
 
-    def reset(self) -> None:
+    def reset(self, within_s: float = PROVEN_S) -> None:
         """Clear the latch as soon as the chamber has proven its vacuum."""
 
         def cleared() -> bool:
             return self.status()["chamber"] == "VACUUM" and bool(self.ask("reset")["ok"])
 
         # it takes ten seconds: who asks fifty times a second keeps the controllers of all stands busy answering
-        wait_for(cleared, PROVEN_S, lambda: f"the latch stays: {self.ask('reset')['text']}", every_s=0.2)
+        wait_for(cleared, within_s, lambda: f"the latch stays: {self.ask('reset')['text']}", every_s=0.2)
 
     def start(self, recipe: str) -> dict[str, Any]:
         """Upload a recipe's text and start it; the reply to the start."""

@@ -120,6 +120,7 @@ def test_a_controller_killed_in_a_dose_leaves_closed_valves_and_comes_back_latch
         "ending": "interrupted",
         "problem": "",
         "recipe": "long-doses",
+        "where": "in cycle 1 after 'heat lines 145 °C, source-3 130 °C, substrate 120 °C, chamber 120 °C'",
     }
     assert dosing.ask("runs")["data"]["runs"] == [listed]
     refused = dosing.ask("start", name="long-doses", parameters={})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ald_controller import commands as c
 from ald_controller.cli.follow import status_text
+from ald_controller.cli.offline import run_rows, runs_text
 from ald_controller.records.folder import list_runs, read_header
 from tests.run.rig import LIGL_C, Rig, ligl, virtually
 
@@ -22,8 +23,9 @@ async def test_after_a_crash_the_run_is_shown_as_interrupted_with_its_place_and_
         job.journal._writer._drain()  # on the wall clock a disk has it within a quarter of a second
         shutil.copytree(tmp_path / "before", tmp_path / "after")  # the disk, in the moment of a power cut
     async with Rig(tmp_path / "after", warm=LIGL_C) as again:
+        assert (again.state, again.latched, again.console.run) == ("IDLE", True, None)
+        await again.until(lambda: again.console.status().alarms, 5)
         status = again.console.status()
-        assert (again.state, again.latched, status.run) == ("IDLE", True, None)
         (alarm,) = [alarm for alarm in status.alarms if alarm.first_out]
         assert (alarm.row, alarm.latched) == ("K5", True)
         assert f"run {run} was interrupted in cycle 2 after 'LiOtBu" in alarm.text
@@ -37,6 +39,8 @@ async def test_after_a_crash_the_run_is_shown_as_interrupted_with_its_place_and_
         assert again.state == "IDLE" and not again.sources_open and again.console.run is None
         last = again.console.status().last_run
         assert last is not None and last.ending == "interrupted", "a reset clears the alarm, not the fact"
+    (told,) = runs_text(run_rows(tmp_path / "after")).splitlines()
+    assert told.startswith(run) and "interrupted  in cycle 2 after 'LiOtBu" in told
     (row,) = list_runs(tmp_path / "after" / "runs")
     assert (row.ending, read_header(row.folder).ending) == ("interrupted", "interrupted")
 
