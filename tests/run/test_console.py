@@ -127,8 +127,9 @@ async def test_a_reset_arms_the_output_watchdog_of_the_second_coupler_again(tmp_
         assert isinstance(coupler, CouplerB)
         coupler.deadline_s = rig.now_s - 0.001  # a stall of one watchdog time, too short for the link to count as lost
         await rig.rest(1.5)
-        assert coupler.tripped
-        await rig.do(c.Reset())
+        assert coupler.tripped and rig.first_out == "K6"
+        await rig.rest(11)
+        await rig.do(c.Reset(reason="the cable is plugged in again"))
         await rig.start(ligl(1))
         await rig.until_open("LTB")
         assert rig.state == "EXECUTING"
