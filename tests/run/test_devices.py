@@ -123,6 +123,9 @@ async def test_a_journal_that_fails_lets_what_is_loaded_end_and_holds(tmp_path: 
         assert run and run.progress.confirmed == 1 and not rig.sources_open
         assert "disk is full" in run.why_paused and "purge" in run.why_paused
         journal.intent = intent  # type: ignore[method-assign]
+        await rig.rest(12)
+        assert rig.first_out == "K8"
+        await rig.do(c.Reset())
         await rig.do(c.Resume())
         record = await rig.ended()
         assert record.ending == "completed" and record.summary["doses"] == 2
