@@ -155,6 +155,7 @@ async def test_c2_a_pump_that_wears_out_is_told_and_then_holds(tmp_path: Path) -
         record = await rig.ended()
         assert record.ending == "completed"
         in_record(record, "C2")
+        assert "C2" in [event.fields["row"] for event in record.events("alarm")]  # marked before it was held
 
 
 @virtually
