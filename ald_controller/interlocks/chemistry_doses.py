@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import inf, nan
 from typing import Any, ClassVar, NamedTuple
 
-from ald_controller.interlocks.measures import MISSING, Input, Quality, Samples, Taken
+from ald_controller.interlocks.measures import MISSING, Input, Moves, Quality, Samples, Taken
 
 FRESH_S = 1.0  # a pulse that was told longer ago was judged before this table was made
 
@@ -26,7 +26,7 @@ class OfPulses:
     A pulse that counts without a figure contradicts itself and is BAD.
     """
 
-    moves_with_samples: ClassVar[bool] = True
+    moves_with: ClassVar[Moves] = "samples"
     source: str
 
     @property

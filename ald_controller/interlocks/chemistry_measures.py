@@ -11,7 +11,7 @@ from math import log, nan
 from typing import Any, ClassVar, NamedTuple
 
 from ald_controller.interlocks.constants import Base
-from ald_controller.interlocks.measures import MISSING, Input, Quality, Samples, Taken
+from ald_controller.interlocks.measures import MISSING, Input, Moves, Quality, Samples, Taken
 
 SCCM_PA_M3_S_PER_K = 101_325.0 * 1e-6 / 60.0 / 273.15  # what one sccm brings, per kelvin of the gas that it becomes
 MBAR_PA = 100.0
@@ -33,7 +33,7 @@ class OfSeveral:
     One that cannot be believed makes the whole BAD. What was asked is written at every scan, so nothing is ever old.
     """
 
-    moves_with_samples: ClassVar[bool] = False
+    moves_with: ClassVar[Moves] = "time"
     inputs: tuple[Input, ...]
 
     def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:
@@ -267,7 +267,7 @@ class FlowLost:
     A set-point that nobody has given is none. While one stands, a flow that cannot be believed is BAD at once.
     """
 
-    moves_with_samples: ClassVar[bool] = False
+    moves_with: ClassVar[Moves] = "time"
     flow: Input
     asked: Input
     settle_s: float
@@ -319,7 +319,7 @@ class Misplaced(OfSeveral):
 class Scaled(OfSeveral):
     """One value times a factor."""
 
-    moves_with_samples: ClassVar[bool] = True
+    moves_with: ClassVar[Moves] = "values"
     factor: float
 
     def look(self, memory: Any, values: list[float], samples: Samples, now_s: float) -> tuple[float, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import nan
 from typing import Any, ClassVar, NamedTuple
 
-from ald_controller.interlocks.measures import MISSING, Input, Quality, Samples, Taken
+from ald_controller.interlocks.measures import MISSING, Input, Moves, Quality, Samples, Taken
 
 
 class _Counted(NamedTuple):
@@ -23,7 +23,7 @@ class Grown:
     A count that falls was begun anew and grows from there.
     """
 
-    moves_with_samples: ClassVar[bool] = True
+    moves_with: ClassVar[Moves] = "values"
     inputs: tuple[Input, ...]
     window_s: float
 
@@ -58,7 +58,7 @@ class MoreTrips:
     never read here and gives 0; one that did and has fallen silent is BAD.
     """
 
-    moves_with_samples: ClassVar[bool] = True
+    moves_with: ClassVar[Moves] = "values"
     input: Input
 
     @property
@@ -79,7 +79,7 @@ class MoreTrips:
 class Short:
     """How much is wanting to `enough`, in the signal's unit; below 0 while there is more."""
 
-    moves_with_samples: ClassVar[bool] = True
+    moves_with: ClassVar[Moves] = "values"
     input: Input
     enough: float
 

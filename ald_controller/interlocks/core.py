@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ald_controller.config import Role
-from ald_controller.interlocks.measures import MISSING, UNTIMELY, Quality, Sample, Samples, Taken
+from ald_controller.interlocks.measures import FUTURE_S, MISSING, UNTIMELY, Quality, Sample, Samples, Taken
 from ald_controller.interlocks.table import (
     EVERYTHING,
     SCAN_LATE,
@@ -151,9 +151,14 @@ def _lasting(bypasses: tuple[Bypass, ...], facts: Facts, now_s: float) -> tuple[
 
 
 def _nothing_new(check: Check, watch: Watch, samples: Samples, now_s: float) -> bool:
-    """Whether the very samples of the last calm look are still there, and still young enough."""
-    for source, sample in zip(check.inputs, watch.seen, strict=True):
-        if samples.get(source.signal) is not sample or not now_s - sample.at_s <= source.max_age_s:
+    """Whether what the last calm look saw is still there, believable and young enough."""
+    for source, seen in zip(check.inputs, watch.seen, strict=True):
+        sample = samples.get(source.signal)
+        if sample is not seen:
+            alike = check.by_value and sample is not None and sample.value == seen.value
+            if sample is None or not alike or sample.quality is not Quality.GOOD:
+                return False
+        if not -FUTURE_S <= now_s - sample.at_s <= source.max_age_s:
             return False
     return True
 

@@ -12,7 +12,18 @@ from math import inf, nan
 from typing import Any, ClassVar
 
 from ald_controller.config import ToolConfig, span_of
-from ald_controller.interlocks.measures import MISSING, RANGE, UNTIMELY, Input, Sample, Samples, Taken, Unchanged, Value
+from ald_controller.interlocks.measures import (
+    MISSING,
+    RANGE,
+    UNTIMELY,
+    Input,
+    Moves,
+    Sample,
+    Samples,
+    Taken,
+    Unchanged,
+    Value,
+)
 
 END = 0.9997  # of the range; the highest value of twelve bits lies just above
 FAILED = 0.025  # of the range below its beginning: 3.6 mA
@@ -86,7 +97,7 @@ class StillHours(Unchanged):
 class BothOpen:
     """1 while gate and stop valve both read open: `gate` reads 1 while it is shut, `stop` reads 1 while it is open."""
 
-    moves_with_samples: ClassVar[bool] = True
+    moves_with: ClassVar[Moves] = "values"
     gate: Input
     stop: Input
 

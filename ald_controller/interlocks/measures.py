@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from math import inf, nan
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 FUTURE_S = 0.1  # a stamp further ahead than this is not a stamp
 RISE_WINDOW_S = 1.0  # one digit of noise at 10 Hz must not look like a leak
@@ -38,6 +38,7 @@ class Sample:
 
 
 Samples = Mapping[str, Sample]
+Moves = Literal["time", "samples", "values"]
 
 MISSING = "was never read"
 STALE = "is too old"
@@ -81,12 +82,12 @@ class Taken(NamedTuple):
 class Measure(Protocol):
     """`take` is pure; `inputs` are the signals that it reads.
 
-    `moves_with_samples` = a number below every limit stays there, and nothing is lost, while the same samples lie there
-    and none grows too old: then nobody looks until another one comes.
+    `moves_with` says when a number below every limit has to be looked at again: with `time` at every scan, with
+    `samples` when another sample of an input has come, with `values` when its value is another one.
     """
 
     @property
-    def moves_with_samples(self) -> bool: ...
+    def moves_with(self) -> Moves: ...
 
     @property
     def inputs(self) -> tuple[Input, ...]: ...
@@ -97,7 +98,7 @@ class Measure(Protocol):
 @dataclass(frozen=True, slots=True)
 class _OfOne:
     input: Input
-    moves_with_samples: ClassVar[bool] = True
+    moves_with: ClassVar[Moves] = "samples"
 
     @property
     def inputs(self) -> tuple[Input, ...]:
@@ -123,12 +124,14 @@ class _OfOne:
 class Value(_OfOne):
     """The value as it is."""
 
+    moves_with: ClassVar[Moves] = "values"
     __slots__ = ()
 
 
 class NotSet(_OfOne):
     """1 unless a contact or flag that must be 1 is exactly that; then 0."""
 
+    moves_with: ClassVar[Moves] = "values"
     __slots__ = ()
 
     def number(self, memory: Any, sample: Sample, now_s: float) -> tuple[float, Any]:
@@ -141,6 +144,7 @@ class Changed(_OfOne):
     A count that falls is a module that restarted, which is no better than one that tripped.
     """
 
+    moves_with: ClassVar[Moves] = "values"
     __slots__ = ()
 
     def number(self, memory: Any, sample: Sample, now_s: float) -> tuple[float, Any]:
@@ -150,7 +154,7 @@ class Changed(_OfOne):
 class Unchanged(_OfOne):
     """Seconds since a heartbeat counter last changed: a process that exists and does nothing is a dead one."""
 
-    moves_with_samples: ClassVar[bool] = False
+    moves_with: ClassVar[Moves] = "time"
 
     __slots__ = ()
 
@@ -185,6 +189,7 @@ class SourcesOpen(_OfOne):
     `masks` has the bits of each source: a source may need several outputs, and any of them counts as open.
     """
 
+    moves_with: ClassVar[Moves] = "values"
     masks: tuple[tuple[str, int], ...]
     compatible: frozenset[frozenset[str]] = frozenset()
 
@@ -200,7 +205,7 @@ class SourcesOpen(_OfOne):
 class Silence:
     """Seconds since any of a device's channels carried a believable value: age of the link, not of one channel."""
 
-    moves_with_samples: ClassVar[bool] = False
+    moves_with: ClassVar[Moves] = "time"
     inputs: tuple[Input, ...]
 
     def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:

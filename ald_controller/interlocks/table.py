@@ -131,14 +131,16 @@ class Check:
     quiet: float = field(init=False)  # below every limit: nothing to weigh
     clear: float = field(init=False)  # at or below it a reset may be accepted
     calm: tuple[float | None, ...] = field(init=False)
-    inputs: tuple[Input, ...] = field(init=False)  # of a measure that moves on with a new sample only; else none
+    inputs: tuple[Input, ...] = field(init=False)  # of a measure that does not move with time alone; else none
+    by_value: bool = field(init=False)  # it moves with the values of its inputs only
 
     def __post_init__(self) -> None:
         latching = [level.clear for level in self.levels if level.reset]
         object.__setattr__(self, "quiet", min(level.limit for level in self.levels))
         object.__setattr__(self, "clear", min(latching, default=inf))
         object.__setattr__(self, "calm", (None,) * len(self.levels))
-        object.__setattr__(self, "inputs", self.measure.inputs if self.measure.moves_with_samples else ())
+        object.__setattr__(self, "inputs", self.measure.inputs if self.measure.moves_with != "time" else ())
+        object.__setattr__(self, "by_value", self.measure.moves_with == "values")
 
     @property
     def rows(self) -> tuple[str, ...]:

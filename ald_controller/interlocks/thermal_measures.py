@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import exp, inf, nan
 from typing import Any, ClassVar, NamedTuple
 
-from ald_controller.interlocks.measures import MISSING, Input, Quality, Sample, Samples, Taken
+from ald_controller.interlocks.measures import MISSING, Input, Moves, Quality, Sample, Samples, Taken
 
 MOVED_PERCENT = 10.0  # power that moves by more than this must move a reading
 
@@ -28,7 +28,7 @@ def believed(source: Input, samples: Samples, now_s: float) -> float | None:
 class Hottest:
     """The hottest of a zone's believable sensors, plus what its hottest place is commissioned to have more, in °C."""
 
-    moves_with_samples: ClassVar[bool] = True
+    moves_with: ClassVar[Moves] = "values"
     inputs: tuple[Input, ...]
     more_k: float
 
@@ -54,7 +54,7 @@ class Blind:
     A lost sensor counts as back only when all are believable and within `agree_k` of each other.
     """
 
-    moves_with_samples: ClassVar[bool] = True
+    moves_with: ClassVar[Moves] = "values"
     sensors: tuple[Input, ...]
     duty: Input
     agree_k: float
@@ -94,7 +94,7 @@ class Looked(NamedTuple):
 class OfReading:
     """Looks once at each new reading of one sensor."""
 
-    moves_with_samples: ClassVar[bool] = True
+    moves_with: ClassVar[Moves] = "samples"
     input: Input
 
     @property
@@ -191,7 +191,7 @@ class Apart:
     but by no more than `most_k`, what full power makes of that lag. So a lag never excuses a fault.
     """
 
-    moves_with_samples: ClassVar[bool] = True
+    moves_with: ClassVar[Moves] = "samples"
     first: Input
     second: Input
     second_k: float
@@ -239,7 +239,7 @@ class Cold(OfReading):
 class Uncommissioned:
     """1 for ever: a constant is missing, or fits no limit."""
 
-    moves_with_samples: ClassVar[bool] = False
+    moves_with: ClassVar[Moves] = "time"
     inputs: tuple[Input, ...] = ()
 
     def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:
