@@ -9,12 +9,17 @@ import pytest
 from pytest import TerminalReporter
 
 from ald_controller.interlocks import MATRIX, Guard
+from tests.run.heater_cases import HEAD, OUTCOMES
 from tests.run.rows import SHOWN, missing
 
 ROWS = Path(__file__).parents[2] / "long-results" / "rows.json"  # what python -m tests.safety_page reads
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    if OUTCOMES:
+        terminalreporter.section("heater faults on stages of three masses, software alone")
+        for line in (HEAD, *map(str, OUTCOMES)):
+            terminalreporter.line(line)
     if not SHOWN:
         return
     terminalreporter.section("rows of the hazard matrix, as shown on the simulated reactor")
