@@ -159,7 +159,9 @@ def control_absent(setting: Setting) -> list[str]:
         out.append("K6: no mains contact is configured, so a loss of mains is only seen by what it stops.")
     if s.estop is None:
         out.append("K18: no contact of the E-stop chain is configured: it acts in hardware, and the software goes on.")
-    elif s.confirm is None:
+    else:
+        out.append("K18: one contact of the E-stop chain is read; that its two channels agree is left to its relay.")
+    if s.estop is not None and s.confirm is None:
         out.append("K18: no button at the tool is configured, and without it nobody can reset after an E-stop.")
     if s.alive_relay is None:
         out.append(
