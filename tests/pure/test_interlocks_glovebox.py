@@ -384,7 +384,7 @@ def test_g3_a_gate_that_opens_without_its_release_is_an_estop_and_its_lock_alone
 
 def test_g3_a_gate_that_was_released_may_stand_open_and_bars_the_start_so_long() -> None:
     bench = Bench(facts=replace(OPEN_GATE, gate_released=True))
-    bench.values |= {GATE[0]: 0, GATE[1]: 0, STOP: 0}
+    bench.values |= {GATE[0]: 0, GATE[1]: 0, STOP: 0, "asked.stop_shut": 1}
     assert bench.run(60).level is BLOCK
     assert bench.state.blocked is TO_START
 
