@@ -25,6 +25,7 @@ from ald_controller.interlocks.table import Blocks, Check, Facts, Level, Reactio
 PUMPED_MBAR, FILLING_MBAR_S, EXPOSED, PUMPED_S = 10.0, 0.5, 1.5, 0.2  # C8; an exposure: times what was predicted
 PURGED, PURGE_WARN_S, PURGE_HOLD_S = 3.0, 1.0, 30.0  # C2, times p0
 OVER_BOX_MBAR, ATMOSPHERE_MBAR, OVER_S = 30.0, 900.0, 0.2  # C10
+CONTRADICTS_MBAR = 100.0  # where the gauge for decisions says that it is vacuum
 RESTING, RESTING_S = 2.0, 10.0  # C11, times p0
 GAUGE_PA = 200_000.0  # beyond it a gauge or its terminal is broken
 BELOW_ZERO_PA = -200.0
@@ -155,17 +156,24 @@ class Pressures:
         return [self._check("exposure", measure, (level,), None, says)]
 
     def _over(self) -> list[Check]:
-        """C10: against the box at any time, against nothing under vacuum."""
-        s = self.setting.config.signals
-        box = Level("C10", Reaction.ABORT_ISOLATE, OVER_BOX_MBAR, 10, Reset.L2, always, OVER_S)
-        absolute = Level("C10", Reaction.ABORT_ISOLATE, ATMOSPHERE_MBAR, 100, Reset.L2, meant_for_vacuum, OVER_S)
+        """C10: against the box at any time, against nothing under vacuum.
+
+        The gauge that reads up to atmosphere is the second one under vacuum: lost, or in contradiction to the first, it
+        bars what would raise the pressure and ends nothing.
+        """
+        s, isolate = self.setting.config.signals, Reaction.ABORT_ISOLATE
+        box = Level("C10", isolate, OVER_BOX_MBAR, 10, Reset.L2, always, OVER_S)
+        absolute = (
+            Level("C10", Reaction.BLOCK, CONTRADICTS_MBAR, 50, Reset.AUTO, meant_for_vacuum),
+            Level("C10", isolate, ATMOSPHERE_MBAR, CONTRADICTS_MBAR, Reset.L2, meant_for_vacuum, OVER_S),
+        )
         out = []
-        for signal, level, what in ((s.delta_p, box, "above the glovebox"), (s.atmosphere, absolute, "absolute")):
+        for signal, levels, what in ((s.delta_p, (box,), "above the glovebox"), (s.atmosphere, absolute, "absolute")):
             if signal is not None:
                 measure = Scaled((_gauge(signal, -GAUGE_PA),), pa_per_unit(signal) / MBAR_PA)
                 says = f"the chamber is at {{number:.4g}} mbar {what}, the limit is {{limit:g}} mbar"
-                device = device_of(signal)
-                out.append(Check(signal, measure, (level,), level.limit, "C10", says=says, device=device))
+                bad_as, device = levels[0].limit, device_of(signal)
+                out.append(Check(signal, measure, levels, bad_as, "C10", says=says, device=device))
         return out
 
     # --- C2, C3 and C11: not down to its base ---

@@ -64,7 +64,8 @@ GOLDEN = [
     ("chamber filling", "Filling", "C8", ISOLATE, 0.5, 0.2, 0.25, L2, under_vacuum, Blocks.ALL, 1, 0.5, "K14"),
     ("exposure", "Exposed", "C8", ISOLATE, 1.5, 0.2, 1.2, L2, dosing, Blocks.ALL, 1, None, "K14"),
     (DELTA_P, "Scaled", "C10", ISOLATE, 30, 0.2, 10, L2, always, Blocks.ALL, 1, 30, "K14"),
-    (ATMOSPHERE, "Scaled", "C10", ISOLATE, 900, 0.2, 100, L2, meant_for_vacuum, Blocks.ALL, 1, 900, "K14"),
+    (ATMOSPHERE, "Scaled", "C10", BLOCK, 100, 0, 50, AUTO, meant_for_vacuum, Blocks.ALL, 1, 100, "K14"),
+    (ATMOSPHERE, "Scaled", "C10", ISOLATE, 900, 0.2, 100, L2, meant_for_vacuum, Blocks.ALL, 1, 100, "K14"),
     ("decay", "Lingering", "C3", ABORT, 1.3, 0, 1.2, L2, under_vacuum, Blocks.ALL, 1, 1.3, "K14"),
     ("purge", "Purged", "C2", WARN, 3, 1, 2, AUTO, dosing, Blocks.ALL, 1, 3, "K14"),
     ("purge", "Purged", "C2", HOLD, 3, 30, 2, L1, dosing, Blocks.ALL, 1, 3, "K14"),
@@ -634,6 +635,16 @@ def test_c10_nine_hundred_mbar_absolute_isolate_under_vacuum_only() -> None:
     assert tool.first_scan_at(ISOLATE, 1) == pytest.approx(0.3)
     assert tool.rows == {"C10"}
     assert bench(facts=replace(RUNNING, chamber="AT_BOX"), **{ATMOSPHERE: 101_300.0}).run(1).level is Reaction.NONE
+
+
+def test_c10_a_second_gauge_that_contradicts_the_first_or_is_lost_bars_doses_and_ends_nothing() -> None:
+    tool = bench(facts=RUNNING, **{ATMOSPHERE: 10_100.0})
+    assert tool.run(2).level is BLOCK and not permit(tool.state) and not tool.state.latched
+    tool.values[ATMOSPHERE] = 40.0
+    assert tool.scan().level is Reaction.NONE
+    tool.stopped.add(ATMOSPHERE)
+    assert tool.first_scan_at(BLOCK, 2) == pytest.approx(1.1, abs=0.11)
+    assert tool.run(2).level is BLOCK and tool.rows == {"K14"}
 
 
 # --- C11 -----------------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ async def test_a_device_that_dies_bars_the_start_and_is_identified_again_when_it
         rig.world.faults["pirani"].clear()
         await rig.until(lambda: not rig.console.tool.absent, 15)
         assert asked
+        await rig.rest(0.2)  # the next scan sees it
         await rig.do(c.Start(name="test"))
 
 
@@ -59,11 +60,11 @@ async def test_a_flow_controller_still_dead_at_the_resume_holds_again(tmp_path: 
     async with Rig(tmp_path, warm=LIGL_C) as rig:
         await rig.start(ligl(1))
         await rig.until_step("purge")
-        rig.world.faults["carrier"].put(Fault(deaf=True))
+        rig.world.faults["pusher"].put(Fault(deaf=True))
         await rig.until_state("PAUSED", 30)
         await rig.do(c.Resume())
         await rig.until_state("PAUSED", 30)
-        rig.world.faults["carrier"].clear()
+        rig.world.faults["pusher"].clear()
         await rig.until(lambda: not rig.console.tool.absent, 15)
         await rig.do(c.Resume())
         assert (await rig.ended()).ending == "completed"
