@@ -40,7 +40,7 @@ LITHIUM_ROLES = ("substrate", "chamber")
 _NEIGHBOURS = {
     "substrate": ("substrate", "chamber"),
     "chamber": ("substrate", "chamber"),
-    "source": ("source", "line"),
+    "source": ("line",),
     "line": ("source", "line", "chamber"),
 }
 

@@ -449,6 +449,14 @@ def test_t5_binds_sources_and_lines_once_no_neighbour_is_hotter(zone: str) -> No
     assert glide(powerless(zone, above_k=-20.0), 40, **{zone.replace("-", "_"): 0.2}).level is NONE
 
 
+def test_t5_a_hotter_source_is_no_neighbour_of_another_one() -> None:
+    bench = Bench(only("T5"), released=False)
+    bench.values |= {"source-5.output_percent": 0.0, "lines.temperature_c": 30.0}
+    bench.scan()
+    bench.reset()
+    assert glide(bench, 40, source_5=0.2).level is ABORT  # from 40 °C, beside sources of 130 and 150 °C
+
+
 def test_t5_heat_from_a_hotter_neighbour_is_none_of_its_own() -> None:
     bench = powerless(above_k=-10.0)
     assert glide(bench, 45, chamber=0.2).level is NONE  # it comes to 148 °C, the substrate is at 149 °C
