@@ -119,7 +119,7 @@ class BeckhoffIo:
         return Identity("Beckhoff bus coupler", facts=facts)
 
     async def poll(self) -> dict[str, Reading]:
-        """All inputs in two reads; about twice a second, where the coupler has it, the count of fallbacks in a third."""
+        """All inputs in two reads; twice a second, where the coupler has it, the count of fallbacks in a third."""
         loop = asyncio.get_running_loop()
         readings: dict[str, Reading] = {}
         if self._settings.analogue:
@@ -138,7 +138,7 @@ class BeckhoffIo:
         return readings
 
     async def _count_trips(self, baseline: int, now_s: float) -> Reading:
-        """The fallbacks since `identify`, as counted within the last half second: after one, outputs stay off anyway."""
+        """The fallbacks since `identify`, as counted within the last half second: outputs stay off anyway."""
         if self._counted is None or now_s - self._counted.at_s >= COUNT_S:
             (count,) = await self._registers.read_holding(FALLBACKS, 1)
             self._trips = (count - baseline) % 0x10000
