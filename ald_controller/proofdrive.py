@@ -147,12 +147,12 @@ def _inputs(value: object) -> Iterator[Input]:
 def together(drives: Iterable[tuple[Check, int, Drive]], scene: Scene) -> list[tuple[Check, int, Drive]]:
     """Those that trip at their own times also when all are driven at once; the others have to be driven alone."""
     some = list(drives)
-    taken: set[str] = set()
+    taken: dict[str, Shape] = {}
     disjoint = []
     for check, bit, drive in some:
-        signals = {signal for signal, _ in drive.shapes}
-        if not signals & taken and drive.facts == some[0][2].facts:
-            taken |= signals
+        alone = any(taken.get(signal, shape) != shape for signal, shape in drive.shapes)
+        if not alone and (check, bit, drive) not in disjoint and drive.facts == some[0][2].facts:
+            taken |= dict(drive.shapes)
             disjoint.append((check, bit, drive))
     return (_standing(disjoint, scene) if len(disjoint) > 1 else disjoint) or disjoint[:1]
 

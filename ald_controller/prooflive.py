@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ald_controller import interlocks as il
 from ald_controller import prooftest as pt
@@ -90,13 +90,19 @@ class LiveLine:
     def _against(self, item: pt.Item) -> str:
         """What is not yet as this level asks for it, "" = all is."""
         state, level = self._guard.state, item.level
-        own = (x for x in state.latched if (x.row, x.name) == (item.row, item.check.name))
+        own = (x for x in state.latched if x.check == item.index or (x.row, x.name) == (item.row, item.check.name))
         latched = any(x.reaction >= level.reaction for x in own)
         if not latched and not self.stands(item):
             return "the live rule did not trip"
         if level.reaction >= il.Reaction.HOLD and not latched:
             return "it did not latch"
-        return pt.effect(level, self._guard.facts).missing(self._seen(self._blocked(item)))
+        return self._wanted(level).missing(self._seen(self._blocked(item)))
+
+    def _wanted(self, level: il.Level) -> pt.Effect:
+        """What has to be seen; where the same inputs trip a row that isolates as well, the most severe wins."""
+        wanted, safing = pt.effect(level, self._guard.facts), self._guard.safing
+        isolated = self._guard.state.level > il.Reaction.ABORT_PURGE or (safing is not None and safing.isolates)
+        return replace(wanted, stop_shut=True) if wanted.stop_shut is False and isolated else wanted
 
     def _blocked(self, item: pt.Item) -> il.Blocks:
         """What may not begin; of a level that only blocks, by its own cause: every simulated input blocks as well."""

@@ -20,6 +20,7 @@ SETTLING = 8  # readings, a second apart, on which a measure settles
 FINE_FOR_S = 3.0  # measures with short windows have said what they say by then
 # how far beyond the limit, by the unit of the number, in K or as a share of it: readings drift and have noise
 BEYOND_K, BEYOND, BEYOND_OF_RATIO = 0.5, 0.005, 0.03
+DRIFTED = 0.2  # beyond a limit that is relative to the reading itself, as a share of it
 MANY = 700  # drives that are tried for one level
 DRIVEN = 4  # signals of one measure that are tried by themselves
 
@@ -105,7 +106,18 @@ class _Trial:
 
     def tried(self, shapes: Shapes) -> Drive | None:
         """The drive with its time when it makes this level stand, and none that asks for more."""
-        drive = Drive(shapes, self.facts)
+        bare = self._timed(Drive(shapes, self.facts))
+        pins = self._pins(shapes)
+        pinned = self._timed(Drive((*shapes, *pins), self.facts)) if bare is not None and pins else None
+        return pinned or bare
+
+    def _pins(self, shapes: Shapes) -> Shapes:
+        """What was asked of the tool, as it is now: it may move between this look and the drive."""
+        driven = dict(shapes)
+        told = [s.signal for s in self.sources if s.signal.partition(".")[0] in TOLD and s.signal not in driven]
+        return tuple((name, Shape(self.scene.samples[name].value)) for name in told if name in self.scene.samples)
+
+    def _timed(self, drive: Drive) -> Drive | None:
         after_s = self._after(drive, self.level.persist_s + WINDOWS_S, FINE_FOR_S)
         if after_s is not None and after_s > FINE_FOR_S:
             after_s = self._after(drive, after_s + COARSE_S, inf)
@@ -182,13 +194,23 @@ class _Trial:
         grid = {v for v in (*_grid(source), now + limit, now - limit) if _believable(source, v)}
         nearest = sorted(grid, key=lambda v: abs(v - now))
         wanted = limit + self._margin
-        for least in (limit,) if _counts(source, now) else (wanted, limit):
+        for least in (limit,) if _counts(source, now) else (wanted, limit + DRIFTED * abs(limit), limit):
             tripped = next((v for v in nearest if number.at(v) >= least), None)
             if tripped is not None:
                 value = self._nearest(number, now, tripped, source, least)
-                if limit <= number.at(value) < self._most:
+                if limit <= number.at(value) < self._most and (least != wanted or self._lasts(value, source, context)):
                     yield value
                     return
+
+    def _lasts(self, value: float, source: Input, context: Shapes) -> bool:
+        """Whether a value still trips when what it is compared with has drifted a little until it is driven."""
+        now = self.scene.value(source.signal)
+        for drifted in (0.95 * now, 1.05 * now):
+            samples = {**self.scene.samples, source.signal: Sample(drifted, self.scene.now_s)}
+            number = _Number(self.check, source, replace(self.scene, samples=samples), context)
+            if not number.at(value) >= self.level.limit:
+                return False
+        return True
 
     @property
     def _margin(self) -> float:
@@ -213,8 +235,8 @@ class _Trial:
         for _ in range(30):
             middle = (near + far) / 2
             near, far = (near, middle) if number.at(middle) >= least else (middle, far)
-        whole = float(ceil(far - 1e-6) if far > healthy else floor(far + 1e-6))
-        return whole if counted and self.level.limit <= number.at(whole) < self._most else far
+        whole = (float(v) for v in (round(far), floor(far), ceil(far)) if self.level.limit <= number.at(v) < self._most)
+        return next(whole, far) if counted else far
 
 
 class _Number:
