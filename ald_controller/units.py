@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-_NUMBER = re.compile(r"\s*([+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z°%µÅ]\S*(?: [A-Za-z]\S*)?)?\s*\Z")
+_PRODUCT = r"(?:mbar|mTorr|Pa) \S+"  # of a pressure and a volume in a time: the one kind of unit with a space in it
+_NUMBER = re.compile(rf"\s*([+-]?[0-9]{{1,15}}(?:\.[0-9]{{1,15}})?)\s*({_PRODUCT}|[A-Za-z°%µÅ]\S*)?\s*\Z")
 _SAME = str.maketrans({"\u03bc": "\u00b5", "\u212b": "\u00c5"})  # micro and ångström each have two characters
 TORR_PA = 101_325.0 / 760.0  # definition of the torr
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ald_controller.chemistry import load_chemistry
 from ald_controller.config import Role, ToolConfig, load_tool
 from ald_controller.interlocks import (
+    Check,
     Constants,
     Facts,
+    Input,
+    Level,
     Quality,
     Reaction,
+    Reset,
     RuleSet,
     Sample,
     Setting,
@@ -23,6 +28,9 @@ from ald_controller.interlocks import (
     rules_for,
     step,
 )
+from ald_controller.interlocks.measures import Value
+from ald_controller.interlocks.setting import lithium
+from ald_controller.interlocks.thermal_measures import Blind
 from ald_controller.registers import Registers
 
 ROOT = Path(__file__).parents[1]
@@ -119,3 +127,27 @@ class Bench:
 
     def cause(self, row: str) -> Any:
         return next(c for c in self.state.active if c.row == row)
+
+
+def small_rules() -> RuleSet:
+    """A table of few rows for sentences about the core: valves, a link, hot sensors and lost ones, the glovebox."""
+    limits = (
+        Level("T1", Reaction.WARN, 160, 155, Reset.AUTO, lithium, persist_s=2),
+        Level("T1", Reaction.ABORT_PURGE, 170, 150, Reset.L2, lithium),
+    )
+    blind = (
+        Level("T7", Reaction.HOLD, 1, 0, Reset.L1, lithium),
+        Level("T7", Reaction.ABORT_PURGE, 1, 0, Reset.L1, lithium, persist_s=60),
+        Level("T7", Reaction.ABORT_PURGE, 2, 0, Reset.L1, lithium),
+    )
+    checks = [c for c in RULES.checks if c.name.startswith("valves.") or (c.name == "coupler-b" and c.link)]
+    for zone, signals in (("substrate", (SUBSTRATE, SECOND)), ("chamber", (CHAMBER,))):
+        inputs = tuple(Input(signal, -20, 400, max_age_s=2) for signal in signals)
+        for one in inputs:
+            device = one.signal.split(".")[0]
+            checks.append(Check(one.signal, Value(one), limits, None, "T7", unit="°C", zone=zone, device=device))
+        duty = Input(f"{zone}.output_percent", 0, 100, max_age_s=2)
+        checks.append(Check(zone, Blind(inputs, duty, 10), blind, None, "T7", zone=zone, device=zone))
+    checks += [c for c in RULES.checks if c.name in (O2, H2O)]
+    links = [c for c in checks if c.link]
+    return replace(RULES, checks=(*links, *(c for c in checks if not c.link)))

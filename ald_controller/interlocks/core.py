@@ -285,17 +285,18 @@ def _latch(
 
 
 def _in_order(state: State, active: list[Cause]) -> list[Cause]:
-    """Of several in one scan the most severe first; the table has links before the samples that they make old.
+    """Of several in one scan the most severe first, and what is out of date behind what was seen, and behind its link.
 
     In a scan that came late, what only looks dead because nobody looked comes behind that.
     """
     checks = state.rules.checks
     late = any(checks[cause.check].device == EVERYTHING for cause in active)
 
-    def key(cause: Cause) -> tuple[bool, int, int]:
+    def key(cause: Cause) -> tuple[bool, int, bool, int]:
         check = checks[cause.check]
-        looks_dead = check.device != EVERYTHING and (check.link or cause.row == check.late_row)
-        return late and looks_dead, -cause.reaction, cause.check
+        untimely = cause.row == check.late_row and not check.link
+        looks_dead = check.device != EVERYTHING and (check.link or untimely)
+        return late and looks_dead, -cause.reaction, untimely, cause.check
 
     return sorted(active, key=key)
 

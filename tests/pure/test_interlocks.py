@@ -34,7 +34,9 @@ from ald_controller.interlocks import (
 )
 from ald_controller.interlocks.measures import Input, Value
 from ald_controller.interlocks.setting import always
-from tests.interlock_bench import CHAMBER, H2O, O2, OPEN_GATE, RULES, RUNNING, SECOND, SUBSTRATE, Bench
+from tests.interlock_bench import CHAMBER, H2O, O2, OPEN_GATE, RUNNING, SECOND, SUBSTRATE, Bench, small_rules
+
+CORE = small_rules()
 
 ABORT, HOLD = Reaction.ABORT_PURGE, Reaction.HOLD
 
@@ -43,7 +45,7 @@ ABORT, HOLD = Reaction.ABORT_PURGE, Reaction.HOLD
 
 
 def test_a_start_is_latched_at_the_level_of_an_abort_before_any_input_is_read() -> None:
-    state = boot(RULES, 5.0)
+    state = boot(CORE, 5.0)
     assert (state.level, state.blocked) == (ABORT, Blocks.ALL)
     assert not permit(state)
     assert not may_start(state)
@@ -52,14 +54,14 @@ def test_a_start_is_latched_at_the_level_of_an_abort_before_any_input_is_read() 
 
 
 def test_a_start_stays_latched_with_everything_healthy_until_a_person_resets_it() -> None:
-    bench = Bench(released=False)
+    bench = Bench(CORE, released=False)
     assert bench.run(100).level is ABORT
     assert bench.state.active == ()
     assert bench.reset("operator").level is Reaction.NONE
 
 
 def test_inputs_that_come_up_one_by_one_after_a_start_refuse_the_reset_but_leave_no_latch_of_their_own() -> None:
-    bench = Bench(released=False)
+    bench = Bench(CORE, released=False)
     bench.stopped |= {SUBSTRATE, SECOND, CHAMBER}
     bench.run(3)
     with pytest.raises(ResetRefused) as refused:
@@ -71,7 +73,7 @@ def test_inputs_that_come_up_one_by_one_after_a_start_refuse_the_reset_but_leave
 
 
 def test_an_input_that_was_read_once_and_then_lost_latches_even_before_the_first_reset() -> None:
-    bench = Bench(released=False)
+    bench = Bench(CORE, released=False)
     bench.run(1)
     bench.stopped.add(CHAMBER)
     bench.run(3)
@@ -81,7 +83,7 @@ def test_an_input_that_was_read_once_and_then_lost_latches_even_before_the_first
 
 
 def test_an_input_that_was_never_read_latches_when_its_rule_begins_to_hold_after_the_reset() -> None:
-    bench = Bench(facts=replace(RUNNING, lithium=False), released=False)
+    bench = Bench(CORE, facts=replace(RUNNING, lithium=False), released=False)
     bench.stopped.add(CHAMBER)
     bench.run(1)
     assert bench.reset().level is Reaction.NONE
@@ -94,7 +96,7 @@ def test_an_input_that_was_never_read_latches_when_its_rule_begins_to_hold_after
 
 
 def test_a_trip_stays_latched_after_its_cause_is_gone() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     bench.values[SUBSTRATE] = 175.0
     bench.scan()
     bench.values[SUBSTRATE] = 20.0
@@ -105,7 +107,7 @@ def test_a_trip_stays_latched_after_its_cause_is_gone() -> None:
 
 
 def test_the_first_out_keeps_the_inputs_of_its_scan_and_never_changes_until_the_reset() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     bench.values[SUBSTRATE] = 175.0
     first = bench.scan().first_out
     assert first is not None
@@ -121,7 +123,7 @@ def test_the_first_out_keeps_the_inputs_of_its_scan_and_never_changes_until_the_
 
 
 def test_of_several_causes_in_one_scan_the_most_severe_is_the_first_out() -> None:
-    bench = Bench(facts=OPEN_GATE)
+    bench = Bench(CORE, facts=OPEN_GATE)
     bench.values[O2] = float("nan")  # holds
     bench.values["valves.word"] = 3  # aborts
     first = bench.scan().first_out
@@ -130,7 +132,7 @@ def test_of_several_causes_in_one_scan_the_most_severe_is_the_first_out() -> Non
 
 
 def test_a_latched_cause_that_grows_worse_keeps_its_beginning() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     bench.quality[SUBSTRATE] = Quality.BAD
     began = bench.scan().latched[0]
     bench.quality[SECOND] = Quality.BAD
@@ -142,7 +144,7 @@ def test_a_latched_cause_that_grows_worse_keeps_its_beginning() -> None:
 
 
 def test_news_are_what_latched_or_grew_worse_since_the_scan_before() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     before = bench.state
     bench.quality[SUBSTRATE] = Quality.BAD
     held = bench.scan()
@@ -159,13 +161,13 @@ def test_news_are_what_latched_or_grew_worse_since_the_scan_before() -> None:
 
 
 def test_the_start_itself_is_no_news() -> None:
-    bench = Bench(released=False)
+    bench = Bench(CORE, released=False)
     before = bench.state
     assert news(before, bench.scan()) == ()
 
 
 def test_time_that_runs_backwards_is_an_error_and_not_a_scan() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     for now_s in (bench.now_s - 0.1, float("nan")):
         with pytest.raises(ValueError, match="comes before"):
             step(bench.state, bench.samples, bench.facts, now_s)
@@ -175,7 +177,7 @@ def test_time_that_runs_backwards_is_an_error_and_not_a_scan() -> None:
 
 
 def test_an_uncertain_value_warns_may_trip_and_never_lets_a_reset_through() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     bench.quality[SUBSTRATE] = Quality.UNCERTAIN
     assert bench.scan().level is Reaction.WARN
     assert permit(bench.state)
@@ -192,7 +194,7 @@ def test_an_uncertain_value_warns_may_trip_and_never_lets_a_reset_through() -> N
 
 
 def test_a_value_under_test_blocks_and_its_trip_is_a_real_one() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     bench.quality[SUBSTRATE] = Quality.TEST
     assert bench.scan().level is Reaction.BLOCK
     assert not permit(bench.state)
@@ -206,7 +208,7 @@ def test_a_value_under_test_blocks_and_its_trip_is_a_real_one() -> None:
 
 
 def test_a_reset_is_refused_while_a_cause_lives_and_changes_nothing() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     bench.values["valves.connected"] = 0
     state = bench.scan()
     with pytest.raises(ResetRefused) as refused:
@@ -216,7 +218,7 @@ def test_a_reset_is_refused_while_a_cause_lives_and_changes_nothing() -> None:
 
 
 def test_a_reset_looks_at_the_inputs_of_its_own_moment() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     bench.values["valves.connected"] = 0
     bench.scan()
     bench.values["valves.connected"] = 1
@@ -227,7 +229,7 @@ def test_a_reset_looks_at_the_inputs_of_its_own_moment() -> None:
 
 
 def test_a_reset_waits_ten_seconds_below_the_clear_value() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     bench.values[SUBSTRATE] = 170.0
     bench.scan()
     bench.values[SUBSTRATE] = 150.1
@@ -245,7 +247,7 @@ def test_a_reset_waits_ten_seconds_below_the_clear_value() -> None:
 
 
 def test_the_ten_seconds_start_anew_when_the_value_comes_back() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     bench.values[SUBSTRATE] = 170.0
     bench.scan()
     for value in (149.0, 151.0, 149.0):
@@ -256,7 +258,7 @@ def test_the_ten_seconds_start_anew_when_the_value_comes_back() -> None:
 
 
 def test_a_cause_whose_rule_no_longer_holds_may_be_reset_after_ten_seconds() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     bench.values[SUBSTRATE] = 172.0
     bench.scan()
     bench.facts = replace(RUNNING, lithium=False)  # an owner has declared the chamber empty
@@ -278,7 +280,7 @@ def test_a_cause_whose_rule_no_longer_holds_may_be_reset_after_ten_seconds() -> 
 def test_each_cause_is_reset_by_its_role_and_by_no_lower_one(asks: Reset, allowed: set[str]) -> None:
     level = Level("T1", Reaction.ESTOP, 1.0, 0.0, asks, always)
     check = Check("chain", Value(Input("chain", 0, 1)), (level,), 1.0, "T1")
-    rules = RuleSet((check,), RULES.rows)
+    rules = RuleSet((check,), CORE.rows)
     roles: tuple[Any, ...] = ("viewer", "operator", "owner")
     for role in roles:
         state = boot(rules, 0.0)
@@ -297,7 +299,7 @@ def test_each_cause_is_reset_by_its_role_and_by_no_lower_one(asks: Reset, allowe
 
 
 def test_a_reset_with_nothing_latched_changes_no_decision() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     bench.values[SUBSTRATE] = 165.0
     bench.run(3)
     state = bench.state
@@ -305,7 +307,7 @@ def test_a_reset_with_nothing_latched_changes_no_decision() -> None:
 
 
 def test_a_viewer_resets_nothing_not_even_nothing() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     with pytest.raises(ResetRefused) as refused:
         bench.reset("viewer")
     assert refused.value.needs == "the role operator"
@@ -325,7 +327,7 @@ def test_an_abort_purges_behind_a_proven_gate_under_vacuum_and_isolates_everywhe
 
 
 def test_the_response_turns_an_abort_into_the_one_that_fits_and_leaves_other_levels_alone() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     assert response(bench.state, OPEN_GATE) is Reaction.NONE
     bench.values["valves.faults"] = 1
     bench.scan()
@@ -334,7 +336,7 @@ def test_the_response_turns_an_abort_into_the_one_that_fits_and_leaves_other_lev
 
 
 def test_a_thermal_abort_opens_the_contactor_and_another_one_only_switches_the_heaters_off() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     bench.values["valves.faults"] = 1
     bench.scan()
     assert heaters_off(bench.state) == {"substrate", "chamber"}
@@ -345,19 +347,19 @@ def test_a_thermal_abort_opens_the_contactor_and_another_one_only_switches_the_h
 
 
 def test_an_alarm_says_cause_value_consequence_and_what_to_do() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     bench.values[SUBSTRATE] = 171.24
     bench.scan()
     (alarm,) = alarms(bench.state)
     assert (alarm.row, alarm.name, alarm.reset) == ("T1", SUBSTRATE, Reset.L2)
     assert (alarm.live, alarm.latched, alarm.first_out, alarm.since_s) == (True, True, True, bench.now_s)
     assert f"{SUBSTRATE} is at 171.2 °C, the limit is 170 °C." in alarm.text
-    row = RULES.rows["T1"]
+    row = CORE.rows["T1"]
     assert all(part in alarm.text for part in (row.cause, row.consequence, row.action))
 
 
 def test_the_first_out_leads_the_alarms_and_a_cause_that_is_gone_stays_until_the_reset() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     bench.quality[SUBSTRATE] = Quality.BAD
     bench.scan()
     bench.quality.clear()
@@ -368,7 +370,7 @@ def test_the_first_out_leads_the_alarms_and_a_cause_that_is_gone_stays_until_the
 
 
 def test_a_value_that_grew_old_before_its_link_died_is_no_consequence_of_it() -> None:
-    bench = Bench(facts=OPEN_GATE)
+    bench = Bench(CORE, facts=OPEN_GATE)
     bench.stopped.add(O2)
     bench.run(11)
     bench.stopped |= {s for s in bench.samples if s.startswith("coupler-b.")}
@@ -379,7 +381,7 @@ def test_a_value_that_grew_old_before_its_link_died_is_no_consequence_of_it() ->
 
 
 def test_of_causes_in_one_scan_the_dead_link_comes_before_the_values_that_it_made_old() -> None:
-    bench = Bench()
+    bench = Bench(CORE)
     bench.stopped |= {s for s in bench.samples if s.startswith("valves.")}
     first = bench.scan(5.0).first_out
     assert first is not None
@@ -387,7 +389,7 @@ def test_of_causes_in_one_scan_the_dead_link_comes_before_the_values_that_it_mad
 
 
 def test_alarms_of_a_start_name_the_start() -> None:
-    (alarm,) = alarms(boot(RULES, 0.0))
+    (alarm,) = alarms(boot(CORE, 0.0))
     assert (alarm.row, alarm.first_out, alarm.live) == ("K5", True, False)
 
 
