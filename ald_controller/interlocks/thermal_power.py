@@ -19,7 +19,7 @@ LEAST_K_PER_S = 1.0 / 60.0  # no heater that is meant to heat is slower
 LOOK_BACK_S, POWER_S, RATE_S, WARMING_S, RISING_S = 20.0, 60.0, 3.0, 10.0, 10.0
 STEP_K = 2.0  # a set-point that moves by more at once is a new one: its heater gets time to answer
 FULL_PERCENT, OFF_PERCENT = 80.0, 0.5
-RISEN_K = 0.2  # two digits in ten seconds
+RISEN_K = 0.3  # three digits in ten seconds: less is noise
 MANY = 12  # points in a window: enough to see a rise, few enough to copy
 
 
@@ -156,7 +156,8 @@ class Above(OfReading):
         asked_c = set_point(self.asked, samples, now_s)
         if asked_c is not None:
             in_band = abs(value - asked_c) <= IN_BAND_K
-            highest_c = asked_c if in_band or highest_c is None else max(highest_c, asked_c)
+            before_c = value if highest_c is None else highest_c  # found warm, it has not overshot
+            highest_c = asked_c if in_band else max(before_c, asked_c)
         above_k = 0.0 if highest_c is None else max(value - highest_c, 0.0)
         number = self.number(above_k, risen(points, at_s, value, self.window_s))
         return number, _Above(kept(points, at_s, value, self.window_s), highest_c)

@@ -534,6 +534,15 @@ def test_t6_switching_off_keeps_the_set_point_that_the_zone_had() -> None:
     assert glide(bench, 100, chamber=0.1).level is WARN
 
 
+def test_t6_a_zone_that_is_found_hotter_than_it_is_asked_for_has_overshot_only_what_it_rises_from_there() -> None:
+    bench = Bench(only("T6"), released=False)
+    bench.values |= {CHAMBER: 147.0, ASKED: 50.0}
+    bench.scan()
+    bench.reset()
+    assert glide(bench, 48, chamber=0.1).level is NONE
+    assert glide(bench, 4, chamber=0.1).level is WARN
+
+
 def test_t6_a_zone_that_nobody_commanded_has_no_set_point_to_pass() -> None:
     bench = Bench(only("T6"), released=False)
     del bench.values[ASKED]
