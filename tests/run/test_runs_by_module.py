@@ -124,5 +124,6 @@ async def test_an_armed_module_may_carry_it(tmp_path: Path, driver: str) -> None
     async with rig_with(tmp_path, driver, pyrophorics=True) as rig:
         assert not any("catches fire" in note.text for note in rig.console.guard.notes)
         await rig.do(c.SetRegister(name="bottle.spare", value={"label": "a", "precursor": "DEZ"}, by="Ann"))
+        await rig.do(c.SetRegister(name="confirmed.spare", value={"label": "a"}, by="Ann"))
         await rig.start(ligl(1))
         assert (await rig.ended()).ending == "completed"
