@@ -9,9 +9,10 @@ import pytest
 
 from simulators.modbus_server import crc
 from simulators.plant import Plant
-from simulators.plant.heat import BUILDS, ROOM_C, STAGES
+from simulators.plant.heat import BUILDS, ROOM_C, SECOND_OFFSET_K, SECOND_TAU_S, STAGES
 from simulators.world import World, build
 from tests.pure.test_plant import WIRING
+from tests.recipe_bench import simulated
 
 TOOL = Path(__file__).parents[2] / "deploy" / "tool.yaml"
 CONTACTOR = 128
@@ -130,3 +131,14 @@ def test_an_open_second_couple_shows_in_the_status_of_its_terminal() -> None:
 def test_a_build_for_a_zone_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="oven"):
         Plant(WIRING, at_s=0.0, builds={"oven": STAGES["light"]})
+
+
+def test_the_simulated_constants_are_what_a_commissioning_of_the_plant_finds() -> None:
+    heaters = simulated().constants.heaters
+    for zone in ("substrate", "chamber"):
+        made = BUILDS[zone]
+        assert heaters[zone].lag_s == made.sensor_tau_s
+        for at_c, slope in heaters[zone].slope_k_per_s:
+            assert slope == pytest.approx(made.slope_k_s(at_c), rel=0.01)
+    assert heaters["substrate"].second_k == SECOND_OFFSET_K
+    assert heaters["substrate"].second_later_s == SECOND_TAU_S - BUILDS["substrate"].sensor_tau_s
