@@ -448,6 +448,8 @@ class Tool:
         else:
             await self.devices[name].safe()
             if name in self.asked_sccm:
+                self.asked_sccm[name] = 0.0  # what nobody asks for any more is not missed either (row C7)
+            if name in self.asked_sccm:
                 self.asked_sccm[name] = 0.0
 
     async def _outputs_off(self, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import log
+from math import inf, log
 from pathlib import Path
 from typing import Any
 
@@ -433,3 +433,29 @@ async def test_c12_a_gas_monitor_that_is_wired_aborts_and_wants_the_button(tmp_p
         rig.contact("confirm_button", True)
         await rig.rest(0.3)
         await rig.do(c.Reset(reason="a false alarm"))
+
+
+# --- what the rows read --------------------------------------------------------------------------------------------
+
+
+@virtually
+async def test_a_pulse_that_is_shorter_than_a_scan_is_seen_and_so_is_whatever_moves(tmp_path: Path) -> None:
+    async with Rig(tmp_path, warm=READY_C) as rig:
+        await rig.proven()
+        samples = rig.console.tool.samples
+        assert samples["valves.shut_s"].value == inf and samples["asked.total_sccm"].value == 0.0
+        await purging(rig, pulses().replace("30 ms", "20 ms"))
+        closed_s = rig.now_s
+        await rig.rest(1)
+        assert abs(samples["valves.shut_s"].value - (samples["valves.shut_s"].at_s - closed_s)) < 0.06
+        assert samples["asked.total_sccm"].value == 20.0 and 10 < samples["asked.quiet_s"].value < 60
+        await rig.do(c.Abort())
+        await rig.ended(60)
+        assert samples["valves.shut_s"].value < 60
+        rig.console.tool.pumping = True  # what was in the chamber is pumped down once more
+        rig.contact("gate_locked", False)
+        await rig.rest(1)
+        rig.contact("gate_locked", True)
+        await rig.until(lambda: rig.chamber == "PUMPING_DOWN", 5)
+        await rig.rest(0.2)
+        assert samples["valves.shut_s"].value == inf and samples["asked.quiet_s"].value < 5
