@@ -12,8 +12,9 @@ from ald_controller.interlocks import Constants, Quality, Reaction, Reset, Reset
 from ald_controller.interlocks.constants import Heater
 from ald_controller.interlocks.measures import Input, Sample
 from ald_controller.interlocks.thermal_measures import Apart
+from tests.heater_bench import HeaterBench as Bench
 from tests.heater_bench import glide, only
-from tests.interlock_bench import CHAMBER, CONSTANTS, SECOND, SUBSTRATE, Bench, rules
+from tests.interlock_bench import CHAMBER, CONSTANTS, SECOND, SUBSTRATE, rules
 
 NONE, WARN, HOLD, ABORT = Reaction.NONE, Reaction.WARN, Reaction.HOLD, Reaction.ABORT_PURGE
 DUTY, ASKED = "chamber.output_percent", "asked.chamber_c"
