@@ -40,6 +40,8 @@ WRONG: list[tuple[int, str, str]] = [
     (2, "report /nonexistent", "'/nonexistent' does not exist"),
     (2, "runs --state /nonexistent", "'/nonexistent' does not exist"),
     (2, "simulate /nonexistent", "'/nonexistent' does not exist"),
+    (2, "proof-test list --state /nonexistent", "'/nonexistent' does not exist"),
+    (2, "proof-test --rows T1 list", "write options behind 'list', where they belong"),
     (2, "daemon --state {folder}", "Missing option '--tool'"),
     (2, f"daemon --tool {TOOL} --state {{folder}} --broker here", "--broker here: write HOST:PORT"),
     (2, f"check {RECIPE} --set cycles", "'cycles': write NAME=VALUE"),
@@ -79,7 +81,7 @@ def test_what_is_typed_wrongly_is_answered_with_a_sentence(tmp_path: Path, code:
 @pytest.mark.parametrize(
     "line",
     ["status", "status --json", "abort", "stop", "pause --now", "resume", "reset", "remote on", "start x", "runs",
-     "register list", f"run {RECIPE}", f"upload {RECIPE}"],
+     "register list", "proof-test", "proof-test list", f"run {RECIPE}", f"upload {RECIPE}"],
 )  # fmt: skip
 def test_where_no_controller_answers_the_code_is_3(tmp_path: Path, line: str) -> None:
     result = typed(*line.split(), "--socket", tmp_path / "none")
@@ -133,6 +135,9 @@ def test_refusals_are_sentences_and_code_1(made: Stand, door: list[str], tmp_pat
         (["register", "set", "load", "{material: unobtainium}", "--by", "me"], "unobtainium"),
         (["register", "set", "Nonsense", "1", "--by", "me"], "name"),
         (["register", "set", "leak", "fast", "--by", "me"], "leak"),
+        (["register", "set", "proof", "{passed: true, certificate: mine}", "--by", "me"], "ald proof-test"),
+        (["proof-test", "--rows", "T1"], "nothing that may touch lithium is above 60 °C in a test"),
+        (["proof-test", "--rows", "T99"], "there is no row T99"),
     ):
         result = typed(*words, *door)
         assert result.exit_code == 1, (words, result.output)
@@ -150,6 +155,7 @@ def test_the_state_the_registers_and_the_runs_are_readable(door: list[str]) -> N
     assert all(line == line.rstrip() for line in lines)
     assert "bottle.LTB" in typed("register", "list", *door).output
     assert typed("runs", *door).output.strip() == "no runs yet"
+    assert typed("proof-test", "list", *door).output.strip() == "no proof test has been made"
 
 
 def test_a_second_controller_is_kept_off_the_module_whatever_its_state_directory(made: Stand, tmp_path: Path) -> None:
