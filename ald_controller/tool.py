@@ -449,8 +449,6 @@ class Tool:
             await self.devices[name].safe()
             if name in self.asked_sccm:
                 self.asked_sccm[name] = 0.0  # what nobody asks for any more is not missed either (row C7)
-            if name in self.asked_sccm:
-                self.asked_sccm[name] = 0.0
 
     async def _outputs_off(self, name: str) -> None:
         """Everything off but the power of lines that still have a hot source behind them."""
