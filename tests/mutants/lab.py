@@ -74,7 +74,8 @@ INTERLOCKS_LAB = Subject(
     "interlocks",
     tuple(name for name in _CORE if not name.endswith(_NOT_CORE)),
     (*_ABOUT, "tests/pure/test_gate.py"),
-    ("tests/__init__.py", "tests/conftest.py", "tests/interlock_bench.py", "deploy", "recipes", "drivers"),
+    ("tests/__init__.py", "tests/conftest.py", "tests/interlock_bench.py", "tests/heater_bench.py", "deploy", "recipes",
+     "drivers"),
     "ald_controller.interlocks.bypasses",
 )  # fmt: skip
 
