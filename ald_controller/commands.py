@@ -223,8 +223,19 @@ VERBS_REMOTE = frozenset(
 )
 VERBS_REMOTE_ENABLED = frozenset({"start", "resume", "reset"})  # these also need 'remote enabled' at the tool
 VERBS_VIEWER = frozenset(
-    {"status", "runs", "registers", "valves", "alarm-history", "interlocks", "gate-status", "proof-test-progress",
-     "proof-tests", "watch", "check"}
+    {
+        "status",
+        "runs",
+        "registers",
+        "valves",
+        "alarm-history",
+        "interlocks",
+        "gate-status",
+        "proof-test-progress",
+        "proof-tests",
+        "watch",
+        "check",
+    }
 )
 VERBS_OWNER = frozenset({"valve-replaced", "pulses-anew", "bypass", "proof-test"})
 VERBS_ALWAYS = frozenset({"pause", "stop", "abort"})  # an authenticated operator, and nothing else is asked
