@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ald_controller.interlocks import RuleSet, State
-from tests.interlock_bench import CONFIG, HEALTHY, RULES, SECOND, Bench
+from tests.interlock_bench import CONFIG, HEALTHY, SECOND, Bench, rules
 
 SIGNALS = frozenset(
     {SECOND, "asked.contactor", "coupler-b.limit_controller_ok"}
@@ -24,10 +24,11 @@ class HeaterBench(Bench):
         super().read()
 
 
-def only(*wanted: str, of: RuleSet = RULES) -> RuleSet:
-    """The table with the checks of these rows, or by these measures, alone."""
+def only(*wanted: str, of: RuleSet | None = None) -> RuleSet:
+    """A new table with the checks of these rows, or by these measures, alone; of the reference tool unless told."""
+    table = of or rules()
     return replace(
-        of, checks=tuple(c for c in of.checks if c.levels[0].row in wanted or type(c.measure).__name__ in wanted)
+        table, checks=tuple(c for c in table.checks if c.levels[0].row in wanted or type(c.measure).__name__ in wanted)
     )
 
 

@@ -236,7 +236,7 @@ class _Zone:
             Level("T6", Reaction.WARN, STEEP_WARN_K_S, STEEP_WARN_K_S / 2, Reset.AUTO, always, persist_s=2),
             Level("T6", Reaction.HOLD, STEEP_TRIP_K_S, STEEP_WARN_K_S, Reset.L1, always),
         )
-        rises = "{name} rises by {number:.2g} {unit} above its set-point, {limit:.2g} {unit} is the limit"
+        rises = "{name} rises by {number:.3g} {unit} above its set-point, {limit:.2g} {unit} is the limit"
         return [
             self._check(self.name, Above(self.control, self.asked), over,
                         "{name} rises, {number:.3g} {unit} above its set-point, {limit:g} {unit} is the limit"),
