@@ -14,7 +14,18 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 
 # kind -> budget in seconds; beyond twice of it the kind has failed
-BUDGETS = {"lint": 45, "pure": 90, "safety": 120, "contract": 120, "run": 90, "process": 150, "timing": 15}
+BUDGETS = {
+    "lint": 45, "pure": 90, "safety": 120, "contract": 120, "run": 90, "rows": 120, "process": 150, "kills": 90,
+    "timing": 15,
+}  # fmt: skip
+# a kind is the folder of its name, but for these, which are parts of another one's: what of it, and what not
+PARTS_OF = {
+    "rows": (
+        "tests/run",
+        ("test_rows_*.py", "test_heater_*.py", "test_proof_*.py", "test_safe_*.py", "test_pulse_*.py"),
+    ),
+    "kills": ("tests/process", ("test_kills.py", "test_outside_*.py")),
+}
 LINT = [
     [str(BIN / "ruff"), "check", "."],
     [str(BIN / "ruff"), "format", "--check", "."],
@@ -48,8 +59,17 @@ def commands(kind: str) -> list[list[str]]:
     if kind == "lint":
         return LINT
     colour = "--color=yes" if sys.stdout.isatty() else "--color=no"
-    suite = [[sys.executable, "-m", "pytest", f"tests/{kind}", "-m", "not long", "-rs", "--durations=5", colour]]
+    suite = [[sys.executable, "-m", "pytest", *_where(kind), "-m", "not long", "-rs", "--durations=5", colour]]
     return [*suite, [sys.executable, "-m", "tests.engine_coverage"]] if kind == "pure" else suite
+
+
+def _where(kind: str) -> list[str]:
+    """What pytest is given: files of a part, or a folder without its parts."""
+    if kind in PARTS_OF:
+        folder, patterns = PARTS_OF[kind]
+        return sorted(str(path.relative_to(ROOT)) for pattern in patterns for path in (ROOT / folder).glob(pattern))
+    own = f"tests/{kind}"
+    return [own, *(f"--ignore-glob={folder}/{p}" for folder, of in PARTS_OF.values() if folder == own for p in of)]
 
 
 def main(arguments: list[str]) -> int:
@@ -83,7 +103,10 @@ def _run(kind: str) -> Outcome:
 def _shown(command: list[str]) -> tuple[int, str]:
     """Run a command with its output passed on line by line; its code and the last line that it said."""
     last = ""
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, errors="replace") as process:
+    environment = os.environ | {"ALD_EVERY_ROW": "1"}  # a whole kind shows every row of the hazard matrix
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, errors="replace"
+    ) as process:
         for line in process.stdout or ():
             sys.stdout.write(line)
             sys.stdout.flush()
