@@ -1,7 +1,7 @@
 """`python -m tests.safety_page`: writes the hazard matrix of docs/safety.md from the code and from what was measured.
 
 Limits, persistence, conditions, reactions and resets are those of the reference tool as the code has them; the reasons
-stand in docs/safety-reasons.yaml; the measured times are those that the last whole `./test run` left in
+stand in docs/safety-reasons.yaml; the measured times are those that the last `./test rows` left in
 long-results/rows.json. A test holds the page against the code.
 """
 
@@ -78,7 +78,7 @@ def with_matrix(page: str, lines: list[str]) -> str:
 def main() -> int:
     """0 when written, 1 without measured times."""
     if not ROWS.exists():
-        print("no measured times: run ./test run first", file=sys.stderr)
+        print("no measured times: run ./test rows first", file=sys.stderr)
         return 1
     measured = json.loads(ROWS.read_text("utf-8"))
     PAGE.write_text(with_matrix(PAGE.read_text("utf-8"), table(measured)), "utf-8")
