@@ -7,7 +7,20 @@ from functools import cache
 
 import pytest
 
-from ald_controller.interlocks import MATRIX, Blocks, Facts, Guard, Hung, Quality, Reaction, Reset, RuleSet, Sample
+from ald_controller.interlocks import (
+    MATRIX,
+    Blocks,
+    Facts,
+    Guard,
+    Hung,
+    Quality,
+    Reaction,
+    Reset,
+    RuleSet,
+    Sample,
+    may_start,
+    permit,
+)
 from ald_controller.interlocks import step as scan
 from ald_controller.interlocks.core import boot
 from ald_controller.proofdrive import Drive, Scene, Shape, silence, together
@@ -31,7 +44,7 @@ from ald_controller.prooftest import (
     why_not,
 )
 from ald_controller.registers import Registers
-from tests.interlock_bench import CHAMBER, CONFIG, HEALTHY, SECOND, SUBSTRATE, rules
+from tests.interlock_bench import CHAMBER, CONFIG, HEALTHY, SECOND, SUBSTRATE, Bench, rules
 from tests.recipe_bench import chemistry, simulated
 
 BOTTLES = {port: Hung(port, pyrophoric=port == "TMA") for port in CONFIG.ports}
@@ -313,3 +326,34 @@ def test_no_proof_test_a_failed_one_and_one_without_a_time_are_no_good_news() ->
     assert _fed(none) == {"register.proof_passed": Sample(0.0, 100.0)}
     assert _fed(_signed("2030-03-17T17:46:40Z", passed=False))["register.proof_passed"].value == 0
     assert "register.proof_age_days" not in _fed(_signed("some day"))
+
+
+@pytest.mark.parametrize(
+    ("days", "passed", "lithium", "reaction", "may_begin"),
+    [
+        (29.0, 1, True, None, True),
+        (31.0, 1, True, Reaction.WARN, True),
+        (89.9, 1, True, Reaction.WARN, True),
+        (91.0, 1, True, Reaction.BLOCK, False),
+        (91.0, 1, False, Reaction.WARN, True),
+        (-3.0, 1, True, Reaction.BLOCK, False),  # dated in the future: it is no date
+        (None, 1, True, Reaction.BLOCK, False),
+        (1.0, 0, True, Reaction.BLOCK, False),
+        (1.0, 0, False, Reaction.WARN, True),
+    ],
+)
+def test_31_days_warn_and_91_block_lithium_and_lithium_alone(
+    days: float | None, passed: int, lithium: bool, reaction: Reaction | None, may_begin: bool
+) -> None:
+    bench = Bench(facts=replace(IDLE, lithium=lithium))
+    bench.values["register.proof_passed"] = passed
+    if days is None:
+        bench.stopped.add("register.proof_age_days")
+        bench.samples.pop("register.proof_age_days")
+    else:
+        bench.values["register.proof_age_days"] = days
+    bench.run(1)
+    causes = [x for x in bench.state.active if x.name.startswith("register.proof")]
+    assert max((x.reaction for x in causes), default=None) == reaction
+    assert all(x.row == "K15" and x.reset is Reset.AUTO for x in causes) and not bench.state.latched
+    assert may_start(bench.state) is may_begin and permit(bench.state)  # a run that goes on is none of its business
