@@ -258,6 +258,7 @@ async def test_a_simulated_input_trips_never_clears_and_blocks_the_start(tmp_pat
         await rig.rest(15)
         assert "not yet clear" in await rig.refused(c.Reset(), "reset-refused")
         guard.trial = None
+        await rig.rest(3)
         assert "still there" in await rig.refused(c.Reset(), "reset-refused")
 
 
