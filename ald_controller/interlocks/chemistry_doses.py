@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf, nan
 from typing import Any, ClassVar, NamedTuple
 
@@ -26,8 +26,12 @@ class OfPulses:
     A pulse that counts without a figure contradicts itself and is BAD.
     """
 
-    moves_with: ClassVar[Moves] = "samples"
+    moves_with: ClassVar[Moves] = "time"  # a look that finds no new number is cheaper than a comparison of samples
     source: str
+    number: str = field(init=False)  # the signal that changes once per pulse
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "number", f"pulse.{self.source}.number")
 
     @property
     def inputs(self) -> tuple[Input, ...]:
@@ -37,7 +41,7 @@ class OfPulses:
         return Input(f"pulse.{self.source}.{name}", 0, inf, inf)
 
     def take(self, memory: _Told | None, samples: Samples, now_s: float) -> Taken:
-        number = samples.get(f"pulse.{self.source}.number")
+        number = samples.get(self.number)
         if number is None or (memory is not None and memory.number == number.value):
             return Taken(0.0, memory)
         known = memory.known if memory else None
