@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-WALKS_S = 240
+WALKS_S = 420
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
