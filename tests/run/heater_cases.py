@@ -46,9 +46,10 @@ def commissioned(stage: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-def stage_rig(folder: Path, stage: str, file: Tool, at_c: float) -> Rig:
-    """A warm, commissioned tool with this stage; the daemon is not yet started."""
-    rig = Rig(folder / stage, warm={"substrate": at_c, "chamber": at_c}, file=file, builds={"substrate": STAGES[stage]})
+def stage_rig(folder: Path, stage: str, file: Tool, at_c: float, over_k: float = 0.0) -> Rig:
+    """A warm, commissioned tool with this stage, so much hotter than its chamber; the daemon is not yet started."""
+    warm = {"substrate": at_c + over_k, "chamber": at_c}
+    rig = Rig(folder / stage, warm=warm, file=file, builds={"substrate": STAGES[stage]})
     kept = RegisterFile(rig.folder / "registers.yaml", chemistry())
     told = commissioned(stage)
     kept.save(kept.registers.set("constant.heater.substrate", told, "test", "2025-01-01T00:00:00Z", chemistry()))
@@ -81,8 +82,13 @@ HEAD = f"{'fault':<28} {'slope':<9} {'row':<4} {'reaction':<14} {'after':>9} {'o
 Break = Callable[[Rig, Zone], Awaitable[None]]
 
 
-async def outcome(rig: Rig, fault: str, stage: str, break_it: Break, *, within_s: float) -> Outcome:
-    """Let the fault happen; wait for the row that tells of it, and until the stage has passed its peak."""
+async def outcome(
+    rig: Rig, fault: str, stage: str, break_it: Break, *, within_s: float, already_s: float = 0.0
+) -> Outcome:
+    """Let the fault happen; wait for the row that tells of it, and until the stage has passed its peak.
+
+    `already_s` is for how long it has gone on when `break_it` is done.
+    """
     zone = rig.world.plant.heat.zones["substrate"]
     await break_it(rig, zone)
     began_s, peak_c, off_s = rig.now_s, zone.metal_c, None
@@ -99,7 +105,8 @@ async def outcome(rig: Rig, fault: str, stage: str, break_it: Break, *, within_s
         if told is not None and off_s is not None and zone.metal_c < peak_c - FALLEN_K:
             break
     assert told is not None, f"nothing was told; the stage is at {zone.metal_c:.1f} °C; {rig.picture()}"
-    one = Outcome(fault, stage, told.row, told.reaction, told_s - began_s, off_s, peak_c)
+    off_s = None if off_s is None else off_s + already_s
+    one = Outcome(fault, stage, told.row, told.reaction, told_s - began_s + already_s, off_s, peak_c)
     OUTCOMES.append(one)
     return one
 
