@@ -33,18 +33,19 @@ class Hottest:
     more_k: float
 
     def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:
-        hottest, quality, bad = -inf, Quality.GOOD, ("", "")
+        read: list[Sample] = []
+        lost: list[tuple[str, str]] = []
         for source in self.inputs:
             sample = samples.get(source.signal)
             fault = source.fault(sample, now_s)
             if fault or sample is None:
-                bad = bad if bad[0] else (fault, source.signal)
-                continue
-            hottest = max(hottest, sample.value)
-            quality = max(quality, sample.quality, key=_DOUBT.__getitem__)
-        if hottest == -inf:
-            return Taken(nan, memory, *bad)
-        return Taken(hottest + self.more_k, memory, "", "", quality)
+                lost.append((fault, source.signal))
+            else:
+                read.append(sample)
+        if not read:
+            return Taken(nan, None, *lost[0])
+        worst = max((sample.quality for sample in read), key=_DOUBT.__getitem__)
+        return Taken(max(sample.value for sample in read) + self.more_k, None, "", "", worst)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +65,17 @@ class Blind:
         return (*self.sensors, self.duty)
 
     def take(self, memory: bool | None, samples: Samples, now_s: float) -> Taken:
-        bad = ("", "")
         values: list[float] = []
+        lost: list[tuple[str, str]] = []
         for source in self.sensors:
             sample = samples.get(source.signal)
             fault = source.fault(sample, now_s)
             if fault or sample is None:
-                bad = bad if bad[0] else (fault, source.signal)
+                lost.append((fault, source.signal))
             else:
                 values.append(sample.value)
-        if bad[0]:
-            return Taken(1.0 if values else 2.0, True, *bad)
+        if lost:
+            return Taken(1.0 if values else 2.0, True, *lost[0])
         if memory and max(values) - min(values) > self.agree_k:
             last = self.sensors[-1].signal
             return Taken(1.0, True, f"is back but more than {self.agree_k:g} K from the other sensor", last)

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from ald_controller.interlocks.measures import BAD, MISSING, STALE, Input, Quality, Sample, Taken
-from ald_controller.interlocks.thermal_measures import Blind, Cold, Frozen, Hottest, Jump, Uncommissioned, believed
+from ald_controller.interlocks.thermal_measures import (
+    Apart,
+    Blind,
+    Cold,
+    Frozen,
+    Hottest,
+    Jump,
+    Uncommissioned,
+    believed,
+)
 from ald_controller.interlocks.thermal_power import Above, Behind, Steep, Unheated, Warming, kept, risen, set_point
 
 A, B, DUTY = Input("a", -20, 400, 2.0), Input("b", -20, 400, 2.0), Input("duty", 0, 100, 2.0)
@@ -132,6 +141,25 @@ def test_a_jump_that_stands_keeps_its_greatest_size_until_the_witness_agrees() -
     numbers = [t.number for t in fed(measure, [(at, {"a": a, "b": 100.0}) for at, a in seen])]
     assert numbers[:6] == [0.0, 6.0, 20.0, 20.0, 20.0, 20.0]
     assert numbers[-2:] == [0.0, 0.0]
+
+
+def test_exactly_five_kelvins_stand_and_the_first_reading_is_no_jump_however_far_from_its_witness() -> None:
+    readings = [(t, {"a": a, "b": 150.0}) for t, a in ((0, 100.0), (0.5, 95.0), (2.0, 95.0), (4.0, 95.0))]
+    assert [t.number for t in fed(Jump(A, B, 5.0, 10.0), readings)] == [0.0, 5.0, 5.0, 5.0]
+
+
+def test_two_sensors_apart_are_compared_with_their_offset_and_a_lost_one_is_named() -> None:
+    measure = Apart(A, B, 0.4, 0.0, 0.0)
+    taken = measure.take(None, good(a=100, b=90.4), 100)
+    assert taken == Taken(pytest.approx(10.0), (100.0, 100.0), "", "b", Quality.GOOD)
+    for name in ("a", "b"):
+        lost = measure.take((100.0, 100.0), good(a=100, b=90.4) | {name: bad()}, 100)
+        assert math.isnan(lost.number) and lost[1:] == (None, BAD, name, Quality.GOOD)
+        gone = {k: v for k, v in good(a=100, b=90.4).items() if k != name}
+        assert measure.take(None, gone, 100)[2:4] == (MISSING, name)
+    doubted = good(a=100) | {"b": Sample(90.4, 100, Quality.UNCERTAIN)}
+    assert measure.take(None, doubted, 100).quality is Quality.UNCERTAIN
+    assert measure.inputs == (A, B)
 
 
 def test_a_lost_reading_takes_the_past_away_but_not_a_jump_that_stands() -> None:
