@@ -199,13 +199,9 @@ class _Zone:
         """How long heat without power must last: longer than a sensor that lags still rises after full power."""
         if self.heater is None:
             return WELDED_S - WARMING_S
-        rest_k = self._steepest() * self.heater.lag_s * (exp(WARMING_S / self.heater.lag_s) - 1.0)
+        rest_k = _steepest(self.heater) * self.heater.lag_s * (exp(WARMING_S / self.heater.lag_s) - 1.0)
         least_k = WARMING_K_PER_MIN * WARMING_S / 60.0
         return max(WELDED_S, self.heater.lag_s * log(max(rest_k / least_k, 1.0)) + WARMING_S) - WARMING_S
-
-    def _steepest(self) -> float:
-        """The steepest commissioned slope in K/s; 0 without one."""
-        return max((slope for _, slope in self.heater.slope_k_per_s), default=0.0) if self.heater else 0.0
 
     # --- T3, T4 and T6: still, apart, over ---
 
@@ -221,10 +217,8 @@ class _Zone:
             Level("T4", Reaction.WARN, APART_WARN_K, APART_WARN_K - 1, Reset.AUTO, always, persist_s=60),
             Level("T4", Reaction.ABORT_PURGE, APART_TRIP_K, APART_WARN_K, Reset.L2, always, persist_s=10),
         )
-        second_k, later_s = (self.heater.second_k, self.heater.second_later_s) if self.heater else (0.0, 0.0)
-        most_k = abs(later_s) * self._steepest()
         says = "the sensors of {name} are {number:.3g} {unit} from what was commissioned, {limit:g} {unit} is the limit"
-        measure = Apart(self.control, _temperature(self.zone.second), second_k, later_s, most_k)
+        measure = Apart(self.control, _temperature(self.zone.second), *_lag(self.heater))
         return [self._check(self.name, measure, levels, says)]
 
     def _over(self) -> list[Check]:
@@ -242,6 +236,18 @@ class _Zone:
                         "{name} rises, {number:.3g} {unit} above its set-point, {limit:g} {unit} is the limit"),
             self._check(f"slope of {self.name}", Steep(self.control, self.asked), steep, rises, "K/s"),
         ]  # fmt: skip
+
+
+def _steepest(heater: Heater) -> float:
+    """The steepest commissioned slope in K/s."""
+    return max(slope for _, slope in heater.slope_k_per_s)
+
+
+def _lag(heater: Heater | None) -> tuple[float, float, float]:
+    """How a second sensor differs as commissioned: K more, s later, and the K that full power makes of that lag."""
+    if heater is None:
+        return 0.0, 0.0, 0.0
+    return heater.second_k, heater.second_later_s, abs(heater.second_later_s) * _steepest(heater)
 
 
 def _temperature(signal: str) -> Input:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import exp, inf, nan
 from typing import Any, ClassVar, NamedTuple
 
-from ald_controller.interlocks.measures import MISSING, Input, Moves, Quality, Sample, Samples, Taken
+from ald_controller.interlocks.measures import Input, Moves, Quality, Sample, Samples, Taken
 
 MOVED_PERCENT = 10.0  # power that moves by more than this must move a reading
 
@@ -204,14 +204,20 @@ class Apart:
         return (self.first, self.second)
 
     def take(self, memory: tuple[float, float] | None, samples: Samples, now_s: float) -> Taken:
-        first, second = samples.get(self.first.signal), samples.get(self.second.signal)
-        for source, sample in ((self.first, first), (self.second, second)):
-            if fault := source.fault(sample, now_s):
+        read: list[Sample] = []
+        for source in (self.first, self.second):
+            sample = samples.get(source.signal)
+            fault = source.fault(sample, now_s)
+            if fault or sample is None:
                 return Taken(nan, None, fault, source.signal)
-        if first is None or second is None:
-            return Taken(nan, None, MISSING, self.first.signal)
-        memory = self._slowed(memory, first if self.later_s >= 0 else second)
-        apart = second.value - memory[1] if self.later_s >= 0 else memory[1] - first.value
+            read.append(sample)
+        first, second = read
+        if self.later_s >= 0:
+            memory = self._slowed(memory, first)
+            apart = second.value - memory[1]
+        else:
+            memory = self._slowed(memory, second)
+            apart = memory[1] - first.value
         quality = max(first.quality, second.quality, key=_DOUBT.__getitem__)
         return Taken(abs(apart - self.second_k), memory, "", self.second.signal, quality)
 
@@ -220,9 +226,8 @@ class Apart:
         if memory is None or not self.later_s:
             return quick.at_s, quick.value
         before_s, slow_c = memory
-        if quick.at_s <= before_s:
-            return memory
-        slow_c += (quick.value - slow_c) * (1.0 - exp((before_s - quick.at_s) / abs(self.later_s)))
+        elapsed_s = max(quick.at_s - before_s, 0.0)
+        slow_c += (quick.value - slow_c) * (1.0 - exp(-elapsed_s / abs(self.later_s)))
         return quick.at_s, min(max(slow_c, quick.value - self.most_k), quick.value + self.most_k)
 
 

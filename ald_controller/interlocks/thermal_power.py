@@ -6,7 +6,6 @@ Each looks at the reading of the zone's controller, once at each new one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
 from typing import Any, NamedTuple
 
 from ald_controller.interlocks.constants import Curve, along
@@ -75,8 +74,10 @@ class Behind(OfReading):
 
     def look(self, memory: _Behind | None, sample: Sample, samples: Samples, now_s: float) -> tuple[float, _Behind]:
         at_s, value = sample.at_s, sample.value
-        points, before_s, total, was_c, patient_s = memory or _Behind((), at_s, 0.0, None, -inf)
         asked_c = set_point(self.asked, samples, now_s)
+        if memory is None:
+            return 0.0, _Behind(((at_s, value),), at_s, 0.0, asked_c, at_s + LOOK_BACK_S)
+        points, before_s, total, was_c, patient_s = memory
         if asked_c is not None and (was_c is None or asked_c > was_c + STEP_K):
             patient_s = at_s + LOOK_BACK_S
         below_k = 0.0 if asked_c is None else asked_c - IN_BAND_K - value
@@ -103,9 +104,11 @@ class Unheated(OfReading):
         duty = believed(self.duty, samples, now_s)
         if duty is None or duty < FULL_PERCENT:
             return -1.0, ()
+        points = kept(memory or (), at_s, value, POWER_S)
         rise_k = risen(memory or (), at_s, value, POWER_S)
-        short_k = -1.0 if rise_k is None else POWER_S * wanted_k_per_s(self.slope, value) - rise_k
-        return max(short_k, -1.0), kept(memory or (), at_s, value, POWER_S)
+        if rise_k is None:
+            return -1.0, points
+        return max(POWER_S * wanted_k_per_s(self.slope, value) - rise_k, -1.0), points
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,9 @@ from ald_controller.interlocks import (
     source_contactor_off,
 )
 from ald_controller.interlocks.constants import Heater
+from ald_controller.interlocks.measures import Input
 from ald_controller.interlocks.setting import Hung, always, lithium
+from ald_controller.interlocks.thermal_measures import Apart
 from ald_controller.interlocks.thermal_trip import trip_for
 from tests.heater_bench import only
 from tests.interlock_bench import CHAMBER, CONFIG, CONSTANTS, SECOND, SUBSTRATE, Bench, rules
@@ -104,8 +106,31 @@ def test_a_heater_row_belongs_to_its_zone_and_its_controller_and_says_what_it_me
         assert (check.zone, check.device) == (zone, CONFIG.zones[zone].device)
         assert (check.bad_row, check.late_row, check.bad_as) == (check.levels[0].row, "K14", None)
         assert check.unit == units[type(check.measure).__name__]
+        assert check.says == "{name} is not seen" or type(check.measure).__name__ != "Blind"
     (limit,) = [c for c in table.checks if c.name == "coupler-b.limit_controller_ok"]
     assert (limit.bad_row, limit.bad_as, limit.zone, limit.device) == ("T1", 1, "", "coupler-b")
+
+
+@pytest.mark.parametrize(
+    ("slope", "lag_s", "persist_s"), [(0.25, 60.0, 125.96), (0.001, 100.0, 20.0), (0.25, 3.0, 20.0), (0.57, 10.0, 33.8)]
+)
+def test_t5_waits_as_long_as_a_lagging_sensor_still_rises(slope: float, lag_s: float, persist_s: float) -> None:
+    level_slope = Heater(((25.0, slope), (150.0, slope)), lag_s)
+    table = rules(constants=Constants(heaters=CONSTANTS.heaters | {"chamber": level_slope}))
+    (check,) = [c for c in table.checks if type(c.measure).__name__ == "Warming" and c.name == "chamber"]
+    assert check.levels[0].persist_s == pytest.approx(persist_s, abs=0.05)
+    assert check.measure.contactor == Input("asked.contactor", 0, 1)  # type: ignore[attr-defined]
+    (source,) = [c for c in table.checks if type(c.measure).__name__ == "Warming" and c.name == "source-3"]
+    assert source.levels[0].persist_s == 20.0 and source.measure.contactor is None  # type: ignore[attr-defined]
+
+
+def test_two_sensors_are_compared_as_commissioned_and_without_a_commissioning_as_they_read() -> None:
+    first, second = Input(SUBSTRATE, -20, 400, 2.0), Input(SECOND, -20, 400, 2.0)
+    lagging = Heater(((25.0, 0.25), (150.0, 0.5)), 5.0, second_k=0.4, second_later_s=-6.0)
+    for heater_, wanted in ((lagging, (0.4, -6.0, 3.0)), (None, (0.0, 0.0, 0.0))):
+        table = rules(constants=Constants(heaters={"substrate": heater_} if heater_ else {}))
+        (check,) = [c for c in table.checks if isinstance(c.measure, Apart)]
+        assert check.measure == Apart(first, second, *wanted)
 
 
 def test_temperatures_power_and_set_points_are_believable_within_these_ranges_and_ages() -> None:
@@ -493,7 +518,7 @@ def test_t8_a_bottle_that_is_too_cold_blocks_after_a_minute() -> None:
     assert bench.run(60.0).level is Reaction.NONE
     assert bench.scan().level is BLOCK
     assert bench.cause("T8").detail == "source-4 is 0 K below the 17 °C that its bottle needs"
-    assert permit(bench.state) is False
+    assert permit(bench.state) is False and bench.state.blocked == Blocks.PULSE | Blocks.START
     bench.values[SOURCE] = 17.9
     assert bench.scan().level is BLOCK
     bench.values[SOURCE] = 18.0

@@ -162,6 +162,21 @@ def test_two_sensors_apart_are_compared_with_their_offset_and_a_lost_one_is_name
     assert measure.inputs == (A, B)
 
 
+@pytest.mark.parametrize(("later_s", "first", "second", "number"), [
+    (0.5, 100.0, 110.0, 10.0),  # the first is the quicker one, and stands still
+    (-0.5, 100.0, 110.0, 10.0 * (1.0 - math.exp(-2.0))),  # the second is, and was slowed down for a second
+    (-10.0, 100.0, 110.0, 8.0),  # by no more than two kelvins
+    (10.0, 120.0, 100.0, 18.0), (10.0, 80.0, 100.0, 18.0),
+])  # fmt: skip
+def test_the_quicker_of_two_sensors_is_slowed_down_by_no_more_than_full_power_makes_of_it(
+    later_s: float, first: float, second: float, number: float
+) -> None:
+    measure = Apart(A, B, 0.0, later_s, 2.0)
+    memory = measure.take(None, good(a=100, b=100), 100).memory
+    later = {"a": Sample(first, 101.0), "b": Sample(second, 101.0)}
+    assert measure.take(memory, later, 101.0).number == pytest.approx(number)
+
+
 def test_a_lost_reading_takes_the_past_away_but_not_a_jump_that_stands() -> None:
     measure = Jump(A, B, 5.0, 10.0)
     memory = fed(measure, [(0, {"a": 100, "b": 100}), (0.5, {"a": 80, "b": 100})])[-1].memory
@@ -221,6 +236,17 @@ def test_behind_counts_kelvin_seconds_below_the_band_while_it_does_not_rise() ->
 def test_a_third_of_the_slope_is_rising_and_less_is_not(rate: float, counts: bool) -> None:
     told = fed(Behind(A, ASKED, FLAT), ramp(rate, 60, asked=200.0))
     assert (told[-1].number > 0) is counts
+
+
+def test_in_its_band_or_off_nothing_is_behind_to_the_last_digit() -> None:
+    for fixed in ({"asked": 105.0}, {"asked": 90.0}, {"asked": -273.15}, {}):
+        assert {t.number for t in fed(Behind(A, ASKED, FLAT), ramp(0.0, 90, **fixed))} == {0.0}
+
+
+def test_a_zone_switched_on_begins_with_patience() -> None:
+    readings = ramp(0.0, 60, asked=-273.15) + [(60.0 + t, {"a": 100.0, "asked": 108.0}) for t in range(22)]
+    numbers = [t.number for t in fed(Behind(A, ASKED, FLAT), readings)]
+    assert numbers[:80] == [0.0] * 80 and numbers[80:] == [3.0, 6.0]
 
 
 def test_behind_counts_no_more_than_a_readings_age_at_a_time() -> None:
@@ -288,6 +314,11 @@ def test_above_is_zero_while_nothing_rises_and_the_distance_while_it_does() -> N
     assert {t.number for t in fed(Above(A, ASKED), ramp(0.029, 21, asked=98.0))} == {0.0}
     assert {t.number for t in fed(Above(A, ASKED), ramp(0.1, 21))} == {0.0}
     assert {t.number for t in fed(Above(A, ASKED), ramp(0.1, 21, asked=140.0))} == {0.0}
+
+
+def test_three_tenths_of_a_kelvin_are_a_rise_and_less_is_noise() -> None:
+    measure = Above(A, ASKED)
+    assert (measure.number(5.0, 0.3), measure.number(5.0, 0.299), measure.number(5.0, None)) == (5.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize(("asked", "highest"), [(105.0, 105.0), (95.0, 95.0), (94.9, 100.0), (106.0, 106.0)])
