@@ -28,7 +28,7 @@ class Trip:
 
 def trip_for(wanted_c: float, heater: Heater | None) -> Trip:
     """The trip that the owner wants, or the lower one that this heater needs; an unknown heater gets the lowest."""
-    lowest_c = _CARRIED[-1][0]
+    *_, (lowest_c, *of_lowest) = _CARRIED
     if heater is None:
         why = "its slope, its lag and its offsets were never commissioned; set the register constant.heater"
         return Trip(min(wanted_c, lowest_c), why)
@@ -36,7 +36,7 @@ def trip_for(wanted_c: float, heater: Heater | None) -> Trip:
     for trip_c, at_5_s, at_10_s in _CARRIED:
         if slope <= _steepest(heater.lag_s, at_5_s, at_10_s) + ROUNDING:
             return Trip(min(wanted_c, trip_c))
-    most = _steepest(heater.lag_s, *_CARRIED[-1][1:])
+    most = _steepest(heater.lag_s, *of_lowest)
     why = (
         f"{slope:.2g} K/s at full power and {LITHIUM_CLAMP_C:g} °C are too steep for a sensor that lags "
         f"{heater.lag_s:g} s: cap its power so that it heats by at most {most:.2g} K/s"

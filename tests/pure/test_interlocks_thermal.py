@@ -552,6 +552,12 @@ def test_what_the_reference_tool_does_not_guard_in_its_heaters_is_said() -> None
     ]
 
 
+def test_a_commissioned_source_is_not_among_what_is_not_guarded() -> None:
+    known = Constants(heaters=CONSTANTS.heaters | {"source-3": heater(0.2, 3)})
+    told = " ".join(rules(constants=known).not_guarded)
+    assert "heater of source-3" not in told and "heater of source-4" in told
+
+
 def test_a_tool_without_a_limit_controller_or_lithium_zones_says_so() -> None:
     signals = CONFIG.signals.model_copy(update={"limit_controller": None})
     bare = rules(CONFIG.model_copy(update={"signals": signals, "zones": {}, "ports": {}}))

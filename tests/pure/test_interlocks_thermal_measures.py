@@ -206,6 +206,9 @@ def test_points_are_kept_back_to_the_newest_that_is_old_enough() -> None:
     assert kept(points, 39.5, 0.0, 12.0) is points  # too near the last
     assert kept(points, 40.0, 1.0, 12.0)[0] == (28.0, 28.0) and kept(points, 40.0, 1.0, 12.0)[-1] == (40.0, 1.0)
     assert kept((), 5.0, 1.0, 12.0) == ((5.0, 1.0),)
+    assert kept(((0.0, 70.0), (6.0, 80.0)), 18.0, 90.0, 12.0) == ((6.0, 80.0), (18.0, 90.0))
+    assert kept(((0.0, 70.0),), 0.9, 90.0, 12.0) == ((0.0, 70.0),)
+    assert kept(((0.0, 70.0),), 1.0, 90.0, 12.0) == ((0.0, 70.0), (1.0, 90.0))
 
 
 def test_a_rise_is_scaled_to_its_window_and_unknown_before_it_is_full() -> None:
