@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ald_controller.cli.asking import JSON, SOCKET, STATE, ask, reply_to
+
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-SOCKET = click.option("--socket", default=None, help="the controller's local door")
-JSON = click.option("--json", "as_json", is_flag=True, help="one JSON object instead of text")
 WIDTH = 110  # where there is no terminal
 FLOOD = 10  # more alarms than this in ten minutes hide their own cause (row K19)
 STYLES = {"critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": ""}
@@ -33,8 +33,6 @@ def alarms(context: click.Context, everything: bool, socket: str | None, as_json
         if socket or as_json or everything:
             raise click.UsageError(f"write options behind '{context.invoked_subcommand}', where they belong")
         return
-    from ald_controller.cli.commands import reply_to
-
     reply = reply_to(socket, {"verb": "status"}, as_json)
     status = reply["data"]
     if as_json:
@@ -51,8 +49,6 @@ def alarms(context: click.Context, everything: bool, socket: str | None, as_json
 @JSON
 def ack(names: tuple[str, ...], by: str, socket: str | None, as_json: bool) -> None:
     """Say that somebody has seen these alarms: rows (K3), ids as `ald alarms` shows them, or all."""
-    from ald_controller.cli.commands import ask
-
     for name in names:
         ask(socket, {"verb": "acknowledge", "alarm": name, "by": by}, as_json)
 
@@ -60,16 +56,11 @@ def ack(names: tuple[str, ...], by: str, socket: str | None, as_json: bool) -> N
 @alarms.command()
 @click.option("--newest", type=click.IntRange(1, 2000), default=50, show_default=True, help="how many changes")
 @click.option("--all", "everything", is_flag=True, help="consequences, too")
-@click.option(
-    "--state", type=click.Path(exists=True, file_okay=False, path_type=Path), default=None,
-    help="a state directory to look into, without a controller",
-)  # fmt: skip
+@STATE
 @SOCKET
 @JSON
 def history(newest: int, everything: bool, state: Path | None, socket: str | None, as_json: bool) -> None:
     """What was raised, acknowledged and over, and when: newest first."""
-    from ald_controller.cli.commands import reply_to
-
     request = {"verb": "alarm-history", "newest": newest}
     reply = _stored(state, newest) if state is not None else reply_to(socket, request, as_json)
     click.echo(json.dumps(reply) if as_json else history_text(reply["data"]["changes"], everything))

@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-SOCKET = click.option("--socket", default=None, help="the controller's local door")
-JSON = click.option("--json", "as_json", is_flag=True, help="one JSON object instead of text")
+from ald_controller.cli.asking import JSON, SOCKET, ask, reply_to
 
 
 @click.group()
@@ -42,7 +41,6 @@ def _said(row: dict[str, Any]) -> str:
 def _rows(socket: str | None) -> list[dict[str, Any]]:
     """One per card, from the registers of the controller."""
     from ald_controller.chemistry import load_chemistry
-    from ald_controller.cli.commands import reply_to
     from ald_controller.confirming import is_confirmed
     from ald_controller.registers import Registers
     from ald_controller.shipped import RECIPES
@@ -71,8 +69,6 @@ def _rows(socket: str | None) -> list[dict[str, Any]]:
 @JSON
 def confirm(port: str, by: str, second: str, label: str | None, socket: str | None, as_json: bool) -> None:
     """Confirm what hangs at PORT: read the label at the bottle, not on a screen, and type it."""
-    from ald_controller.cli.commands import ask
-
     row = next((row for row in _rows(socket) if row["port"] == port), None)
     if row is None:
         click.echo(f"ald bottle: no card is written for {port}: `ald register set bottle.{port} …` first", err=True)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ald_controller.cli.asking import tool_path
+
 if TYPE_CHECKING:
     from ald_controller.cli.explaining import Place
     from ald_controller.config import ToolConfig
@@ -28,7 +30,6 @@ def commission() -> None:
 @click.option("--json", "as_json", is_flag=True, help="one JSON object instead of text")
 def list_constants(tool: Path | None, registers: Path | None, as_json: bool) -> None:
     """Every constant with who signed for it and when, the rows that compute with it, and those that are missing."""
-    from ald_controller.cli.commands import tool_path
     from ald_controller.cli.explaining import at_tool
     from ald_controller.yamlfile import Problems
 

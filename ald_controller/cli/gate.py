@@ -5,9 +5,7 @@ from __future__ import annotations
 import click
 
 from ald_controller import units
-
-SOCKET = click.option("--socket", default=None, help="the controller's local door")
-JSON = click.option("--json", "as_json", is_flag=True, help="one JSON object instead of text")
+from ald_controller.cli.asking import JSON, SOCKET, ask
 
 
 @click.group()
@@ -20,7 +18,7 @@ def gate() -> None:
 @JSON
 def status(socket: str | None, as_json: bool) -> None:
     """Where the gate and its lock are, and what is missing, one sentence each."""
-    _ask(socket, {"verb": "gate-status"}, as_json)
+    ask(socket, {"verb": "gate-status"}, as_json)
 
 
 @gate.command()
@@ -28,7 +26,7 @@ def status(socket: str | None, as_json: bool) -> None:
 @JSON
 def release(socket: str | None, as_json: bool) -> None:
     """Release the lock, while nothing is missing; it locks again by itself."""
-    _ask(socket, {"verb": "gate", "act": "release"}, as_json)
+    ask(socket, {"verb": "gate", "act": "release"}, as_json)
 
 
 @gate.command()
@@ -36,7 +34,7 @@ def release(socket: str | None, as_json: bool) -> None:
 @JSON
 def lock(socket: str | None, as_json: bool) -> None:
     """Lock the gate; refused while it is open."""
-    _ask(socket, {"verb": "gate", "act": "lock"}, as_json)
+    ask(socket, {"verb": "gate", "act": "lock"}, as_json)
 
 
 @click.group()
@@ -58,7 +56,7 @@ def regenerating(lasts: str, by: str, socket: str | None, as_json: bool) -> None
         for_s = units.TIME.parse(lasts)
     except units.UnitError as error:
         raise click.UsageError(f"--until: {error}") from None
-    _ask(socket, {"verb": "box", "mode": "regenerating", "for_s": for_s, "by": by}, as_json)
+    ask(socket, {"verb": "box", "mode": "regenerating", "for_s": for_s, "by": by}, as_json)
 
 
 @box.command()
@@ -67,10 +65,4 @@ def regenerating(lasts: str, by: str, socket: str | None, as_json: bool) -> None
 @JSON
 def ready(by: str, socket: str | None, as_json: bool) -> None:
     """The purifier works again: bad air counts in full."""
-    _ask(socket, {"verb": "box", "mode": "ready", "by": by}, as_json)
-
-
-def _ask(socket: str | None, request: dict[str, object], as_json: bool) -> None:
-    from ald_controller.cli.commands import ask
-
-    ask(socket, request, as_json)
+    ask(socket, {"verb": "box", "mode": "ready", "by": by}, as_json)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ald_controller.cli.asking import JSON, SOCKET, ask, reply_to, tool_path
+
 if TYPE_CHECKING:
     from ald_controller.cli.explaining import Question
 
-SOCKET = click.option("--socket", default=None, help="the controller's local door")
-JSON = click.option("--json", "as_json", is_flag=True, help="one JSON object instead of text")
-TOOL = click.option(
+OFFLINE = click.option(
     "--tool", type=click.Path(path_type=Path), default=None, help="a tool file to look at without a controller"
 )
 REGISTERS = click.option(
@@ -30,7 +30,7 @@ def interlocks() -> None:
 
 @interlocks.command("list")
 @click.argument("rows", nargs=-1, metavar="[ROW]…")
-@TOOL
+@OFFLINE
 @REGISTERS
 @SOCKET
 @JSON
@@ -49,8 +49,6 @@ def list_rows(
 
 
 def _live(socket: str | None, as_json: bool) -> dict[str, Any]:
-    from ald_controller.cli.commands import reply_to
-
     data: dict[str, Any] = reply_to(socket, {"verb": "interlocks"}, as_json)["data"]
     return {**data, "of": "as its controller guards it now"}
 
@@ -84,7 +82,7 @@ def _offline(tool: Path, registers: Path | None) -> dict[str, Any]:
 @click.option(
     "--at", default=None, metavar="H:MM:SS", help="the moment of that run (default: its first trip, or its end)"
 )
-@TOOL
+@OFFLINE
 @REGISTERS
 @JSON
 def explain(
@@ -98,7 +96,6 @@ def explain(
     ald interlocks explain coupler-b.o2_ppm=old --for 15s
     ald interlocks explain --run state/runs/2031-05-04-123000-ligl-17 --at 1:23:45
     """
-    from ald_controller.cli.commands import tool_path
     from ald_controller.cli.explaining import CannotExplain, explain_run, explain_typed
 
     if run is not None and (words or tool or registers or jump):
@@ -128,7 +125,6 @@ def _told(question: Question, as_json: bool, everything: bool) -> str:
 @SOCKET
 def confirm(by: str, yes: bool, socket: str | None) -> None:
     """Sign for the limits as they are now: prints them, and asks for the name of the tool."""
-    from ald_controller.cli.commands import ask
     from ald_controller.cli.matrixtext import matrix_text
 
     data = _live(socket, as_json=False)
@@ -152,8 +148,6 @@ def confirm(by: str, yes: bool, socket: str | None) -> None:
 @JSON
 def bypass(row: str, minutes: float, reason: str, socket: str | None, as_json: bool) -> None:
     """Take one row out of action for a while: only rows that allow it, never with lithium or pyrophorics."""
-    from ald_controller.cli.commands import ask
-
     ask(socket, {"verb": "bypass", "row": row, "minutes": minutes, "reason": reason}, as_json)
 
 
@@ -163,6 +157,4 @@ def bypass(row: str, minutes: float, reason: str, socket: str | None, as_json: b
 @JSON
 def restore(row: str, socket: str | None, as_json: bool) -> None:
     """Make a bypassed row live again before its time."""
-    from ald_controller.cli.commands import ask
-
     ask(socket, {"verb": "restore", "row": row}, as_json)

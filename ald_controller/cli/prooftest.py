@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-SOCKET = click.option("--socket", default=None, help="the controller's local door")
-JSON = click.option("--json", "as_json", is_flag=True, help="one JSON object instead of text")
+from ald_controller.cli.asking import JSON, SOCKET, STATE, reply_to
+
 LOOK_S = 0.5
 
 
@@ -31,8 +31,6 @@ def proof_test(context: click.Context, rows: str, with_hands: bool, socket: str 
         if rows or with_hands or socket or as_json:
             raise click.UsageError(f"write options behind '{context.invoked_subcommand}', where they belong")
         return
-    from ald_controller.cli.commands import reply_to
-
     wanted = [row.strip() for row in rows.split(",") if row.strip()]
     reply = reply_to(socket, {"verb": "proof-test", "rows": wanted, "hands": with_hands}, as_json)
     if not as_json:
@@ -42,8 +40,6 @@ def proof_test(context: click.Context, rows: str, with_hands: bool, socket: str 
 
 def _followed(socket: str | None, as_json: bool) -> int:
     """Show lines as they come; 0 when all have passed, 1 otherwise, 130 where nobody looks any more."""
-    from ald_controller.cli.commands import reply_to
-
     view = _View(quiet=as_json)
     try:
         while True:
@@ -121,10 +117,7 @@ def _ended(data: dict[str, Any], as_json: bool) -> int:
 
 
 @proof_test.command("list")
-@click.option(
-    "--state", type=click.Path(exists=True, file_okay=False, path_type=Path), default=None,
-    help="a state directory to look into, without a controller",
-)  # fmt: skip
+@STATE
 @SOCKET
 @JSON
 def listed(state: Path | None, socket: str | None, as_json: bool) -> None:
@@ -134,8 +127,6 @@ def listed(state: Path | None, socket: str | None, as_json: bool) -> None:
 
         found = Certificates(state).listed()
     else:
-        from ald_controller.cli.commands import reply_to
-
         found = reply_to(socket, {"verb": "proof-tests"}, as_json)["data"]["certificates"]
     click.echo(json.dumps(found) if as_json else list_text(found))
     sys.exit(1 if any(one["broken"] for one in found) else 0)

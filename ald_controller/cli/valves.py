@@ -9,17 +9,14 @@ from typing import Any
 
 import click
 
-SOCKET = click.option("--socket", default=None, help="the controller's local door")
-JSON = click.option("--json", "as_json", is_flag=True, help="one JSON object instead of text")
+from ald_controller.cli.asking import JSON, SOCKET, STATE, ask, reply_to
+
 WIDTH = 110  # where there is no terminal
 REPLACED_TOLD = 5
 
 
 @click.group(invoke_without_command=True)
-@click.option(
-    "--state", type=click.Path(exists=True, file_okay=False, path_type=Path), default=None,
-    help="a state directory to look into, without a controller",
-)  # fmt: skip
+@STATE
 @SOCKET
 @JSON
 @click.pass_context
@@ -29,8 +26,6 @@ def valves(context: click.Context, state: Path | None, socket: str | None, as_js
         if state or socket or as_json:
             raise click.UsageError(f"write options behind '{context.invoked_subcommand}', where they belong")
         return
-    from ald_controller.cli.commands import reply_to
-
     reply = _stored(state) if state is not None else reply_to(socket, {"verb": "valves"}, as_json)
     click.echo(json.dumps(reply) if as_json else told(reply["data"]))
 
@@ -43,8 +38,6 @@ def valves(context: click.Context, state: Path | None, socket: str | None, as_js
 @JSON
 def replaced(name: str, by: str, reason: str, socket: str | None, as_json: bool) -> None:
     """Say that the valve of output NAME is a new one: it counts from zero, and what the old one did is kept."""
-    from ald_controller.cli.commands import ask
-
     ask(socket, {"verb": "valve-replaced", "name": name, "by": by, "reason": reason}, as_json)
 
 
