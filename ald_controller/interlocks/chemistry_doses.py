@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from math import inf, nan
 from typing import Any, ClassVar, NamedTuple
@@ -20,7 +21,7 @@ class _Told(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class OfPulses:
+class OfPulses(ABC):
     """A number at the look that finds a new pulse of one source, else 0: a pulse is an event, and the latch keeps it.
 
     A pulse that counts without a figure contradicts itself and is BAD.
@@ -63,9 +64,9 @@ class OfPulses:
         """What is remembered after a pulse that is recorded only."""
         return known
 
+    @abstractmethod
     def judge(self, known: Any, ratio: float) -> tuple[float, Any]:
         """The number of a pulse that counts, and what is remembered after it."""
-        raise NotImplementedError
 
 
 class Strong(OfPulses):

@@ -16,9 +16,8 @@ from ald_controller.interlocks.chemistry_measures import (
     Pumped,
     Purged,
     Resting,
-    Scaled,
 )
-from ald_controller.interlocks.measures import Input, Measure
+from ald_controller.interlocks.measures import Input, Measure, Scaled
 from ald_controller.interlocks.setting import Setting, always, device_of, never_commissioned, under_vacuum
 from ald_controller.interlocks.table import Blocks, Check, Facts, Level, Reaction, Reset
 
@@ -170,7 +169,7 @@ class Pressures:
         out = []
         for signal, levels, what in ((s.delta_p, (box,), "above the glovebox"), (s.atmosphere, absolute, "absolute")):
             if signal is not None:
-                measure = Scaled((_gauge(signal, -GAUGE_PA),), pa_per_unit(signal) / MBAR_PA)
+                measure = Scaled(_gauge(signal, -GAUGE_PA), pa_per_unit(signal) / MBAR_PA)
                 says = f"the chamber is at {{number:.4g}} mbar {what}, the limit is {{limit:g}} mbar"
                 bad_as, device = levels[0].limit, device_of(signal)
                 out.append(Check(signal, measure, levels, bad_as, "C10", says=says, device=device))
@@ -212,7 +211,7 @@ class Pressures:
         source = Input("register.leak_pa_per_s", 0, inf)
         # nothing latches: a leak that was measured anew, and signed for, is the way out
         level = Level("C11", Reaction.BLOCK, 1, 0.999, Reset.AUTO, pyrophoric, blocks=Blocks.START)
-        measure, says = Scaled((source,), volume_m3 / most), "the leak is {number:.3g} times the most that is allowed"
+        measure, says = Scaled(source, volume_m3 / most), "the leak is {number:.3g} times the most that is allowed"
         return [
             Check(source.signal, measure, (level,), inf, "C11", "C11", says=says),
             *self._resting(),

@@ -11,7 +11,7 @@ from math import log, nan
 from typing import Any, ClassVar, NamedTuple
 
 from ald_controller.interlocks.constants import Base
-from ald_controller.interlocks.measures import MISSING, Input, Moves, Quality, Samples, Taken
+from ald_controller.interlocks.measures import MISSING, Input, Moves, OfSeveral, Samples, Taken, worst
 
 SCCM_PA_M3_S_PER_K = 101_325.0 * 1e-6 / 60.0 / 273.15  # what one sccm brings, per kelvin of the gas that it becomes
 MBAR_PA = 100.0
@@ -22,37 +22,6 @@ USUAL, PATIENCE = 1.3, 3.0  # C3: within 1.3 p0 after three times what that usua
 LOOKED_S = 3600.0  # C3: later on a pressure that does not fall is not a source's; C11 looks at it
 REST_S = 60.0  # C11: nothing has moved for so long
 WINDOW_S, LAG_S = 0.3, 0.2  # C8: over how long a rise is taken, and how late a reading may be
-
-_DOUBT = {Quality.GOOD: 0, Quality.UNCERTAIN: 1, Quality.TEST: 2, Quality.BAD: 3}
-
-
-@dataclass(frozen=True, slots=True)
-class OfSeveral:
-    """A measure of several believable inputs; `look` gets their values in order, with the time.
-
-    One that cannot be believed makes the whole BAD. What was asked is written at every scan, so nothing is ever old.
-    """
-
-    moves_with: ClassVar[Moves] = "time"
-    inputs: tuple[Input, ...]
-
-    def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:
-        values: list[float] = []
-        quality = Quality.GOOD
-        for source in self.inputs:
-            sample = samples.get(source.signal)
-            fault = source.fault(sample, now_s)
-            if fault or sample is None:
-                return Taken(nan, memory, fault or MISSING, source.signal)
-            values.append(sample.value)
-            if sample.quality is not Quality.GOOD:
-                quality = max(quality, sample.quality, key=_DOUBT.__getitem__)
-        number, memory = self.look(memory, values, samples, now_s)
-        return Taken(number, memory, "", self.inputs[0].signal, quality)
-
-    def look(self, memory: Any, values: list[float], samples: Samples, now_s: float) -> tuple[float, Any]:
-        """The number and the memory."""
-        raise NotImplementedError
 
 
 # --- the gas -------------------------------------------------------------------------------------------------------
@@ -292,7 +261,7 @@ class FlowLost:
             return Taken(nan, memory, fault or MISSING, self.flow.signal)
         settled = now_s - memory[1] >= self.settle_s
         number = 1.0 - flow.value / asked.value if settled else 0.0
-        return Taken(number, memory, "", self.flow.signal, max(flow.quality, asked.quality, key=_DOUBT.__getitem__))
+        return Taken(number, memory, "", self.flow.signal, worst((flow.quality, asked.quality)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,14 +282,3 @@ class Misplaced(OfSeveral):
         if (is_open == 1.0) != bool(shut) or now_s - memory[1] < self.travel_s:
             return 0.0, memory
         return (1.0 if shut else 2.0), memory
-
-
-@dataclass(frozen=True, slots=True)
-class Scaled(OfSeveral):
-    """One value times a factor."""
-
-    moves_with: ClassVar[Moves] = "values"
-    factor: float
-
-    def look(self, memory: Any, values: list[float], samples: Samples, now_s: float) -> tuple[float, Any]:
-        return values[0] * self.factor, memory

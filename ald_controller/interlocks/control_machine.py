@@ -20,8 +20,8 @@ from __future__ import annotations
 from math import inf
 
 from ald_controller.config import ToolConfig
-from ald_controller.interlocks.control_measures import Grown, Short
-from ald_controller.interlocks.measures import Changed, Input, Measure, NotSet, Value
+from ald_controller.interlocks.control_measures import Grown
+from ald_controller.interlocks.measures import Changed, Input, Measure, NotSet, Short, Value
 from ald_controller.interlocks.setting import always
 from ald_controller.interlocks.table import EVERYTHING, Blocks, Check, Facts, Level, Reaction, Reset
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import nan
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
-from ald_controller.interlocks.measures import MISSING, Input, Moves, Quality, Samples, Taken
+from ald_controller.interlocks.measures import Input, Moves, OfSeveral, Samples, Taken
 
 
 class _Counted(NamedTuple):
@@ -17,27 +17,21 @@ class _Counted(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Grown:
+class Grown(OfSeveral):
     """By how much some counts have grown together within the last `window_s`; the first look is the base.
 
     A count that falls was begun anew and grows from there.
     """
 
     moves_with: ClassVar[Moves] = "values"
-    inputs: tuple[Input, ...]
     window_s: float
 
-    def take(self, memory: _Counted | None, samples: Samples, now_s: float) -> Taken:
-        counts, quality = [], Quality.GOOD
-        for source in self.inputs:
-            sample = samples.get(source.signal)
-            fault = source.fault(sample, now_s)
-            if fault or sample is None:
-                return Taken(nan, memory, fault or MISSING, source.signal)
-            counts.append(sample.value)
-            quality = quality if sample.quality is Quality.GOOD else sample.quality
-        memory = self._looked(memory or _Counted(tuple(counts), ()), tuple(counts), now_s)
-        return Taken(sum(by for _, by in memory.grown), memory, "", self.inputs[0].signal, quality)
+    def look(
+        self, memory: _Counted | None, values: list[float], samples: Samples, now_s: float
+    ) -> tuple[float, _Counted]:
+        counts = tuple(values)
+        memory = self._looked(memory or _Counted(counts, ()), counts, now_s)
+        return sum(by for _, by in memory.grown), memory
 
     def _looked(self, memory: _Counted, counts: tuple[float, ...], now_s: float) -> _Counted:
         """What is remembered now; the same object where nothing grew and nothing is over: the short way of a scan."""
@@ -73,23 +67,3 @@ class MoreTrips:
             return Taken(nan, memory, fault, self.input.signal)
         more = sample.value > (0.0 if memory is None else memory)
         return Taken(float(more), sample.value, "", self.input.signal, sample.quality)
-
-
-@dataclass(frozen=True, slots=True)
-class Short:
-    """How much is wanting to `enough`, in the signal's unit; below 0 while there is more."""
-
-    moves_with: ClassVar[Moves] = "values"
-    input: Input
-    enough: float
-
-    @property
-    def inputs(self) -> tuple[Input, ...]:
-        return (self.input,)
-
-    def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:
-        sample = samples.get(self.input.signal)
-        fault = self.input.fault(sample, now_s)
-        if fault or sample is None:
-            return Taken(nan, memory, fault or MISSING, self.input.signal)
-        return Taken(self.enough - sample.value, memory, "", self.input.signal, sample.quality)

@@ -122,7 +122,7 @@ def _gate_and_stop(setting: Setting, shut: Input, device: str) -> list[Check]:
     if travel_s is None:
         return [never_commissioned("G4", "constant.stop", "how long the stop valve travels")]
     level = Level("G4", Reaction.ABORT_ISOLATE, 1, 0, Reset.L2, gate_unproven, travel_s)
-    both = BothOpen(shut, Input(stop, 0, 1))
+    both = BothOpen((shut, Input(stop, 0, 1)))
     says = f"the gate is open and the stop valve still is after {travel_s:g} s"
     return [Check("gate and stop valve", both, (level,), 1, "G4", says=says, device=device)]
 

@@ -8,16 +8,16 @@ bits).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, nan
+from math import inf
 from typing import Any, ClassVar
 
 from ald_controller.config import ToolConfig, span_of
 from ald_controller.interlocks.measures import (
-    MISSING,
     RANGE,
     UNTIMELY,
     Input,
     Moves,
+    OfSeveral,
     Sample,
     Samples,
     Taken,
@@ -94,21 +94,11 @@ class StillHours(Unchanged):
 
 
 @dataclass(frozen=True, slots=True)
-class BothOpen:
-    """1 while gate and stop valve both read open: `gate` reads 1 while it is shut, `stop` reads 1 while it is open."""
+class BothOpen(OfSeveral):
+    """1 while gate and stop valve both read open: the first reads 1 while it is shut, the second while it is open."""
 
     moves_with: ClassVar[Moves] = "values"
-    gate: Input
-    stop: Input
 
-    @property
-    def inputs(self) -> tuple[Input, ...]:
-        return (self.gate, self.stop)
-
-    def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:
-        for source in self.inputs:
-            sample = samples.get(source.signal)
-            if fault := source.fault(sample, now_s) or ("" if sample else MISSING):
-                return Taken(nan, memory, fault, source.signal)
-        both = samples[self.gate.signal].value != 1 and samples[self.stop.signal].value != 0
-        return Taken(1.0 if both else 0.0, memory, "", self.gate.signal)
+    def look(self, memory: Any, values: list[float], samples: Samples, now_s: float) -> tuple[float, Any]:
+        gate_shut, stop_open = values
+        return (1.0 if gate_shut != 1 and stop_open != 0 else 0.0), memory

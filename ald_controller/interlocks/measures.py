@@ -6,7 +6,8 @@ the bad direction. Memory between scans is an argument and a result, time is an 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from math import inf, nan
@@ -38,6 +39,7 @@ class Sample:
 
 
 Samples = Mapping[str, Sample]
+_DOUBT = {Quality.GOOD: 0, Quality.UNCERTAIN: 1, Quality.TEST: 2, Quality.BAD: 3}
 Moves = Literal["time", "samples", "values"]
 
 MISSING = "was never read"
@@ -96,7 +98,9 @@ class Measure(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _OfOne:
+class OfOne:
+    """A measure of one believable input; one that cannot be believed makes it BAD."""
+
     input: Input
     moves_with: ClassVar[Moves] = "samples"
 
@@ -121,14 +125,68 @@ class _OfOne:
         return sample.value, memory
 
 
-class Value(_OfOne):
+def worst(qualities: Iterable[Quality]) -> Quality:
+    """The one of them that is believed least."""
+    return max(qualities, key=_DOUBT.__getitem__)
+
+
+@dataclass(frozen=True, slots=True)
+class OfSeveral(ABC):
+    """A measure of several believable inputs; `look` gets their values in order, with the time.
+
+    One that cannot be believed makes the whole BAD, and the one that is doubted most its quality.
+    """
+
+    moves_with: ClassVar[Moves] = "time"
+    inputs: tuple[Input, ...]
+
+    def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:
+        values: list[float] = []
+        quality = Quality.GOOD
+        for source in self.inputs:
+            sample = samples.get(source.signal)
+            fault = source.fault(sample, now_s)
+            if fault or sample is None:
+                return Taken(nan, memory, fault or MISSING, source.signal)
+            values.append(sample.value)
+            if sample.quality is not Quality.GOOD:
+                quality = worst((quality, sample.quality))
+        number, memory = self.look(memory, values, samples, now_s)
+        return Taken(number, memory, "", self.inputs[0].signal, quality)
+
+    @abstractmethod
+    def look(self, memory: Any, values: list[float], samples: Samples, now_s: float) -> tuple[float, Any]:
+        """The number and the memory."""
+
+
+class Value(OfOne):
     """The value as it is."""
 
     moves_with: ClassVar[Moves] = "values"
     __slots__ = ()
 
 
-class NotSet(_OfOne):
+@dataclass(frozen=True, slots=True)
+class Scaled(Value):
+    """The value times `factor`."""
+
+    factor: float
+
+    def number(self, memory: Any, sample: Sample, now_s: float) -> tuple[float, Any]:
+        return sample.value * self.factor, memory
+
+
+@dataclass(frozen=True, slots=True)
+class Short(Value):
+    """How much is wanting to `enough`, in the signal's unit; below 0 while there is more."""
+
+    enough: float
+
+    def number(self, memory: Any, sample: Sample, now_s: float) -> tuple[float, Any]:
+        return self.enough - sample.value, memory
+
+
+class NotSet(OfOne):
     """1 unless a contact or flag that must be 1 is exactly that; then 0."""
 
     moves_with: ClassVar[Moves] = "values"
@@ -138,7 +196,7 @@ class NotSet(_OfOne):
         return (0.0 if sample.value == 1 else 1.0), memory
 
 
-class Changed(_OfOne):
+class Changed(OfOne):
     """1 at the look that finds another count than before, upwards or downwards, else 0; the first look is the base.
 
     A count that falls is a module that restarted, which is no better than one that tripped.
@@ -151,7 +209,7 @@ class Changed(_OfOne):
         return (0.0 if memory is None or memory == sample.value else 1.0), sample.value
 
 
-class Unchanged(_OfOne):
+class Unchanged(OfOne):
     """Seconds since a heartbeat counter last changed: a process that exists and does nothing is a dead one."""
 
     moves_with: ClassVar[Moves] = "time"
@@ -164,7 +222,7 @@ class Unchanged(_OfOne):
         return now_s - memory[1], memory
 
 
-class Rise(_OfOne):
+class Rise(OfOne):
     """Units per second, upwards, over at least one second: a step counts at once, noise does not."""
 
     __slots__ = ()
@@ -183,7 +241,7 @@ class Rise(_OfOne):
 
 
 @dataclass(frozen=True, slots=True)
-class SourcesOpen(_OfOne):
+class SourcesOpen(OfOne):
     """How many sources a valve word holds open; a pair that is marked compatible counts as one.
 
     `masks` has the bits of each source: a source may need several outputs, and any of them counts as open.

@@ -6,15 +6,15 @@ concluded here but in `Blind`, on which row T7 acts.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import exp, inf, nan
 from typing import Any, ClassVar, NamedTuple
 
-from ald_controller.interlocks.measures import Input, Moves, Quality, Sample, Samples, Taken
+from ald_controller.interlocks.measures import Input, Moves, Sample, Samples, Taken, worst
 
 MOVED_PERCENT = 10.0  # power that moves by more than this must move a reading
 
-_DOUBT = {Quality.GOOD: 0, Quality.UNCERTAIN: 1, Quality.TEST: 2, Quality.BAD: 3}
 Points = tuple[tuple[float, float], ...]  # (time in s, value), oldest first
 
 
@@ -22,6 +22,22 @@ def believed(source: Input, samples: Samples, now_s: float) -> float | None:
     """The value of a signal, or None when it cannot be believed."""
     sample = samples.get(source.signal)
     return None if sample is None or source.fault(sample, now_s) else sample.value
+
+
+def sorted_out(
+    sources: tuple[Input, ...], samples: Samples, now_s: float
+) -> tuple[list[Sample], list[tuple[str, str]]]:
+    """The believable samples, and why which others are not: (fault, signal)."""
+    read: list[Sample] = []
+    lost: list[tuple[str, str]] = []
+    for source in sources:
+        sample = samples.get(source.signal)
+        fault = source.fault(sample, now_s)
+        if fault or sample is None:
+            lost.append((fault, source.signal))
+        else:
+            read.append(sample)
+    return read, lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +49,11 @@ class Hottest:
     more_k: float
 
     def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:
-        read: list[Sample] = []
-        lost: list[tuple[str, str]] = []
-        for source in self.inputs:
-            sample = samples.get(source.signal)
-            fault = source.fault(sample, now_s)
-            if fault or sample is None:
-                lost.append((fault, source.signal))
-            else:
-                read.append(sample)
+        read, lost = sorted_out(self.inputs, samples, now_s)
         if not read:
             return Taken(nan, None, *lost[0])
-        worst = max((sample.quality for sample in read), key=_DOUBT.__getitem__)
-        return Taken(max(sample.value for sample in read) + self.more_k, None, "", "", worst)
+        hottest = max(sample.value for sample in read)
+        return Taken(hottest + self.more_k, None, "", "", worst(sample.quality for sample in read))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +73,8 @@ class Blind:
         return (*self.sensors, self.duty)
 
     def take(self, memory: bool | None, samples: Samples, now_s: float) -> Taken:
-        values: list[float] = []
-        lost: list[tuple[str, str]] = []
-        for source in self.sensors:
-            sample = samples.get(source.signal)
-            fault = source.fault(sample, now_s)
-            if fault or sample is None:
-                lost.append((fault, source.signal))
-            else:
-                values.append(sample.value)
+        read, lost = sorted_out(self.sensors, samples, now_s)
+        values = [sample.value for sample in read]
         if lost:
             return Taken(1.0 if values else 2.0, True, *lost[0])
         if memory and max(values) - min(values) > self.agree_k:
@@ -92,7 +93,7 @@ class Looked(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class OfReading:
+class OfReading(ABC):
     """Looks once at each new reading of one sensor."""
 
     moves_with: ClassVar[Moves] = "samples"
@@ -118,9 +119,9 @@ class OfReading:
         """What is left after a reading that could not be believed: nothing, unless a measure says otherwise."""
         return None
 
+    @abstractmethod
     def look(self, memory: Any, sample: Sample, samples: Samples, now_s: float) -> tuple[float, Any]:
         """The number of a new reading, and what to remember; `memory` is None at the first one."""
-        raise NotImplementedError
 
 
 class _Jumps(NamedTuple):
@@ -218,7 +219,7 @@ class Apart:
         else:
             memory = self._slowed(memory, second)
             apart = memory[1] - first.value
-        quality = max(first.quality, second.quality, key=_DOUBT.__getitem__)
+        quality = worst((first.quality, second.quality))
         return Taken(abs(apart - self.second_k), memory, "", self.second.signal, quality)
 
     def _slowed(self, memory: tuple[float, float] | None, quick: Sample) -> tuple[float, float]:

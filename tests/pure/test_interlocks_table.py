@@ -19,7 +19,8 @@ from ald_controller.interlocks import (
     permit,
 )
 from ald_controller.interlocks.control_machine import what_burns
-from ald_controller.interlocks.control_measures import Grown, Short
+from ald_controller.interlocks.control_measures import Grown
+from ald_controller.interlocks.measures import Short
 from ald_controller.interlocks.setting import always, lithium
 from tests.interlock_bench import CHAMBER, CONFIG, RULES, SECOND, SUBSTRATE, WORDS, Bench, rules
 
