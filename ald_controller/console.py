@@ -29,7 +29,7 @@ from ald_controller.interlocks.fingerprint import limits_of
 from ald_controller.interlocksetting import limits_confirmed, setting_of
 from ald_controller.journal import JournalError
 from ald_controller.plan import PLAN, Plan
-from ald_controller.prooftester import ProofTester
+from ald_controller.proof.tester import ProofTester
 from ald_controller.records.folder import Papers, header_for
 from ald_controller.records.journal import RunJournal
 from ald_controller.registers import CONFIRMED_LIMITS, OF_VERBS, Registers

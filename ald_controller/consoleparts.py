@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 from ald_controller import commands as c
 from ald_controller.chemistry import Chemistry
-from ald_controller.clearingwatch import ClearingWatch
+from ald_controller.feeds.clearing import ClearingWatch
+from ald_controller.feeds.machine import MachineFeeds
+from ald_controller.feeds.pulses import PulseWatch
 from ald_controller.guard import Guard
 from ald_controller.journal import JournalError
-from ald_controller.machinefeeds import MachineFeeds
-from ald_controller.pulsewatch import PulseWatch
 from ald_controller.records.ledger import Ledger
 from ald_controller.registers import RegisterFile
 from ald_controller.tool import Tool

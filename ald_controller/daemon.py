@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +18,24 @@ import structlog
 
 from ald_controller import stamp
 from ald_controller.aio import supervise, uncancellable
-from ald_controller.analysertests import AnalyserTests
 from ald_controller.bottles import refused_bottles
 from ald_controller.chemistry import Chemistry, load_chemistry
-from ald_controller.clearingwatch import ClearingWatch
 from ald_controller.config import LineConfig
 from ald_controller.config import Tool as ToolFile
 from ald_controller.console import Console
 from ald_controller.consoleparts import Checker, ConsoleParts, Lister, Reporter
 from ald_controller.doors.desk import Desk
 from ald_controller.engineconfig import engine_config
-from ald_controller.gasfeed import GasFeed
+from ald_controller.feeds.asked import feed_asked
+from ald_controller.feeds.clearing import ClearingWatch
+from ald_controller.feeds.gas import GasFeed
+from ald_controller.feeds.machine import DiskSpace, MachineFeeds
+from ald_controller.feeds.pulses import PulseWatch
+from ald_controller.feeds.signed import RegisterFeeds
 from ald_controller.guard import PERIOD_S, Guard
 from ald_controller.interlocks import site_words
 from ald_controller.interlocksetting import setting_of
-from ald_controller.machinefeeds import DiskSpace, MachineFeeds
-from ald_controller.prooffeed import ProofFeed, simulated_proof
-from ald_controller.pulsewatch import PulseWatch
+from ald_controller.proof.simulated import simulated_proof
 from ald_controller.records.alarmlog import AlarmLog
 from ald_controller.records.audit import Audit
 from ald_controller.records.clearing_row import ClearingRow
@@ -41,7 +43,6 @@ from ald_controller.records.ledger import Ledger
 from ald_controller.records.pulse_table import PulseTable
 from ald_controller.records.safings import SafingTable
 from ald_controller.recovery import recover
-from ald_controller.registerfeeds import RegisterFeeds
 from ald_controller.registers import RegisterFile, Registers
 from ald_controller.shipped import RECIPES
 from ald_controller.systemd import Notifier
@@ -135,10 +136,8 @@ class Daemon:
         self._pulses = PulseWatch(tool, table, known, lambda *a, **fields: self.console.tell_run(*a, **fields), utc_s)
         self._clearing = ClearingWatch(tool, row, known, chemistry, now_s, utc_s)
         self._gas = GasFeed(tool, now_s)
-        signed = RegisterFeeds(tool.samples, tool.config.ports, known)
-        tested = AnalyserTests(tool.samples, known, utc_s)
-        proven = ProofFeed(tool.samples, known, utc_s)
-        guard.feeds += [self._pulses.look, self._clearing.look, self._gas.look, signed.look, tested.look, proven.look]
+        signed = RegisterFeeds(tool.samples, tool.config.ports, known, utc_s)
+        guard.feeds += [partial(feed_asked, tool), self._pulses.look, self._clearing.look, self._gas.look, signed.look]
 
     def _watch_machine(self, tool: Tool, guard: Guard, audit: Audit) -> MachineFeeds:
         """What the rows of control read of this computer; on virtual time nothing steps, and the disk never hangs."""

@@ -20,7 +20,6 @@ from ald_controller.aio import every
 from ald_controller.annunciator import Annunciator
 from ald_controller.config import Role
 from ald_controller.elements import elements_of
-from ald_controller.feeds import feed_asked
 from ald_controller.gatekeeper import GateKeeper
 from ald_controller.states import Ending
 from ald_controller.tool import Tool
@@ -89,7 +88,6 @@ class Guard:
         gate = il.gate_proven_shut(self.state.rules, self._seen(now_s), now_s)
         self.tool.follow_chamber(now_s, gate)
         self._hear_valves()
-        feed_asked(self.tool, now_s)
         self._look_at_button(now_s)
         for feed in self.feeds:
             feed(now_s)

@@ -11,11 +11,11 @@ from typing import Literal, Protocol
 from ald_controller import commands as c
 from ald_controller import safing as sf
 from ald_controller import stamp
-from ald_controller.clearingwatch import ClearingWatch
+from ald_controller.feeds.clearing import ClearingWatch
 from ald_controller.gatedesk import GateDesk
 from ald_controller.guard import Guard
 from ald_controller.interlocks import Sample
-from ald_controller.prooftester import ProofTester
+from ald_controller.proof.tester import ProofTester
 from ald_controller.records.ledger import Ledger
 from ald_controller.sequencer import Run
 from ald_controller.states import ProcessState

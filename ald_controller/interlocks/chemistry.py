@@ -1,6 +1,6 @@
 """C1 to C15: precursors, carrier, pump, stop valve, leaks, and the gas that must be argon.
 
-Samples besides channels of devices; `gasfeed`, `feeds` and `pulsewatch` write them at every scan:
+Samples besides channels of devices; `feeds.gas`, `feeds.asked` and `feeds.pulses` write them at every scan:
 
 | name                     | value                                                                         |
 | asked.total_sccm         | the sum of what flow controllers were asked for                               |

@@ -1,6 +1,6 @@
 """What the rows of chemistry look at in doses: each new pulse of a source beside the median of those before.
 
-`pulse.SOURCE.number`, `.judged` and `.ratio` stay until the next pulse; `pulsewatch` says what they are.
+`pulse.SOURCE.number`, `.judged` and `.ratio` stay until the next pulse; `feeds.pulses` says what they are.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ald_controller.confirming import all_confirmed, card_hash, is_confirmed, with_confirmation
+from ald_controller.feeds.signed import RegisterFeeds
 from ald_controller.interlocks import Sample
-from ald_controller.registerfeeds import RegisterFeeds
 from ald_controller.registers import Registers
 from ald_controller.yamlfile import Problems
 from tests.interlock_bench import CONFIG
@@ -97,7 +97,7 @@ def test_the_simulated_reactors_bottles_are_confirmed_as_they_hang() -> None:
 def test_rows_read_one_for_a_confirmed_port_and_zero_for_every_other_at_every_scan() -> None:
     known = [confirmed(hung(), {"label": "LTB-07"})]
     samples: dict[str, Sample] = {}
-    feeds = RegisterFeeds(samples, CONFIG.ports, lambda: known[0])
+    feeds = RegisterFeeds(samples, CONFIG.ports, lambda: known[0], utc_s=0.0)
     feeds.look(5.0)
     told = {s: x.value for s, x in samples.items() if s.startswith("register.confirmed.")}
     assert told == {f"register.confirmed.{port}": float(port == "LTB") for port in CONFIG.ports}

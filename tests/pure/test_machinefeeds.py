@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from ald_controller.machinefeeds import MIB, DiskSpace
+from ald_controller.feeds.machine import MIB, DiskSpace
 
 
 class Elsewhere:

@@ -7,6 +7,7 @@ from functools import cache
 
 import pytest
 
+from ald_controller.feeds.signed import DAY_S, RegisterFeeds
 from ald_controller.interlocks import (
     MATRIX,
     Blocks,
@@ -23,10 +24,8 @@ from ald_controller.interlocks import (
 )
 from ald_controller.interlocks import step as scan
 from ald_controller.interlocks.core import boot
-from ald_controller.proofdrive import Drive, Scene, Shape, silence, together
-from ald_controller.prooffeed import DAY_S, ProofFeed, simulated_proof
-from ald_controller.proofsearch import search
-from ald_controller.prooftest import (
+from ald_controller.proof.drive import Drive, Scene, Shape, silence, together
+from ald_controller.proof.lines import (
     Effect,
     Item,
     Seen,
@@ -43,6 +42,8 @@ from ald_controller.prooftest import (
     reading,
     why_not,
 )
+from ald_controller.proof.search import search
+from ald_controller.proof.simulated import simulated_proof
 from ald_controller.registers import Registers
 from tests.interlock_bench import CHAMBER, CONFIG, HEALTHY, SECOND, SUBSTRATE, Bench, rules
 from tests.recipe_bench import chemistry, simulated
@@ -304,7 +305,7 @@ def test_a_drive_says_what_it_does() -> None:
 
 def _fed(registers: Registers, now_s: float = 100.0, utc_s: float = 1.9e9) -> dict[str, Sample]:
     samples: dict[str, Sample] = {}
-    ProofFeed(samples, lambda: registers, utc_s).look(now_s)
+    RegisterFeeds(samples, (), lambda: registers, utc_s).look(now_s)
     return samples
 
 
@@ -323,7 +324,8 @@ def test_the_age_of_a_proof_test_goes_by_the_loops_clock() -> None:
 
 def test_no_proof_test_a_failed_one_and_one_without_a_time_are_no_good_news() -> None:
     none = simulated().without("proof")
-    assert _fed(none) == {"register.proof_passed": Sample(0.0, 100.0)}
+    fed = _fed(none)
+    assert fed["register.proof_passed"] == Sample(0.0, 100.0) and "register.proof_age_days" not in fed
     assert _fed(_signed("2030-03-17T17:46:40Z", passed=False))["register.proof_passed"].value == 0
     assert "register.proof_age_days" not in _fed(_signed("some day"))
 

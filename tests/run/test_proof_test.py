@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from ald_controller import commands as c
-from ald_controller import prooftester, stamp
+from ald_controller import stamp
 from ald_controller.interlocks import MATRIX, Guard, Quality, RuleSet, Sample
+from ald_controller.proof import tester
 from ald_controller.records.certificates import Certificates
 from ald_controller.registers import RegisterFile
 from tests.recipe_bench import chemistry, loaded
@@ -189,7 +190,7 @@ async def test_a_person_who_does_nothing_leaves_the_line_untested(tmp_path: Path
     async with Rig(tmp_path) as rig:
         await rig.proven()
         with pytest.MonkeyPatch.context() as shorter:
-            shorter.setattr(prooftester, "PERSON_S", 5.0)
+            shorter.setattr(tester, "PERSON_S", 5.0)
             progress = await _tested(rig, ["G8"], hands=True)
         assert [line.row for line in progress.results] == ["K15", "G8"]
         assert "nobody did it" in json.dumps(progress.certificate["not_tested"])

@@ -9,7 +9,7 @@ from typing import Any
 
 from ald_controller import commands as c
 from ald_controller import interlocks as il
-from ald_controller.machinefeeds import MIB
+from ald_controller.feeds.machine import MIB
 from ald_controller.registers import RegisterFile, Registers
 from simulators.faults import Fault
 from tests.recipe_bench import chemistry, loaded

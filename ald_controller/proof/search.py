@@ -12,7 +12,7 @@ from math import ceil, floor, inf, isfinite, nan
 from typing import Any
 
 from ald_controller.interlocks import Check, Facts, Input, Level, Sample, State
-from ald_controller.proofdrive import COARSE_S, TOLD, Drive, Pretended, Scene, Shape, Shapes, fresh, inputs_of
+from ald_controller.proof.drive import COARSE_S, TOLD, Drive, Pretended, Scene, Shape, Shapes, fresh, inputs_of
 
 LONGEST_S = 130.0  # a level that persists for longer is not driven by simulated inputs
 WINDOWS_S = 70.0  # beyond its persistence: what measures look back

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from ald_controller import clearing as cl
 from ald_controller import stamp
 from ald_controller.chemistry import Chemistry
-from ald_controller.interlocks import Constants, Sample
+from ald_controller.feeds.put import put
+from ald_controller.interlocks import Constants
 from ald_controller.records.clearing_row import ClearingRow, Kept
 from ald_controller.registers import Entry, Registers
 from ald_controller.tool import Tool
@@ -72,7 +73,7 @@ class ClearingWatch:
             self._look_for_rise_test(registers.entries.get("leak"), now_s)
         self.state = cl.step(self.state, self._inputs(now_s), now_s)
         self._opened = frozenset()
-        self._tool.samples[CLEARED] = Sample(float(self.state.cleared), now_s)
+        put(self._tool.samples, CLEARED, float(self.state.cleared), now_s)
         if self.state.dosed != self._kept or self.state.since_s < now_s:  # while a source is open the time moves on
             self._kept = self.state.dosed
             self._row.keep(Kept(self.state.dosed, self.state.since_s + self._utc_s))

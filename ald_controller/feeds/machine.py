@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+from ald_controller.feeds.put import put
 from ald_controller.guard import PERIOD_S, Guard
 from ald_controller.interlocks import Sample
 from ald_controller.interlocks.table import SCAN_LATE
@@ -17,7 +18,6 @@ from ald_controller.records.folder import free_bytes
 from ald_controller.tool import Tool
 from ald_controller.valves import wire
 
-FRESH_S = 0.45  # what has not changed is stamped anew before its age counts
 LATE_EDGE_NS = 50_000_000
 STEP_S = 2.0
 MIB = 2**20
@@ -96,9 +96,9 @@ class MachineFeeds:
 
     def look(self, now_s: float) -> None:
         """Write every sample of this scan."""
-        late_s = self._guard.late_s
+        late_s, samples = self._guard.late_s, self._tool.samples
         self._late_scans += late_s > 2 * PERIOD_S
-        self._tool.samples[SCAN_LATE] = Sample(late_s, now_s)
+        samples[SCAN_LATE] = Sample(late_s, now_s)
         self._look_at_the_clock(now_s)
         self._look_at_bypasses()
         for name, value in (
@@ -112,16 +112,10 @@ class MachineFeeds:
             ("machine.alarms", self._guard.annunciator.rate(now_s)),
             ("register.limits_confirmed", self.limits_confirmed),
         ):
-            self._put(name, float(value), now_s)
+            put(samples, name, float(value), now_s)
         for device, count in self._tool.misplaced().items():
-            self._put(self._bad[device], float(count), now_s)
+            put(samples, self._bad[device], float(count), now_s)
         self._look_outside(now_s)
-
-    def _put(self, name: str, value: float, now_s: float) -> None:
-        """A new sample only where it is needed: this runs ten times a second."""
-        before = self._tool.samples.get(name)
-        if before is None or before.value != value or now_s - before.at_s > FRESH_S:
-            self._tool.samples[name] = Sample(value, now_s)
 
     def _look_at_the_clock(self, now_s: float) -> None:
         """Row K7; a clock that is slewed moves by far less between two scans."""
@@ -145,4 +139,4 @@ class MachineFeeds:
             self._tool.samples["machine.free_mib"] = free
         if self.broker is not None:
             self._reached_s = now_s if self.broker() or self._reached_s is None else self._reached_s
-            self._put("machine.broker_down_s", now_s - self._reached_s, now_s)
+            put(self._tool.samples, "machine.broker_down_s", now_s - self._reached_s, now_s)

@@ -1,7 +1,7 @@
 """The proof test of the interlocks: what there is to trip, what has to follow, and what was found. Pure.
 
 A proof test drives every level of the table with simulated inputs (quality TEST) in place of the real ones, or has a
-person move the real contact, and reads the final elements back. `proofdrive` finds the inputs. What a test expects is
+person move the real contact, and reads the final elements back. `drive` finds the inputs. What a test expects is
 made afresh from the tool file and the registers, never from the table that is tested.
 """
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ald_controller import interlocks as il
-from ald_controller import prooftest as pt
 from ald_controller.guard import Guard
-from ald_controller.proofdrive import Drive, Scene, inputs_of
+from ald_controller.proof import lines as pt
+from ald_controller.proof.drive import Drive, Scene, inputs_of
 from ald_controller.tool import Tool
 
 LOOK_S = 0.05

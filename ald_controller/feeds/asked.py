@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from ald_controller.feeds.put import put
 from ald_controller.interlocks import Sample
 from ald_controller.tool import Tool
 
@@ -19,9 +20,9 @@ def feed_asked(tool: Tool, now_s: float) -> None:
     """Write what was asked of zones, flows and valves into the tool's samples, stamped now."""
     samples, config = tool.samples, tool.config
     for zone, asked_c in tool.asked_c().items():
-        samples[f"asked.{zone}_c"] = Sample(OFF_C if asked_c is None else asked_c, now_s)
+        put(samples, f"asked.{zone}_c", OFF_C if asked_c is None else asked_c, now_s)
     for device, sccm in tool.asked_sccm.items():
-        samples[f"asked.{device}_sccm"] = Sample(sccm, now_s)
+        put(samples, f"asked.{device}_sccm", sccm, now_s)
     status = tool.valves.status
     if status is not None:
         for name, mask in (("contactor", config.valves.mask("contactor")), ("stop_shut", config.valves.mask("stop"))):

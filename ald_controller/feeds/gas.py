@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from math import inf
 
+from ald_controller.feeds.put import put
 from ald_controller.interlocks import Sample
 from ald_controller.tool import Tool
 from ald_controller.valves import wire
@@ -43,7 +44,7 @@ class GasFeed:
     def look(self, now_s: float) -> None:
         """Once a scan: every sample, stamped now."""
         samples, status = self._tool.samples, self._tool.valves.status
-        samples["asked.total_sccm"] = Sample(sum(self._tool.asked_sccm.values()), now_s)
+        put(samples, "asked.total_sccm", sum(self._tool.asked_sccm.values()), now_s)
         samples["asked.quiet_s"] = Sample(self._quiet_s(status, now_s), now_s)
         samples["valves.shut_s"] = Sample(self._shut_s(status, now_s), now_s)
 

@@ -1,7 +1,7 @@
 """The proof test on the live tool: simulated inputs into the guard, and the final elements read back.
 
-The console hands on the verbs that concern it. `prooftest` says what there is to show, `proofsearch` finds what trips
-it, `prooflive` drives one line. Heaters stay unasked: the contactor of the lithium zones is closed for a line that has
+The console hands on the verbs that concern it. `lines` says what there is to show, `search` finds what trips
+it, `live` drives one line. Heaters stay unasked: the contactor of the lithium zones is closed for a line that has
 to open it, behind instruments that give no power.
 """
 
@@ -16,14 +16,14 @@ from typing import Any, Protocol
 
 from ald_controller import commands as c
 from ald_controller import interlocks as il
-from ald_controller import prooftest as pt
 from ald_controller import stamp
 from ald_controller.consoleparts import ConsoleParts, Spawn, no, yes
 from ald_controller.interlocks.fingerprint import limits_hash
 from ald_controller.interlocksetting import setting_of
-from ald_controller.proofdrive import Drive, Scene, Shape, silence, together
-from ald_controller.prooflive import AFTER_S, Driven, Ended, LiveLine
-from ald_controller.proofsearch import search
+from ald_controller.proof import lines as pt
+from ald_controller.proof.drive import Drive, Scene, Shape, silence, together
+from ald_controller.proof.live import AFTER_S, Driven, Ended, LiveLine
+from ald_controller.proof.search import search
 from ald_controller.records.certificates import Certificates
 from ald_controller.states import ProcessState
 from drivers.base import DriverError

@@ -1,0 +1,15 @@
+"""What a simulated tool starts with in the place of a proof test."""
+
+from __future__ import annotations
+
+from ald_controller import stamp
+
+BY = "simulation"
+
+
+def simulated_proof(now: float) -> tuple[dict[str, object], str, str]:
+    """Value, signature and date (of `now`, unix seconds) of the register of a tool that has no proof test yet.
+
+    Nothing was proven: a simulated reactor stands for a tool that was, and its register says by whom.
+    """
+    return {"passed": True, "certificate": "none: a simulated tool"}, BY, stamp.iso(now)
