@@ -93,7 +93,7 @@ class Guard:
             feed(now_s)
         about = self.keeper.known(self.about)
         known = replace(about, chamber=self.tool.chamber.state, gate_proven_shut=gate)
-        self.tool.lithium = known.lithium
+        self.tool.heaters.lithium = known.lithium
         self.facts = known if self.trial is None else self.trial.facts(known)
         before, seen = self.state, self._seen(now_s)
         self.state = il.step(before, seen, self.facts, now_s)
@@ -167,8 +167,8 @@ class Guard:
     def _keep_heaters(self) -> None:
         """Zones that an interlock switched off stay off for as long as it stands, whatever was asked of them."""
         cut = il.source_contactor_off(self.state)
-        self.tool.forbid_heat(il.heaters_off(self.state), il.contactor_off(self.state), cut)
-        self.tool.cap_heat(il.heat_ceiling_c(self.state))
+        self.tool.heaters.forbid(il.heaters_off(self.state), il.contactor_off(self.state), cut)
+        self.tool.heaters.cap(il.heat_ceiling_c(self.state))
 
     @property
     def may_open(self) -> bool:

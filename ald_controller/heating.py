@@ -6,12 +6,16 @@ waits for its sources on the way down, even when it was switched off.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ald_controller.config import ToolConfig
 
 _LEAD_K = 0.5  # a line runs this far above the bare margin: its source overshoots, and both regulate
 _COOL_C = 45.0  # below this nothing condenses in a line, whatever its source does
+
+Measured = Callable[[str], float | None]  # a zone's temperature in °C, None where its reading is not to be believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,32 +37,51 @@ class Ramp:
         return self.goal_c  # downwards the zone cools by itself; a set-point held above it would heat on the way
 
 
-def setpoints(
-    config: ToolConfig, ramps: dict[str, Ramp], measured_c: dict[str, float | None], now_s: float
-) -> dict[str, float | None]:
-    """The set-point of every commanded zone now, in °C (None = off), with lines and sources in their order.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Lines and sources of one tool, as its file fixes them.
 
-    `measured_c` holds None for a zone whose reading is not to be believed: then its partner gets the cautious answer
-    (a source off, a line at its own goal).
+    Where a reading is not to be believed its partner gets the cautious answer: a source off, a line at its own goal.
     """
-    out = {zone: ramp.at(now_s) for zone, ramp in ramps.items()}
-    margin = config.limits.margin
-    lines = config.zones_of("line")
-    sources = config.zones_of("source")
-    coldest_line = min((_or_low(measured_c.get(line)) for line in lines), default=None)
-    for source in sources:
-        wanted = out.get(source)
-        if wanted is not None and coldest_line is not None:
-            limit = coldest_line - margin
-            out[source] = min(wanted, limit) if limit > 0 else None
-    hot = [t for t in (measured_c.get(s) for s in sources) if t is not None and t > _COOL_C]
-    if hot:
-        floor = max(hot) + margin + _LEAD_K
-        for line in lines:
-            if line in ramps:
-                own = out[line]
-                out[line] = min(config.zones[line].limit, max(floor, own if own is not None else floor))
-    return out
+
+    sources: tuple[str, ...]
+    lines_limit_c: Mapping[str, float]
+    margin_k: float
+
+    def setpoints(self, ramps: Mapping[str, Ramp], measured_c: Measured, now_s: float) -> dict[str, float | None]:
+        """The set-point of every commanded zone now, in °C (None = off)."""
+        most_c, least_c = self._most_c(measured_c), self._least_c(measured_c)
+        return {zone: self._between(zone, ramp.at(now_s), most_c, least_c) for zone, ramp in ramps.items()}
+
+    def setpoint(self, zone: str, ramp: Ramp, measured_c: Measured, now_s: float) -> float | None:
+        """The same of one commanded zone; it looks at no reading that this zone does not depend on."""
+        most_c = self._most_c(measured_c) if zone in self.sources else math.inf
+        least_c = self._least_c(measured_c) if zone in self.lines_limit_c else None
+        return self._between(zone, ramp.at(now_s), most_c, least_c)
+
+    def _most_c(self, measured_c: Measured) -> float:
+        """What a source may have at most: its coldest line less the margin."""
+        coldest_c = min((_or_low(measured_c(line)) for line in self.lines_limit_c), default=math.inf)
+        return coldest_c - self.margin_k
+
+    def _least_c(self, measured_c: Measured) -> float | None:
+        """What a line has at least: its hottest source and more; None while no source is hot."""
+        read = (measured_c(source) for source in self.sources)
+        hottest_c = max((t for t in read if t is not None and t > _COOL_C), default=None)
+        return None if hottest_c is None else hottest_c + self.margin_k + _LEAD_K
+
+    def _between(self, zone: str, own_c: float | None, most_c: float, least_c: float | None) -> float | None:
+        if zone in self.sources and own_c is not None:
+            return min(own_c, most_c) if most_c > 0 else None
+        if zone in self.lines_limit_c and least_c is not None:
+            return min(self.lines_limit_c[zone], max(least_c, own_c if own_c is not None else least_c))
+        return own_c
+
+
+def order_of(config: ToolConfig) -> Order:
+    """The order of heat of this tool."""
+    limits_c = {name: zone.limit for name, zone in config.zones_of("line").items()}
+    return Order(tuple(config.zones_of("source")), limits_c, config.limits.margin)
 
 
 def _or_low(value: float | None) -> float:

@@ -256,7 +256,7 @@ class Run:
             return
         if self.state == "PAUSING":
             self.move("paused")
-        limit = HOLD_LIMIT_S if self.plan.lithium and self.tool.lithium_heated else None
+        limit = HOLD_LIMIT_S if self.plan.lithium and self.tool.heaters.lithium_heated else None
         try:
             async with asyncio.timeout(limit):
                 await self._purged_until_go()
@@ -317,7 +317,7 @@ class Run:
         if isinstance(leaf, FlowStep):
             await self._flow(leaf)
         elif isinstance(leaf, HeatStep):
-            await self.tool.heat(leaf.targets_c, leaf.ramp_k_per_s)
+            await self.tool.heaters.heat(leaf.targets_c, leaf.ramp_k_per_s)
         elif isinstance(leaf, PumpStep):
             await self._pump(leaf)
         else:
@@ -451,7 +451,7 @@ class Run:
             return False
         if step.below_c is not None:
             return measured <= step.below_c
-        goal = self.tool.goal_c(zone)
+        goal = self.tool.heaters.goal_c(zone)
         return goal is None or step.within_k is None or abs(measured - goal) <= step.within_k
 
     async def _until(

@@ -1,23 +1,23 @@
-"""The live tool: devices by role, polled; heat, flow and valves as move-to-state verbs; and one way to safety."""
+"""The live tool: devices by role, polled; flow and valves as move-to-state verbs; and one way to safety."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import math
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ald_controller.aio import every, uncancellable
 from ald_controller.chamber import Chamber, chamber_step
-from ald_controller.config import LITHIUM_CLAMP_C, ChamberState, DeviceConfig, LineConfig, pa_per_unit
+from ald_controller.config import ChamberState, DeviceConfig, LineConfig, pa_per_unit
 from ald_controller.config import Tool as ToolFile
-from ald_controller.heating import Ramp, setpoints
+from ald_controller.heaters import SOURCE_CONTACTOR, Heaters
 from ald_controller.interlocks import Quality, Sample
 from ald_controller.valves import wire
 from ald_controller.valves.alone import what_closes
-from drivers.base import Device, DeviceFault, DriverError, FlowController, Heater, Identity, Outputs, Reading, Refused
+from drivers.base import Device, DeviceFault, DriverError, FlowController, Identity, Outputs, Reading, Refused
 from drivers.catalogue import CATALOGUE
 from drivers.valve_modules import MODULES
 
@@ -25,7 +25,6 @@ DEAD_AFTER = 3  # failed polls in a row
 PROBE_S = 10.0  # how often a dead device is asked whether it is back
 SAFE_DEVICE_S = 1.5  # how long one device may take to confirm its safe state
 
-SOURCE_CONTACTOR = "source contactor"
 GATE_LOCK = "gate lock"
 
 
@@ -81,12 +80,6 @@ class Absent:
 OnReading = Callable[[str, float, float, str], None]
 
 
-@dataclass(slots=True)
-class _Heat:
-    ramps: dict[str, Ramp] = field(default_factory=dict)
-    commanded: set[str] = field(default_factory=set)
-
-
 class Tool:
     """One reactor, live. Raises nothing while polling: a device that fails grows old, and the interlocks see it."""
 
@@ -105,13 +98,9 @@ class Tool:
         self._signals: dict[str, dict[str, str]] = {
             name: {} for name in file.devices
         }  # channel -> signal, as they come
-        self._zone_of_device = {zone.device: name for name, zone in self.config.zones.items()}
-        self._heat = _Heat()
-        self._forbidden: frozenset[str] = frozenset()
-        self._contactor_open = False
-        self.lithium = True  # the load register says lithium, or does not know
-        self._sources_cut = self._sources_on = False  # their contactor has to stay open; it was told to close
-        self._ceiling_c = math.inf  # what zones that touch lithium are asked for at most
+        couplers = _with_output(file, SOURCE_CONTACTOR)
+        self.heaters = Heaters(self.config, self.devices, valves, couplers, self.temperature_c)
+        self._locks = _with_output(file, GATE_LOCK)
         self._lock_wanted = self._lock_told = False  # whether the gate's lock is energised, which releases it
         self.asked_sccm: dict[str, float] = {}  # what each flow controller was last told, and confirmed
         self._isolate = False  # an interlock wants the chamber isolated, whatever it is open to
@@ -163,16 +152,16 @@ class Tool:
         device: Device = self.devices[name]
         if not health.present:
             health.identity = await device.identify()  # a device that comes back may be another one
-            self._lock_told = self._lock_told and name not in self._lock_devices  # its outputs are off now
+            self._lock_told = self._lock_told and name not in self._locks  # its outputs are off now
             health.present, health.error = True, ""
         readings = await device.poll()
         self._take(name, readings)
         if "setpoint_sccm" in readings:
             await self._keep_shut(name, readings["setpoint_sccm"].value)
-        if name in self._zone_of_device:
-            await self._refresh(name)
+        if name in self.heaters.zone_of:
+            await self.heaters.refresh(name)
         await self._keep_gate(name)
-        await self._keep_sources_cut(name)
+        await self.heaters.keep_sources_cut(name)
 
     def _disown(self, name: str, health: _Health, fault: DeviceFault, now_s: float) -> None:
         """The device answers and says that it is broken: none of its values can be believed from now on."""
@@ -277,114 +266,15 @@ class Tool:
         elif device in self._waiting_sccm:
             await self.set_flow(device, self._waiting_sccm[device])
 
-    async def heat(self, targets_c: dict[str, float | None], ramp_k_per_s: float | None) -> None:
-        """Give zones new goals in °C (None = off), ramped no faster than the zone allows; returns at once.
-
-        Closes the contactors that the goals need; opens those that no goal needs any more. Raises DriverError, and
-        Refused for a goal above the clamp of a zone that touches lithium, whoever asks for it.
-        """
-        for zone, goal in targets_c.items():
-            if goal is not None and goal > self._clamp_c(zone):
-                least = f"at most {LITHIUM_CLAMP_C:g} °C is expected where lithium may lie"
-                raise Refused(self.config.zones[zone].device, f"{zone} was to be heated to {goal:g} °C: {least}")
-        now_s = asyncio.get_running_loop().time()
-        for zone, goal in targets_c.items():
-            rate = min(ramp_k_per_s or math.inf, self.config.zones[zone].max_ramp)
-            start = self.temperature_c(zone)
-            self._heat.ramps[zone] = Ramp(goal, 20.0 if start is None else start, now_s, rate)
-        self._lithium_contactor()
-        await self._source_contactor()
-
-    def goal_c(self, zone: str) -> float | None:
-        ramp = self._heat.ramps.get(zone)
-        return None if ramp is None else ramp.goal_c
-
-    @property
-    def lithium_heated(self) -> bool:
-        zones = self.config.zones_of("substrate", "chamber")
-        return any(self.goal_c(z) is not None and z not in self._forbidden for z in zones)
-
-    def forbid_heat(self, zones: frozenset[str], contactor_open: bool, sources_cut: bool = False) -> None:
-        """These zones stay off until told otherwise; the lithium contactor opens with its last zone, or alone.
-
-        `sources_cut` opens the contactor of sources and lines with the next poll of its coupler.
-        """
-        self._sources_cut = sources_cut
-        if (zones, contactor_open) != (self._forbidden, self._contactor_open):
-            self._forbidden, self._contactor_open = zones, contactor_open
-            self._lithium_contactor()
-
-    def cap_heat(self, ceiling_c: float) -> None:
-        """Ask zones that touch lithium for no more; when they may be hotter again they ramp up from where they are."""
-        higher, self._ceiling_c = ceiling_c > self._ceiling_c, ceiling_c
-        now_s = asyncio.get_running_loop().time()
-        for zone in self.config.zones_of("substrate", "chamber") if higher else ():
-            if zone in self._heat.ramps and (start_c := self.temperature_c(zone)) is not None:
-                self._heat.ramps[zone] = replace(self._heat.ramps[zone], start_c=start_c, since_s=now_s)
-
-    def _lithium_contactor(self) -> None:
-        mask = self.config.valves.mask("contactor")
-        self.valves.aux(mask, mask if self.lithium_heated and not self._contactor_open else 0)
-
-    async def _source_contactor(self) -> None:
-        hot = any(self.goal_c(z) is not None for z in self.config.zones_of("source", "line"))
-        await self._switch_sources(hot and not self._sources_cut)
-
-    async def _switch_sources(self, on: bool) -> None:
-        for device, name in self._outputs(SOURCE_CONTACTOR):
-            await device.set_output(name, on)
-            self._sources_on = on
-
-    async def _keep_sources_cut(self, device: str) -> None:
-        """Open the contactor where it may still be closed and an interlock wants it open; it is never closed here."""
-        if (
-            self._sources_cut
-            and self._sources_on
-            and any(one.name == device for one, _ in self._outputs(SOURCE_CONTACTOR))
-        ):
-            await self._switch_sources(False)
-
-    def _outputs(self, name: str) -> Iterable[tuple[Outputs, str]]:
-        for device in self.file.devices.values():
-            if any(o.name == name for o in getattr(device.settings, "outputs", ())):
-                yield self.devices[device.name], name
-
-    async def _refresh(self, device: str) -> None:
-        """Refresh the volatile set-point of one loop; a loop that nobody commanded is left as it is."""
-        zone = self._zone_of_device[device]
-        if zone in self._heat.ramps:
-            heater: Heater = self.devices[device]
-            await heater.follow(self.asked_c()[zone])
-
-    def asked_c(self) -> dict[str, float | None]:
-        """The set-point of every commanded zone now, in °C; None = off, also by an interlock."""
-        measured = {z: self.temperature_c(z) for z in self.config.zones}
-        targets = setpoints(self.config, self._heat.ramps, measured, asyncio.get_running_loop().time())
-        return {zone: None if zone in self._forbidden else self._capped(zone, c) for zone, c in targets.items()}
-
-    def _capped(self, zone: str, target_c: float | None) -> float | None:
-        touches_lithium = self.config.zones[zone].role in ("substrate", "chamber")
-        most_c = min(self._clamp_c(zone), self._ceiling_c) if touches_lithium else math.inf
-        return None if target_c is None else min(target_c, most_c)
-
-    def _clamp_c(self, zone: str) -> float:
-        """The highest set-point that this zone may ever be sent, in °C."""
-        touches_lithium = self.config.zones[zone].role in ("substrate", "chamber")
-        return LITHIUM_CLAMP_C if self.lithium and touches_lithium else math.inf
-
     # --- the gate --------------------------------------------------------------------------------------------------
 
     def release_gate(self, wanted: bool) -> None:
         """Have the gate's lock released, or locked, from the next poll of its coupler on; its contact tells whether."""
         self._lock_wanted = wanted
 
-    @property
-    def _lock_devices(self) -> list[str]:
-        return [outputs.name for outputs, _ in self._outputs(GATE_LOCK)]
-
     async def _keep_gate(self, device: str) -> None:
         """Write the lock where it is not as it is wanted; a coupler that refuses has dropped it by itself."""
-        if self._lock_wanted == self._lock_told or device not in self._lock_devices:
+        if self._lock_wanted == self._lock_told or device not in self._locks:
             return
         with contextlib.suppress(Refused, DeviceFault):
             wanted = self._lock_wanted
@@ -404,9 +294,7 @@ class Tool:
 
     async def _safe(self, why: str, purge: bool) -> list[Confirmed]:
         valves = self._shut_valves(why)
-        self._heat.ramps = {
-            zone: Ramp(None, 0.0, 0.0, 0.0) for zone in self.config.zones if zone in self._heat.ramps or not purge
-        }
+        self.heaters.let_go(uncommanded=not purge)
         self._waiting_sccm.clear()
         confirmed = await asyncio.gather(*(self._line_safe(line, purge) for line in self._free))
         return [valves or self._valves_confirmed(), *(one for line in confirmed for one in line)]
@@ -438,11 +326,10 @@ class Tool:
         return what_closes(armed=MODULES[self.config.valves.driver].armed)
 
     async def _safe_act(self, name: str, purge: bool) -> None:
-        zone = self._zone_of_device.get(name)
         if name == self.config.carrier and purge:
             await self.set_flow(name, self.config.purge_flow)
-        elif zone is not None and self.config.zones[zone].role == "line" and zone in self._heat.ramps:
-            await self._refresh(name)  # a line goes cold after its source, never before
+        elif self.heaters.follows_down(name):
+            await self.heaters.refresh(name)
         elif hasattr(self.file.devices[name].settings, "outputs"):
             await self._outputs_off(name)
         else:
@@ -452,7 +339,7 @@ class Tool:
 
     async def _outputs_off(self, name: str) -> None:
         """Everything off but the power of lines that still have a hot source behind them."""
-        keep = not self._sources_cut and any(zone in self._heat.ramps for zone in self.config.zones_of("line"))
+        keep = self.heaters.lines_need_power
         outputs: Outputs = self.devices[name]
         for output in self.file.devices[name].settings.outputs:
             if not (keep and output.name == SOURCE_CONTACTOR):
@@ -483,6 +370,12 @@ class Tool:
         await self.valves.close()
         for line in self._lines.values():
             await line.close()
+
+
+def _with_output(file: ToolFile, output: str) -> tuple[str, ...]:
+    """The devices that have an output of this name."""
+    with_outputs = ((name, getattr(device.settings, "outputs", ())) for name, device in file.devices.items())
+    return tuple(name for name, outputs in with_outputs if any(one.name == output for one in outputs))
 
 
 _TOLERABLE = frozenset({"HLD", "LCK", "OPL", "MOV", "TMF"})  # the value is still a measurement; see drivers/alicat.py

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ald_controller.heating import Ramp, setpoints
+from ald_controller.heating import Ramp, order_of
 from ald_controller.interlocks import (
     Constants,
     Facts,
@@ -31,6 +31,7 @@ from tests.interlock_bench import CONFIG, CONSTANTS, rules
 TOOL = Path(__file__).parents[1] / "deploy" / "tool.yaml"
 REMOTE, USE_REMOTE = 26, 276
 CONTACTOR = CONFIG.valves.mask("contactor")
+ORDER = order_of(CONFIG)
 FACTS = Facts("EXECUTING", "VACUUM", lithium=True, gate_proven_shut=True)
 ROWS = ("T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8")
 
@@ -109,7 +110,7 @@ class Loop:
 
     def _ask(self) -> None:
         off = heaters_off(self.state)
-        targets = setpoints(CONFIG, self.ramps, {zone: self.read_c(zone) for zone in CONFIG.zones}, self.now_s)
+        targets = ORDER.setpoints(self.ramps, self.read_c, self.now_s)
         self.asked = {zone: None if zone in off else target for zone, target in targets.items()}
         for zone, target in self.asked.items():
             written = self.unit(zone).written_as

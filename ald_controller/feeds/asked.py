@@ -19,7 +19,7 @@ OFF_C = -273.15  # the set-point of a zone that is off: no instrument has it
 def feed_asked(tool: Tool, now_s: float) -> None:
     """Write what was asked of zones, flows and valves into the tool's samples, stamped now."""
     samples, config = tool.samples, tool.config
-    for zone, asked_c in tool.asked_c().items():
+    for zone, asked_c in tool.heaters.asked_c().items():
         put(samples, f"asked.{zone}_c", OFF_C if asked_c is None else asked_c, now_s)
     for device, sccm in tool.asked_sccm.items():
         put(samples, f"asked.{device}_sccm", sccm, now_s)

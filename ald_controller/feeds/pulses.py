@@ -88,8 +88,8 @@ class PulseWatch:
         wall = next(iter(config.zones_of("chamber")), None)
         return Conditions(
             registers.rack().get(source, UNNAMED),
-            self._tool.goal_c(port.zone) if port.zone else None,
-            self._tool.goal_c(wall) if wall else None,
+            self._tool.heaters.goal_c(port.zone) if port.zone else None,
+            self._tool.heaters.goal_c(wall) if wall else None,
             asked.get(config.carrier),
             asked.get(port.push.device) if port.push else None,
         )

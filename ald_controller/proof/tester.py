@@ -119,7 +119,7 @@ class ProofTester:
                 f"the chamber is {tool.chamber.state}: under proven vacuum both ways of an abort can be told apart"
             )
         zones = tool.config.zones
-        celsius, goals = {z: tool.temperature_c(z) for z in zones}, {z: tool.goal_c(z) for z in zones}
+        celsius, goals = {z: tool.temperature_c(z) for z in zones}, {z: tool.heaters.goal_c(z) for z in zones}
         return [*out, *pt.why_not(tool.config, celsius, goals)]
 
     # --- the whole -------------------------------------------------------------------------------------------------

@@ -5,10 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ald_controller.heating import Ramp, setpoints
+from ald_controller.heating import Ramp, order_of
 from tests.recipe_bench import tool
 
 CONFIG = tool().config
+ORDER = order_of(CONFIG)
 MARGIN = CONFIG.limits.margin
 SOURCES, LINE = ("source-3", "source-4", "source-5"), "lines"
 CELSIUS = st.floats(20.0, 200.0)
@@ -32,24 +33,26 @@ def test_off_is_off() -> None:
 
 
 def test_a_source_waits_for_a_cold_line() -> None:
-    out = setpoints(CONFIG, {"source-3": _hold(150.0), LINE: _hold(165.0)}, {"source-3": 25.0, LINE: 60.0}, 1.0)
+    out = ORDER.setpoints({"source-3": _hold(150.0), LINE: _hold(165.0)}, {"source-3": 25.0, LINE: 60.0}.get, 1.0)
     assert out == {"source-3": 60.0 - MARGIN, LINE: 165.0}
 
 
 def test_a_source_whose_line_cannot_be_read_stays_off() -> None:
-    out = setpoints(CONFIG, {"source-3": _hold(150.0), LINE: _hold(165.0)}, {"source-3": 25.0, LINE: None}, 1.0)
+    out = ORDER.setpoints({"source-3": _hold(150.0), LINE: _hold(165.0)}, {"source-3": 25.0, LINE: None}.get, 1.0)
     assert out["source-3"] is None
 
 
 def test_a_line_that_was_switched_off_follows_its_source_down_and_lets_go_when_that_is_cold() -> None:
     ramps = {"source-3": _hold(None), LINE: _hold(None)}
-    hot = setpoints(CONFIG, ramps, {"source-3": 120.0, LINE: 140.0}, 1.0)
+    hot = ORDER.setpoints(ramps, {"source-3": 120.0, LINE: 140.0}.get, 1.0)
     assert hot["source-3"] is None and hot[LINE] is not None and hot[LINE] > 120.0 + MARGIN
-    assert setpoints(CONFIG, ramps, {"source-3": 40.0, LINE: 60.0}, 1.0)[LINE] is None
+    assert ORDER.setpoints(ramps, {"source-3": 40.0, LINE: 60.0}.get, 1.0)[LINE] is None
 
 
 def test_a_zone_that_nobody_commanded_gets_no_setpoint() -> None:
-    assert setpoints(CONFIG, {"substrate": _hold(120.0)}, {"source-3": 150.0, LINE: 160.0}, 1.0) == {"substrate": 120.0}
+    assert ORDER.setpoints({"substrate": _hold(120.0)}, {"source-3": 150.0, LINE: 160.0}.get, 1.0) == {
+        "substrate": 120.0
+    }
 
 
 @given(
@@ -57,12 +60,12 @@ def test_a_zone_that_nobody_commanded_gets_no_setpoint() -> None:
     line_goal=st.none() | CELSIUS,
     measured=st.tuples(*[st.none() | CELSIUS] * 4),
 )
-def test_no_source_is_ever_sent_above_its_line_and_no_line_below_its_hottest_source(
+def test_no_source_is_sent_above_its_line_nor_a_line_below_its_hottest_source_alone_or_with_all(
     goals: tuple[float | None, ...], line_goal: float | None, measured: tuple[float | None, ...]
 ) -> None:
     ramps = {s: _hold(g) for s, g in zip(SOURCES, goals, strict=True)} | {LINE: _hold(line_goal)}
     now = dict(zip((*SOURCES, LINE), measured, strict=True))
-    out = setpoints(CONFIG, ramps, now, 1.0)
+    out = ORDER.setpoints(ramps, now.get, 1.0)
     line_c = now[LINE]
     for source, goal in zip(SOURCES, goals, strict=True):
         sent = out[source]
@@ -71,3 +74,4 @@ def test_no_source_is_ever_sent_above_its_line_and_no_line_below_its_hottest_sou
     if hottest > 45.0:
         sent = out[LINE]
         assert sent is not None and sent >= min(hottest + MARGIN, CONFIG.zones[LINE].limit)
+    assert {zone: ORDER.setpoint(zone, ramp, now.get, 1.0) for zone, ramp in ramps.items()} == out

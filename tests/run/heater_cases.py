@@ -114,14 +114,14 @@ async def outcome(
 async def settled(rig: Rig) -> None:
     """The stage is held at its set-point."""
     await rig.proven()
-    await rig.console.tool.heat({"substrate": SET_C, "chamber": SET_C}, RAMP_K_S)
+    await rig.console.tool.heaters.heat({"substrate": SET_C, "chamber": SET_C}, RAMP_K_S)
     await rig.rest(20)
 
 
 async def ramping(rig: Rig) -> None:
     """The stage is on its way to the set-point."""
     await rig.proven()
-    await rig.console.tool.heat({"substrate": SET_C, "chamber": SET_C}, RAMP_K_S)
+    await rig.console.tool.heaters.heat({"substrate": SET_C, "chamber": SET_C}, RAMP_K_S)
 
 
 def tool_file(folder: Path) -> Tool:

@@ -161,7 +161,7 @@ def test_half_an_hour_of_hold_over_hot_lithium_leads_to_the_finish(
             await rig.do(c.Pause(now=True))
             record = await rig.ended(120)
             assert record.ending == "stopped" and record.summary["doses"] == 0
-            assert rig.console.tool.goal_c("substrate") is None
+            assert rig.console.tool.heaters.goal_c("substrate") is None
             assert rig.carrier_sccm() == 20.0 and rig.world.plant.flows["pusher"].target == 0.0
             assert any("hot lithium" in a.text for a in rig.console.status().alarms)
 
@@ -181,7 +181,7 @@ def test_a_hold_that_expires_in_the_finish_still_switches_the_heaters_off(
             await rig.do(c.Pause(now=True))
             record = await rig.ended(200)
             assert record.ending == "completed"
-            assert rig.console.tool.goal_c("substrate") is None
+            assert rig.console.tool.heaters.goal_c("substrate") is None
 
     run_virtual(scene())
 
@@ -216,7 +216,7 @@ async def test_a_wait_that_takes_too_long_goes_to_the_finish_where_the_recipe_sa
         record = await rig.ended(120)
         assert record.ending == "stopped" and record.summary["doses"] == 0
         assert [e.fields["then"] for e in record.events("timeout")] == ["finish"]
-        assert rig.console.tool.goal_c("substrate") is None
+        assert rig.console.tool.heaters.goal_c("substrate") is None
 
 
 @virtually
@@ -239,4 +239,4 @@ finish:
         await rig.start(ligl(1, finish=finish))
         record = await rig.ended()
         assert record.ending == "completed"
-        assert rig.console.tool.goal_c("chamber") is None
+        assert rig.console.tool.heaters.goal_c("chamber") is None

@@ -146,7 +146,7 @@ async def test_an_abort_that_only_rests_and_leaves_the_contactor_closed_fails_it
     def hold_only(rig: Rig) -> None:
         tool = rig.console.tool
         tool.valves.abort = tool.valves.hold  # type: ignore[method-assign]
-        tool.forbid_heat = lambda *told, **more: None  # type: ignore[method-assign]
+        tool.heaters.forbid = lambda *told, **more: None  # type: ignore[method-assign]
 
     assert "the contactor reads closed" in _bad(await _dead(hold_only)(tmp_path))["T1 substrate 170 °C"]
 

@@ -120,22 +120,22 @@ async def test_g2_bad_air_with_the_gate_unproven_holds_and_asks_for_sixty_degree
         await _unproven(rig)
         _air(rig, 9.0)
         await rig.rest(2)  # in steps, so that it is the level and not the rise
-        tool = rig.console.tool
+        heaters = rig.console.tool.heaters
         await shown(
             rig, "G2", HOLD, "12 ppm O2, gate unproven, in a run", lambda: _air(rig, 12.0),
-            lambda: tool.asked_c()["substrate"] == 60.0 and tool.asked_c()["chamber"] == 60.0, persist_s=10,
+            lambda: heaters.asked_c()["substrate"] == 60.0 and heaters.asked_c()["chamber"] == 60.0, persist_s=10,
         )  # fmt: skip
         assert rig.state == "PAUSED" and not rig.sources_open
         await rig.rest(2)
         assert rig.power("substrate") == rig.power("chamber") == 0.0 and rig.power("source-3") > 0.0
-        source_c = tool.asked_c()["source-3"]
+        source_c = heaters.asked_c()["source-3"]
         assert source_c is not None and source_c > 140.0  # a source is no place where lithium lies
         _air(rig, 0.3)
         rig.contact("gate_locked", True)
         await rig.until(lambda: rig.chamber == "VACUUM", 20)
         await rig.do(c.Reset())
         await rig.rest(0.3)
-        asked = tool.asked_c()["substrate"]
+        asked = heaters.asked_c()["substrate"]
         assert asked is not None and 100 < asked < 150.0  # up again from where it is, no faster than it may
         await rig.do(c.Resume())
         record = await rig.ended()
@@ -190,7 +190,7 @@ async def test_g7_an_analyser_that_is_broken_or_old_with_the_gate_unproven_holds
             rig, "G7", HOLD, "broken wire to the H2O analyser, gate unproven",
             lambda: setattr(_inputs(rig).channels["h2o_ppm"], "broken", True), lambda: rig.latched,
         )  # fmt: skip
-        assert rig.state == "PAUSED" and rig.console.tool.asked_c()["substrate"] == 60.0
+        assert rig.state == "PAUSED" and rig.console.tool.heaters.asked_c()["substrate"] == 60.0
         await rig.do(c.Abort())
         in_record(await rig.ended(60), "G7")
 

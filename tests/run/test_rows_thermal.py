@@ -161,10 +161,10 @@ async def test_t3_a_reading_that_stands_still_while_its_power_moves_is_told(tmp_
     async with Rig(tmp_path, warm=LIGL_C) as rig:
         await rig.proven()
         tool = rig.console.tool
-        await tool.heat({"substrate": 148.0, "chamber": 148.0}, 0.05)
+        await tool.heaters.heat({"substrate": 148.0, "chamber": 148.0}, 0.05)
         await rig.rest(60)
         _zone(rig, "chamber").sensor.freeze()
-        await tool.heat({"chamber": 150.0}, 0.05)
+        await tool.heaters.heat({"chamber": 150.0}, 0.05)
         await told(rig, "T3", WARN, "a frozen reading while its power moves", _nothing, within_s=110)
 
 
@@ -204,7 +204,7 @@ async def test_t5_a_welded_relay_opens_the_contactor_two_seconds_after_half_a_mi
 async def test_t5_a_welded_relay_of_a_source_opens_the_contactor_of_sources_and_lines(tmp_path: Path) -> None:
     async with Rig(tmp_path, warm=LIGL_C | {"source-5": 60.0, "lines": 60.0}) as rig:
         await rig.proven()
-        await rig.console.tool.heat({"source-5": 60.0}, 0.05)
+        await rig.console.tool.heaters.heat({"source-5": 60.0}, 0.05)
         assert rig.world.plant.outputs["source contactor"]
         await rig.rest(1)
         _zone(rig, "source-5").stuck_on = True
@@ -293,9 +293,9 @@ async def test_no_caller_sets_a_zone_that_touches_lithium_above_the_clamp(tmp_pa
         tool = rig.console.tool
         for zone in ("substrate", "chamber"):
             with pytest.raises(Refused, match="at most 150 °C is expected where lithium may lie"):
-                await tool.heat({zone: 150.1, "source-5": 40.0}, None)
-        assert tool.goal_c("substrate") is None and tool.goal_c("source-5") is None
-        await tool.heat({"substrate": 150.0, "source-3": 170.0}, None)
+                await tool.heaters.heat({zone: 150.1, "source-5": 40.0}, None)
+        assert tool.heaters.goal_c("substrate") is None and tool.heaters.goal_c("source-5") is None
+        await tool.heaters.heat({"substrate": 150.0, "source-3": 170.0}, None)
 
 
 @virtually
@@ -303,12 +303,12 @@ async def test_a_set_point_from_before_the_load_was_lithium_is_cut_to_the_clamp(
     async with Rig(tmp_path, warm={"substrate": 140.0, "chamber": 140.0}, load="silicon") as rig:
         await rig.proven()
         tool = rig.console.tool
-        await tool.heat({"substrate": 200.0}, 0.1)
+        await tool.heaters.heat({"substrate": 200.0}, 0.1)
         await rig.rest(150)
-        assert tool.asked_c()["substrate"] == pytest.approx(155, abs=1)
+        assert tool.heaters.asked_c()["substrate"] == pytest.approx(155, abs=1)
         await rig.do(c.SetRegister(name="load", value="{material: lithium}", by="Ann"))
         await rig.rest(0.3)
-        assert tool.asked_c()["substrate"] == 150.0
+        assert tool.heaters.asked_c()["substrate"] == 150.0
 
 
 # --- the start -------------------------------------------------------------------------------------------------------

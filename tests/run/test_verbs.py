@@ -79,7 +79,7 @@ async def test_stop_ends_the_turn_runs_the_finish_and_is_recorded_as_stopped(tmp
         record = await rig.ended()
         assert record.ending == "stopped" and record.summary["doses"] == 2
         assert [e.fields["part"] for e in record.events("part")] == ["prepare", "deposit", "finish"]
-        assert rig.console.tool.goal_c("substrate") is None
+        assert rig.console.tool.heaters.goal_c("substrate") is None
         assert rig.state == "IDLE" and not rig.latched
 
 
@@ -189,10 +189,10 @@ async def test_a_pause_in_the_finish_is_honoured(tmp_path: Path) -> None:
         await rig.until(lambda: rig.console.run and rig.console.run.progress.part == "finish")
         await rig.do(c.Pause())
         await rig.until_state("PAUSED", 60)
-        assert rig.console.tool.goal_c("substrate") == 150.0  # the next step waits
+        assert rig.console.tool.heaters.goal_c("substrate") == 150.0  # the next step waits
         await rig.do(c.Resume())
         assert (await rig.ended()).ending == "completed"
-        assert rig.console.tool.goal_c("substrate") is None
+        assert rig.console.tool.heaters.goal_c("substrate") is None
 
 
 @virtually
