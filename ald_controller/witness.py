@@ -21,6 +21,8 @@ class Witness:
         self._tool, self._facts, self._tell = tool, facts, tell
         self._to: OnReading | None = None
         self._said: dict[str, float] = {}
+        self._fed: list[str] = []  # signals that no device gives
+        self._known = 0  # signals when those were sorted out
         self._told: Facts | None = None
 
     def look(self, now_s: float) -> None:
@@ -30,12 +32,21 @@ class Witness:
             self._to, self._said, self._told = record, {}, None
         if record is None:
             return
-        said, devices = self._said, self._tool.devices
-        for signal, sample in self._tool.samples.items():
-            if said.get(signal) != sample.value and signal.partition(".")[0] not in devices:
+        said, samples = self._said, self._tool.samples
+        for signal in self._sorted_out():
+            sample = samples[signal]
+            if said.get(signal) != sample.value:
                 said[signal] = sample.value
                 record(signal, now_s, sample.value, sample.quality.value)
         facts = self._facts()
         if facts != self._told:
             self._told = facts
             self._tell("facts", **asdict(facts))
+
+    def _sorted_out(self) -> list[str]:
+        """The signals that are fed; looked for anew only when one has come or gone."""
+        samples = self._tool.samples
+        if len(samples) != self._known or not all(map(samples.__contains__, self._fed)):
+            self._known = len(samples)
+            self._fed = [signal for signal in samples if signal.partition(".")[0] not in self._tool.devices]
+        return self._fed

@@ -27,7 +27,7 @@ class OfPulses(ABC):
     A pulse that counts without a figure contradicts itself and is BAD.
     """
 
-    moves_with: ClassVar[Moves] = "time"  # a look that finds no new number is cheaper than a comparison of samples
+    moves_with: ClassVar[Moves] = "values"
     source: str
     number: str = field(init=False)  # the signal that changes once per pulse
 

@@ -6,6 +6,7 @@ keeps a snapshot until an accepted `reset`. Ids of rows are those of the hazard 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -139,8 +140,10 @@ def step(state: State, samples: Samples, facts: Facts, now_s: float) -> State:
         if watch.cause is not None:
             (bypassed if watch.cause.row in out and not watch.cause.fixed else active).append(watch.cause)
     latched, first = _latch(state, active, facts, samples) if active or state.latched else ((), None)
-    seen = replace(state, at_s=now_s, watches=tuple(watches), bypasses=bypasses, bypassed=tuple(bypassed))
-    return _judged(seen, tuple(active), latched, first)
+    level, blocked = _worst((*active, *latched))
+    return State(
+        state.rules, now_s, level, blocked, tuple(active), latched, first, tuple(watches), bypasses, tuple(bypassed)
+    )
 
 
 def _lasting(bypasses: tuple[Bypass, ...], facts: Facts, now_s: float) -> tuple[Bypass, ...]:
@@ -152,34 +155,39 @@ def _lasting(bypasses: tuple[Bypass, ...], facts: Facts, now_s: float) -> tuple[
 
 def _nothing_new(check: Check, watch: Watch, samples: Samples, now_s: float) -> bool:
     """Whether what the last calm look saw is still there, believable and young enough."""
-    for source, seen in zip(check.inputs, watch.seen, strict=True):
-        sample = samples.get(source.signal)
-        if sample is not seen:
-            alike = check.by_value and sample is not None and sample.value == seen.value
-            if sample is None or not alike or sample.quality is not Quality.GOOD:
-                return False
-        if not -FUTURE_S <= now_s - sample.at_s <= source.max_age_s:
+    get, by_value = samples.get, check.by_value
+    for (signal, oldest_s), seen in zip(check.wakes, watch.seen, strict=False):  # as many: `_all_seen`
+        sample = get(signal)
+        if sample is not seen and (
+            not by_value or sample is None or sample.value != seen.value or sample.quality is not Quality.GOOD
+        ):
+            return False
+        if not -FUTURE_S <= now_s - sample.at_s <= oldest_s:
             return False
     return True
 
 
 def _same(check: Check, watch: Watch, taken: Taken, samples: Samples) -> Watch | None:
     """The short way for a believable number far from every limit with nothing pending; None = weigh it."""
-    number = taken.number
-    calm = watch.standing == 0 and watch.cause is None and watch.clear_since is not None and watch.since is check.calm
-    if not calm or taken.fault or taken.quality is not Quality.GOOD:
+    number, memory, fault, _, quality = taken
+    _, since, standing, clear_since, cause, _ = watch
+    if fault or quality is not Quality.GOOD or not (number < check.quiet and number <= check.clear):
         return None
-    if not (number < check.quiet and number <= check.clear):
+    if standing or cause is not None or clear_since is None or since is not check.calm:
         return None
-    if check.inputs:
-        return Watch(taken.memory, check.calm, 0, watch.clear_since, None, _all_seen(check, samples))
-    return watch if taken.memory is watch.memory else Watch(taken.memory, check.calm, 0, watch.clear_since, None)
+    if check.wakes:
+        return Watch(memory, since, 0, clear_since, None, _all_seen(check, samples))
+    return watch if memory is watch.memory else Watch(memory, since, 0, clear_since, None)
 
 
 def _all_seen(check: Check, samples: Samples) -> tuple[Sample, ...]:
     """The samples of every input; none where one is missing."""
-    seen = tuple(sample for source in check.inputs if (sample := samples.get(source.signal)) is not None)
-    return seen if len(seen) == len(check.inputs) else ()
+    get = samples.get
+    if len(check.wakes) == 1:
+        sample = get(check.wakes[0][0])
+        return () if sample is None else (sample,)
+    seen = tuple([sample for signal, _ in check.wakes if (sample := get(signal)) is not None])
+    return seen if len(seen) == len(check.wakes) else ()
 
 
 def _said_late(samples: Samples) -> str:
@@ -301,13 +309,19 @@ def _in_order(state: State, active: list[Cause]) -> list[Cause]:
     return sorted(active, key=key)
 
 
-def _judged(state: State, active: tuple[Cause, ...], latched: tuple[Cause, ...], first: FirstOut | None) -> State:
-    """The same scan with its level: the most severe of all causes wins."""
+def _worst(causes: Iterable[Cause]) -> tuple[Reaction, Blocks]:
+    """The most severe of all causes wins, and what any of them blocks is blocked."""
     level, blocked = Reaction.NONE, Blocks.NOTHING
-    for cause in active + latched:
+    for cause in causes:
         level = max(level, cause.reaction)
         blocked |= cause.blocks
-    return replace(state, level=level, blocked=blocked, active=active, latched=latched, first_out=first)
+    return level, blocked
+
+
+def _latched_as(state: State, latched: tuple[Cause, ...], first: FirstOut | None) -> State:
+    """The same scan with these latches."""
+    level, blocked = _worst((*state.active, *latched))
+    return replace(state, level=level, blocked=blocked, latched=latched, first_out=first)
 
 
 def reset(state: State, samples: Samples, facts: Facts, now_s: float, role: Role, key: bool = False) -> State:
@@ -325,7 +339,7 @@ def reset(state: State, samples: Samples, facts: Facts, now_s: float, role: Role
     needs = _missing(asked, role, key)
     if live or waiting or needs:
         raise ResetRefused(live, waiting, needs)
-    return _judged(seen, seen.active, (), None)
+    return _latched_as(seen, (), None)
 
 
 def _clear(watch: Watch, now_s: float) -> bool:
@@ -351,7 +365,7 @@ def exchange(state: State, rules: RuleSet, now_s: float) -> State:
     first = state.first_out
     if first is not None:
         first = replace(first, cause=replace(first.cause, check=at.get((first.cause.name, first.cause.row), -1)))
-    return _judged(replace(fresh, bypasses=state.bypasses), (), moved, first)
+    return _latched_as(replace(fresh, bypasses=state.bypasses), moved, first)
 
 
 def news(before: State, after: State) -> tuple[Cause, ...]:

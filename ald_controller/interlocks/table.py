@@ -131,7 +131,7 @@ class Check:
     quiet: float = field(init=False)  # below every limit: nothing to weigh
     clear: float = field(init=False)  # at or below it a reset may be accepted
     calm: tuple[float | None, ...] = field(init=False)
-    inputs: tuple[Input, ...] = field(init=False)  # of a measure that does not move with time alone; else none
+    wakes: tuple[tuple[str, float], ...] = field(init=False)  # signals, and ages in s, that ask for another look
     by_value: bool = field(init=False)  # it moves with the values of its inputs only
 
     def __post_init__(self) -> None:
@@ -139,7 +139,8 @@ class Check:
         object.__setattr__(self, "quiet", min(level.limit for level in self.levels))
         object.__setattr__(self, "clear", min(latching, default=inf))
         object.__setattr__(self, "calm", (None,) * len(self.levels))
-        object.__setattr__(self, "inputs", self.measure.inputs if self.measure.moves_with != "time" else ())
+        wakes = () if self.measure.moves_with == "time" else self.measure.inputs
+        object.__setattr__(self, "wakes", tuple((source.signal, source.max_age_s) for source in wakes))
         object.__setattr__(self, "by_value", self.measure.moves_with == "values")
 
     @property
