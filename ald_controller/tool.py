@@ -17,11 +17,12 @@ from ald_controller.heaters import SOURCE_CONTACTOR, Heaters
 from ald_controller.interlocks import Quality, Sample
 from ald_controller.valves import wire
 from ald_controller.valves.alone import what_closes
-from drivers.base import Device, DeviceFault, DriverError, FlowController, Identity, Outputs, Reading, Refused
+from drivers.base import Device, DeviceFault, DriverError, FlowController, Outputs, Reading, Refused
 from drivers.catalogue import CATALOGUE
 from drivers.valve_modules import MODULES
 
 DEAD_AFTER = 3  # failed polls in a row
+BELIEVED_S = 2.0  # a value older than this is none
 PROBE_S = 10.0  # how often a dead device is asked whether it is back
 SAFE_DEVICE_S = 1.5  # how long one device may take to confirm its safe state
 
@@ -65,7 +66,6 @@ class _Health:
     failures: int = 0
     error: str = "has not answered yet"
     present: bool = False
-    identity: Identity | None = None
     probe_at_s: float = 0.0
 
 
@@ -88,22 +88,24 @@ class Tool:
         used = {d.line for d in file.devices.values()}
         self._lines = {name: open_line(name, line) for name, line in file.config.lines.items() if name in used}
         self.devices: dict[str, Any] = {name: self._build(d) for name, d in file.devices.items()}
-        self._pa_per_unit = pa_per_unit(self.config.signals.pressure)
+        self._pressure = self.config.signals.pressure
+        self._pa_per_unit = pa_per_unit(self._pressure)
+        self._temperature = {name: f"{zone.device}.temperature_c" for name, zone in self.config.zones.items()}
         self.samples: dict[str, Sample] = {}
         self.chamber = Chamber()
         self.pumping = False
         self.on_reading: OnReading | None = None
         self.on_pressure: Callable[[Sample], None] | None = None  # every reading of the gauge for decisions
         self._health = {name: _Health() for name in file.devices}
-        self._signals: dict[str, dict[str, str]] = {
-            name: {} for name in file.devices
-        }  # channel -> signal, as they come
-        couplers = _with_output(file, SOURCE_CONTACTOR)
+        self._signals: dict[str, dict[str, str]] = {name: {} for name in file.devices}  # by channel, as they come
+        couplers, self._locks = _with_output(file, SOURCE_CONTACTOR), _with_output(file, GATE_LOCK)
+        self._switching = frozenset((*couplers, *self._locks))  # devices with an output that polls look after
         self.heaters = Heaters(self.config, self.devices, valves, couplers, self.temperature_c)
-        self._locks = _with_output(file, GATE_LOCK)
         self._lock_wanted = self._lock_told = False  # whether the gate's lock is energised, which releases it
         self.asked_sccm: dict[str, float] = {}  # what each flow controller was last told, and confirmed
         self._isolate = False  # an interlock wants the chamber isolated, whatever it is open to
+        rest, stop = self.config.valves.rest, self.config.valves.mask("stop")
+        self._shut_in = {state: bool(self.config.valves.word(names) & stop) for state, names in rest.items()}
         self._rests_as: ChamberState = self.chamber.state
         self._waiting_sccm: dict[str, float] = {}  # flows that are cut while the chamber is isolated
         self._free = {line: asyncio.Event() for line in used}  # lines that are not busy being made safe
@@ -134,9 +136,9 @@ class Tool:
 
     async def _poll_device(self, name: str, period_s: float) -> None:
         loop = asyncio.get_running_loop()
-        health = self._health[name]
+        health, free = self._health[name], self._free[self.file.devices[name].line]
         async for _ in every(period_s):
-            await self._free[self.file.devices[name].line].wait()
+            await free.wait()
             if health.failures >= DEAD_AFTER and loop.time() < health.probe_at_s:
                 continue
             try:
@@ -151,7 +153,7 @@ class Tool:
     async def _turn(self, name: str, health: _Health) -> None:
         device: Device = self.devices[name]
         if not health.present:
-            health.identity = await device.identify()  # a device that comes back may be another one
+            await device.identify()  # a device that comes back may be another one
             self._lock_told = self._lock_told and name not in self._locks  # its outputs are off now
             health.present, health.error = True, ""
         readings = await device.poll()
@@ -160,8 +162,9 @@ class Tool:
             await self._keep_shut(name, readings["setpoint_sccm"].value)
         if name in self.heaters.zone_of:
             await self.heaters.refresh(name)
-        await self._keep_gate(name)
-        await self.heaters.keep_sources_cut(name)
+        if name in self._switching:
+            await self._keep_gate(name)
+            await self.heaters.keep_sources_cut(name)
 
     def _disown(self, name: str, health: _Health, fault: DeviceFault, now_s: float) -> None:
         """The device answers and says that it is broken: none of its values can be believed from now on."""
@@ -185,27 +188,26 @@ class Tool:
                 signal = signals[channel] = f"{name}.{channel}"
             quality, word = _quality(reading)
             samples[signal] = sample = Sample(reading.value, reading.at_s, quality)
-            if signal == self.config.signals.pressure and self.on_pressure is not None:
+            if signal == self._pressure and self.on_pressure is not None:
                 self.on_pressure(sample)
             if record is not None:
                 record(signal, reading.at_s, reading.value, word)
 
     # --- what interlocks and screens read --------------------------------------------------------------------------
 
-    def good(self, signal: str | None, max_age_s: float = 2.0) -> float | None:
-        """The value of a signal, or None when it is absent, bad or older than `max_age_s`."""
+    def good(self, signal: str | None) -> float | None:
+        """The value of a signal, or None when it is absent, bad or older than `BELIEVED_S`."""
         sample = self.samples.get(signal or "")
-        now_s = asyncio.get_running_loop().time()
-        if sample is None or sample.quality not in (Quality.GOOD, Quality.UNCERTAIN) or now_s - sample.at_s > max_age_s:
+        if sample is None or sample.quality not in _BELIEVED:
             return None
-        return sample.value
+        return None if asyncio.get_running_loop().time() - sample.at_s > BELIEVED_S else sample.value
 
     def temperature_c(self, zone: str) -> float | None:
-        return self.good(f"{self.config.zones[zone].device}.temperature_c")
+        return self.good(self._temperature[zone])
 
     def pressure_pa(self) -> float | None:
         """The pressure for decisions: the capacitance gauge, in Pa."""
-        value = self.good(self.config.signals.pressure)
+        value = self.good(self._pressure)
         return None if value is None else value * self._pa_per_unit
 
     def follow_chamber(self, now_s: float, gate_proven_shut: bool) -> None:
@@ -255,8 +257,7 @@ class Tool:
     @property
     def isolated(self) -> bool:
         """Whether the valves rest with the stop valve shut, by what the chamber is open to."""
-        valves = self.config.valves
-        return bool(valves.word(valves.rest[self._rests_as]) & valves.mask("stop"))
+        return self._shut_in[self._rests_as]
 
     async def _keep_shut(self, device: str, setpoint_sccm: float) -> None:
         """Argon against a shut stop valve fills the chamber in minutes: what flowed is cut, and comes back after it."""
@@ -379,8 +380,7 @@ def _with_output(file: ToolFile, output: str) -> tuple[str, ...]:
 
 
 _TOLERABLE = frozenset({"HLD", "LCK", "OPL", "MOV", "TMF"})  # the value is still a measurement; see drivers/alicat.py
-
-
+_BELIEVED = (Quality.GOOD, Quality.UNCERTAIN)
 _GOOD, _UNCERTAIN, _BAD = ((q, q.value) for q in (Quality.GOOD, Quality.UNCERTAIN, Quality.BAD))
 
 
