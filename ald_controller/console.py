@@ -3,43 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ald_controller import commands as c
 from ald_controller import stamp
 from ald_controller.aio import uncancellable
-from ald_controller.bottles import refused_bottles
-from ald_controller.confirming import with_confirmation
-from ald_controller.consoleparts import (
-    CheckRequest,
-    ConsoleParts,
-    Recipes,
-    Spawn,
-    no,
-    pulses_anew,
-    valve_replaced,
-    yes,
-)
-from ald_controller.engineconfig import engine_config
+from ald_controller.consoleparts import ConsoleParts, Spawn, no, yes
 from ald_controller.gatedesk import GateDesk
 from ald_controller.interlocks import Facts, ResetRefused
-from ald_controller.interlocks.fingerprint import limits_of
-from ald_controller.interlocksetting import limits_confirmed, setting_of
 from ald_controller.journal import JournalError
-from ald_controller.plan import PLAN, Plan
+from ald_controller.plan import Plan
 from ald_controller.proof.tester import ProofTester
+from ald_controller.recipedesk import Checked, RecipeDesk
 from ald_controller.records.folder import Papers, header_for
 from ald_controller.records.journal import RunJournal
-from ald_controller.registers import CONFIRMED_LIMITS, OF_VERBS, Registers
+from ald_controller.registerdesk import RegisterDesk
+from ald_controller.registers import Registers
 from ald_controller.safetydesk import SafetyDesk
 from ald_controller.sequencer import Run
 from ald_controller.states import Ending, Misplaced, ProcessState, follow
 from ald_controller.statusview import run_status, status_of
 from ald_controller.tool import Confirmed
 from ald_controller.valves.timing import Timing
-from ald_controller.yamlfile import Problems
+from ald_controller.weardesk import WearDesk
 
 PULSE_FLOOR_DEGRADED_S = 0.2
 STATUS_S = 0.25  # the valve process says how it is ten times a second
@@ -65,23 +52,21 @@ class Console:
 
     def __init__(self, parts: ConsoleParts, spawn: Spawn) -> None:
         self.tool, self.guard = parts.tool, parts.guard
-        self._chemistry = parts.chemistry
-        self._register_file = parts.registers
-        self._audit, self.ledger = parts.audit, parts.ledger
-        self.pulses, self.clearing, self._machine = parts.pulses, parts.clearing, parts.machine
-        self.recipes = Recipes(parts.state_dir / "recipes")
+        self.ledger, self.clearing = parts.ledger, parts.clearing
+        self._register_file, self._machine = parts.registers, parts.machine
         self.runs_dir = parts.state_dir / "runs"
-        self._check, self._report, self._runs, self._spawn = parts.check, parts.report, parts.runs, spawn
+        self._report, self._runs, self._spawn = parts.report, parts.runs, spawn
         self._inline, self._simulated = parts.inline, parts.simulated
-        self._safety = SafetyDesk(self.guard, self)
+        self.recipes = RecipeDesk(parts, self._uploaded)
+        self._known = RegisterDesk(parts, self._unchanging)
+        self._safety = SafetyDesk(self.guard, self._known, self)
         self.gate = GateDesk(
             self.guard.keeper, parts.registers, parts.chemistry, parts.audit, self, spawn, self._settled,
             lambda: self.clearing.state.missing,
         )  # fmt: skip
         self.proof = ProofTester(parts, self, spawn)
-        self._setting = setting_of(self.tool.config, self.registers, self._chemistry)
-        self._limits = limits_of(self._setting)
-        self._look_at_limits()
+        wear = WearDesk(parts, self._in_use)
+        self._desks = (self, self.recipes, self._known, self._safety, self.gate, self.proof, wear)
         self._idle: ProcessState = "IDLE"
         self._busy = ""
         self._job: _Job | None = None
@@ -102,13 +87,27 @@ class Console:
         """Nothing else begins, and no register changes, for as long as `why` is not ""."""
         self._busy = why
 
+    def _unchanging(self) -> str:
+        """While what, or during what, registers stay as they are now, or ""."""
+        return f"while {self._busy}" if self._busy else "during a run" * bool(self._job)
+
+    def _in_use(self) -> str:
+        """What uses the tool now, or ""."""
+        if self.state in ("IDLE", "FAULT") and not self._job and not self._busy:
+            return ""
+        return self._busy or f"the state is {self.state}" + " with a run in hand" * bool(self._job)
+
+    def _uploaded(self, name: str, digest: str) -> None:
+        """The run keeps the text that it began with (K11)."""
+        if self._job and self._job.uploaded == name:
+            self._machine.recipe_edited = digest != self._job.run.plan.recipe_hash
+
     # --- the seam to doors -----------------------------------------------------------------------------------------
 
     async def handle(self, request: c.Request, who: c.Principal) -> c.Reply:
         """Do what was asked, or say why not; never raises for a reason that a person can mend."""
         name = "_do_" + request.verb.replace("-", "_")
-        desks = (self, self._safety, self.gate, self.proof)
-        act = next(found for desk in desks if (found := getattr(desk, name, None)))
+        act = next(found for desk in self._desks if (found := getattr(desk, name, None)))
         try:
             reply: c.Reply = await act(request, who)
         except Misplaced as error:
@@ -142,7 +141,7 @@ class Console:
         return Facts(
             process=self.state,
             lithium=self.registers.is_lithium,
-            pyrophoric=any(bottle.pyrophoric for bottle in self._setting.bottles.values()),
+            pyrophoric=self._known.pyrophoric,
             step=run.doing if run else "",
             part=run.progress.part if run else "",
         )
@@ -158,113 +157,12 @@ class Console:
     async def _do_status(self, request: c.GetStatus, who: c.Principal) -> c.Reply:
         return yes("as it is now", **self.status().model_dump(mode="json"))
 
-    async def _do_registers(self, request: c.GetRegisters, who: c.Principal) -> c.Reply:
-        return yes("the registers", registers=self.registers.dump())
-
     async def _do_runs(self, request: c.GetRuns, who: c.Principal) -> c.Reply:
         rows = await self._runs()
         return yes(f"{len(rows)} runs", runs=rows)
 
-    async def _do_valves(self, request: c.GetValves, who: c.Principal) -> c.Reply:
-        return yes("as counted now", tool=self.tool.config.tool, **self.ledger.book().shown())
-
     async def _do_watch(self, request: c.Watch, who: c.Principal) -> c.Reply:
         return no("wrong-door", "watching is a stream: only the local door has it")
-
-    # --- recipes and registers -------------------------------------------------------------------------------------
-
-    async def _do_upload(self, request: c.Upload, who: c.Principal) -> c.Reply:
-        digest = self.recipes.put(request.name, request.text)
-        if self._job and self._job.uploaded == request.name:  # the run keeps the text that it began with (K11)
-            self._machine.recipe_edited = digest != self._job.run.plan.recipe_hash
-        return yes(f"{request.name} is kept as {digest[:12]}", sha256=digest)
-
-    async def _do_check(self, request: c.Check, who: c.Principal) -> c.Reply:
-        text = self.recipes.get(request.name)
-        if text is None:
-            return no("no-such-recipe", f"no recipe '{request.name}' has been uploaded")
-        result = await self._check(self._check_request(request.name, text, request.parameters))
-        if result["problems"]:
-            return no("recipe-refused", "\n".join(result["problems"]), problems=result["problems"])
-        plan = self._planned(result)
-        told = {
-            "cycles": plan.cycles, "doses": plan.doses, "duration_s": plan.duration_s, "film": plan.film,
-            "thickness_nm": plan.thickness_nm, "warnings": plan.warnings, "parameters": plan.parameters,
-            "actuations": result["actuations"],
-        }  # fmt: skip
-        took = f"{plan.cycles} cycles, {plan.doses} doses, about {plan.duration_s / 60:.0f} min"
-        return yes("\n".join([f"no problems: {took}", *plan.warnings]), **told)
-
-    def _planned(self, result: dict[str, Any]) -> Plan:
-        """The plan of a check that found no problem, with a warning for every valve that it brings near its service."""
-        plan = PLAN.validate_python(result["plan"])
-        return replace(plan, warnings=(*plan.warnings, *self.ledger.adds(result["actuations"])))
-
-    def _check_request(self, name: str, text: str, parameters: dict[str, str]) -> CheckRequest:
-        now_c = {zone: t for zone in self.tool.config.zones if (t := self.tool.temperature_c(zone)) is not None}
-        return CheckRequest(name, text, parameters, self.registers.dump(), now_c)
-
-    async def _do_register_set(self, request: c.SetRegister, who: c.Principal) -> c.Reply:
-        port = request.name.removeprefix("bottle.")
-        if why := self._not_by_hand(request.name, port):
-            return no("register-refused", why)
-        if self._job or self._busy:
-            return no("misplaced", f"registers do not change {'while ' + self._busy if self._busy else 'during a run'}")
-        old = self.registers.dump()["registers"].get(request.name)
-        at = stamp.iso(stamp.utc_now())
-        try:
-            registers = self.registers.set(request.name, request.value, request.by, at, self._chemistry)
-            registers = with_confirmation(self.tool.config, registers, request.name, self._chemistry)
-            if self.registers.is_lithium and not registers.is_lithium and who.role != "owner":
-                return no("forbidden", "only the owner takes lithium limits off, with an empty chamber")
-            if request.name == CONFIRMED_LIMITS and who.role != "owner":
-                return no("forbidden", "only the owner confirms the limits of this tool")
-            refused = refused_bottles(self.tool.config, registers.rack(), self._chemistry)
-            if port != request.name and port in refused:
-                return no("register-refused", refused[port])
-            self._register_file.save(registers)
-        except (Problems, OSError) as error:
-            return no("register-refused", str(error))
-        new = self.registers.dump()["registers"][request.name]
-        self._audit.register(request.name, old, new, f"{request.by} ({who.name} at the {who.door} door)")
-        if request.name.startswith("bottle."):
-            self.tool.valves.configure(engine_config(self.tool.file, self.registers, self._chemistry))
-        self._learn_setting()
-        return yes(f"{request.name} is set, signed by {request.by}")
-
-    def _not_by_hand(self, name: str, port: str) -> str:
-        """Why nobody sets this register now, or ""; `port` is the name itself where it is no bottle's."""
-        if port != name and port not in self.tool.config.ports:
-            return f"there is no port '{port}'; there are: {', '.join(self.tool.config.ports)}"
-        if name in OF_VERBS:
-            return f"'{name}' is set by `{OF_VERBS[name]}`"
-        open_ = name == "load" and self.guard.keeper.gate.open
-        return "the gate is open: say what lies in the chamber when it is shut" if open_ else ""
-
-    def _learn_setting(self) -> None:
-        """Give the interlocks another table when a constant or a bottle has changed."""
-        setting = setting_of(self.tool.config, self.registers, self._chemistry)
-        if setting != self._setting:
-            self._setting, self._limits = setting, limits_of(setting)
-            self.guard.rebuild(setting)
-        self._look_at_limits()
-
-    @property
-    def limits(self) -> tuple[str, bool]:
-        """The name of the limits as they are now, and whether the owner has signed for them."""
-        return self._limits, limits_confirmed(self.registers, self._limits)
-
-    def _look_at_limits(self) -> None:
-        """Row K15: whether the owner has signed for the limits as they are now."""
-        self._machine.limits_confirmed = limits_confirmed(self.registers, self._limits)
-
-    async def _do_valve_replaced(self, request: c.ValveReplaced, who: c.Principal) -> c.Reply:
-        quiet = self.state in ("IDLE", "FAULT") and not self._job and not self._busy
-        now = self._busy or f"the state is {self.state}" + " with a run in hand" * bool(self._job)
-        return await valve_replaced(self.ledger, request, who, "" if quiet else now)
-
-    async def _do_pulses_anew(self, request: c.PulsesAnew, who: c.Principal) -> c.Reply:
-        return pulses_anew(self.pulses, request)
 
     async def _do_remote(self, request: c.Remote, who: c.Principal) -> c.Reply:
         self.remote = request.enable
@@ -273,21 +171,17 @@ class Console:
     # --- running ---------------------------------------------------------------------------------------------------
 
     async def _do_start(self, request: c.Start, who: c.Principal) -> c.Reply:
-        text = self.recipes.get(request.name)
-        if text is None:
-            return no("no-such-recipe", f"no recipe '{request.name}' has been uploaded")
-        refusal = self._not_ready()
+        refusal = self.recipes.unknown(request.name) or self._not_ready()
         if refusal:
             return refusal
         self._busy = "checking a recipe"
         try:
-            result = await self._check(self._check_request(request.name, text, request.parameters))
-            if result["problems"]:
-                return no("recipe-refused", "\n".join(result["problems"]), problems=result["problems"])
-            plan = self._planned(result)
+            checked = await self.recipes.checked(request.name, request.parameters)
+            if isinstance(checked, c.Reply):
+                return checked
             # the world may have moved while the check ran
-            refusal = self._not_ready(checking=True) or self._too_fine(plan)
-            return refusal or await self._begin(request.name, plan, text, who)
+            refusal = self._not_ready(checking=True) or self._too_fine(checked.plan)
+            return refusal or await self._begin(request.name, checked, who)
         finally:
             self._busy = ""
 
@@ -314,14 +208,14 @@ class Console:
             return no("degraded-timing", f"degraded timing: pulses under 200 ms are refused, and this has {shortest}")
         return None
 
-    async def _begin(self, name: str, plan: Plan, text: str, who: c.Principal) -> c.Reply:
-        now_s = asyncio.get_running_loop().time()
+    async def _begin(self, name: str, checked: Checked, who: c.Principal) -> c.Reply:
+        now_s, plan = asyncio.get_running_loop().time(), checked.plan
         header = header_for(
             plan, self.tool.file, who=who.name, door=who.door, simulated=self._simulated,
             degraded_timing=self.degraded, valve_timing=self.timing,
             anchor=stamp.anchor(now_s, stamp.VIRTUAL if self._inline else None),
         )  # fmt: skip
-        papers = Papers(plan, text, self.tool.file.text, self.registers.dump())
+        papers = Papers(plan, checked.text, self.tool.file.text, self.registers.dump())
         try:
             journal = await RunJournal.create(self.runs_dir, header=header, papers=papers, inline=self._inline)
         except (OSError, JournalError) as error:

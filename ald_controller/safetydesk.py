@@ -18,9 +18,13 @@ from ald_controller.guard import Guard
 
 
 class Tells(Protocol):
-    """Writes into the record of the run in hand, and knows the limits by name and whether they are signed for."""
+    """Writes into the record of the run in hand."""
 
     def tell(self, kind: str, **fields: object) -> None: ...
+
+
+class Limits(Protocol):
+    """Knows the limits by name, and whether they are signed for."""
 
     @property
     def limits(self) -> tuple[str, bool]: ...
@@ -29,12 +33,12 @@ class Tells(Protocol):
 class SafetyDesk:
     """Answers what concerns the interlocks alone. Roles have been checked by the door's desk before."""
 
-    def __init__(self, guard: Guard, record: Tells) -> None:
-        self._guard, self._record = guard, record
+    def __init__(self, guard: Guard, known: Limits, record: Tells) -> None:
+        self._guard, self._known, self._record = guard, known, record
 
     async def _do_interlocks(self, request: c.GetInterlocks, who: c.Principal) -> c.Reply:
         """The whole matrix as this tool guards it now."""
-        rules, (limits, confirmed) = self._guard.rules, self._record.limits
+        rules, (limits, confirmed) = self._guard.rules, self._known.limits
         rows = [asdict(row) for row in matrix_of(rules)]
         return yes(
             f"{len(rows)} rows, limits {limits}", tool=self._guard.tool.config.tool, limits=limits,

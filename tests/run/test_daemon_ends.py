@@ -79,14 +79,14 @@ async def test_a_run_that_cannot_begin_any_more_leaves_no_open_record(tmp_path: 
     async with Rig(tmp_path, warm=LIGL_C) as rig:
         await rig.proven()
         await rig.do(c.Upload(name="test", text=ligl(1)))
-        check = rig.console._check
+        check = rig.console.recipes._check
 
         async def slow(request: object) -> dict[str, object]:
             result = await check(request)  # type: ignore[arg-type]
             await rig.do(c.Abort())
             return dict(result)
 
-        rig.console._check = slow
+        rig.console.recipes._check = slow
         await rig.refused(c.Start(name="test"), "latched")
         await rig.until_state("FAULT", 5)
         assert rig.console.run is None

@@ -144,7 +144,7 @@ async def test_k10_k12_old_commands_and_those_of_a_second_person_are_refused_and
             retained=False,
         )  # fmt: skip
         assert mine.ok and other.code == "state-changed" and "Bob" in other.text
-        assert rig.console.recipes.get("a") == "x"
+        assert rig.console.recipes.kept.get("a") == "x"
         elsewhere("K12", "a command on a state that another person has changed since names that person")
 
 
@@ -216,8 +216,9 @@ async def test_k15_limits_that_the_owner_has_not_signed_for_bar_the_start_and_on
         await rig.do(c.Upload(name="test", text=ligl(1)))
         await told(rig, "K15", BLOCK, "a limit in the tool file was edited", lambda: None, within_s=0.1)
         assert "K15" in await rig.refused(c.Start(name="test"), "blocked")
-        limits, confirmed = rig.console.limits
-        assert not confirmed
+        matrix = (await rig.ask(c.GetInterlocks())).data
+        limits = matrix["limits"]
+        assert not matrix["confirmed"]
         sign = c.SetRegister(name="confirmed.limits", value=limits, by="Ann")
         assert (await rig.ask(sign, OPERATOR)).code == "forbidden"
         await rig.do(sign)
