@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from ald_controller.chemistry import Chemistry
 from ald_controller.config import Tool
-from ald_controller.plan import FlowStep, Plan, RepeatStep, SegmentStep, Step
+from ald_controller.plan import FlowStep, Layer, Plan, RepeatStep, SegmentStep, Step
 from ald_controller.planner.layers import layers
 from ald_controller.planner.prechecks import (
     check_chemistry,
@@ -46,36 +47,21 @@ def make_plan(
     """
     read, problems = read_recipe(recipe, parameters)
     scene = Scene(read, tool, registers, chemistry, blocks, problems)
-    start = {name: zone.standby for name, zone in tool.config.zones.items()} | dict(temperatures_c or {})
-    zones = Zones(dict(start))
+    standby_c = {name: zone.standby for name, zone in tool.config.zones.items()}
+    zones = Zones(standby_c | dict(temperatures_c or {}))
     check_load(scene)
     check_needs(scene)
-    unfold = Unfold(scene, zones)
-    try:
-        prepare = unfold.part("prepare")
-        before = dict(zones.targets_c)
-        deposit = unfold.part("deposit")
-        carrier = unfold.carrier_sccm
-        check_cold_walls(scene, zones.targets_c)
-        finish = unfold.part("finish")
-    except TooLong:
-        raise Problems(scene.problems) from None
+    parts = _unfolded(scene, zones)
     check_chemistry(scene)
     check_rack(scene)
     check_end(scene, zones)
-    substrate_zones = frozenset(tool.config.zones_of("substrate"))
-    at_c = next((before[z] for z in substrate_zones if z in before), None)
-    grown = layers(deposit.steps, chemistry, substrate_zones, at_c)
-    thickness = check_films(scene, grown)
-    seconds = prepare.seconds + deposit.seconds + finish.seconds
-    if seconds > LONGEST_S:
-        scene.wrong(read.document, ("deposit",), f"takes {seconds / 86_400:.3g} days; at most 60 are accepted")
-    for name in read.unused:
-        scene.doubt(read.document, ("parameters", name), f"no step uses the parameter '{name}'")
+    grown = _grown(scene, parts)
+    thickness_nm = check_films(scene, grown)
+    _check_length(scene, parts)
+    _look_at_parameters(scene)
     if scene.problems or read.substrate is None:
         raise Problems(scene.problems)
-    widths = list(_widths((*prepare.steps, *deposit.steps)))
-    start_words = "as measured" if temperatures_c else "at standby"
+    start = f"zones start {'as measured' if temperatures_c else 'at standby'}"
     return Plan(
         recipe=read.name,
         title=read.title,
@@ -83,32 +69,83 @@ def make_plan(
         tool_hash=hashlib.sha256(tool.text.encode()).hexdigest(),
         substrate=read.substrate.material,
         lithium=scene.lithium,
-        prepare=prepare.steps,
-        deposit=deposit.steps,
-        finish=_known_flows(scene, finish, carrier),
-        duration_s=round(seconds, 1),
-        cycles=sum(s.times for s in deposit.steps if isinstance(s, RepeatStep)),
-        doses=sum(_doses(s) for s in (*prepare.steps, *deposit.steps)),
-        shortest_dose_ns=min(widths, default=0),
-        thickness_nm=thickness,
+        prepare=parts.prepare.steps,
+        deposit=parts.deposit.steps,
+        finish=_known_flows(scene, parts),
+        duration_s=round(parts.seconds, 1),
+        cycles=sum(s.times for s in parts.deposit.steps if isinstance(s, RepeatStep)),
+        doses=sum(_doses(s) for s in parts.before_the_finish),
+        shortest_dose_ns=min(_widths(parts.before_the_finish), default=0),
+        thickness_nm=thickness_nm,
         film=read.film or " + ".join(entry.film for entry in read.stack),
         rack=scene.rack,
         lithium_zones_max_c=zones.hottest_c,
         warnings=tuple(str(w) for w in sorted(set(scene.warnings))),
-        assumptions=(_load_words(registers), _rack_words(scene), f"zones start {start_words}", *assumptions),
+        assumptions=(_load_words(registers), _rack_words(scene), start, *assumptions),
         parameters=read.parameters,
         layers=grown,
         provenance=read.provenance,
     )
 
 
-def _known_flows(scene: Scene, finish: Stretch, carrier_sccm: float | None) -> tuple[Step, ...]:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A recipe unfolded, and what holds where its deposit begins and ends."""
+
+    prepare: Stretch
+    deposit: Stretch
+    finish: Stretch
+    begins_c: Mapping[str, float | None]  # goals by zone
+    ends_sccm: float | None  # through the carrier; None where no step has said so
+
+    @property
+    def before_the_finish(self) -> tuple[Step, ...]:
+        return (*self.prepare.steps, *self.deposit.steps)
+
+    @property
+    def seconds(self) -> float:
+        return self.prepare.seconds + self.deposit.seconds + self.finish.seconds
+
+
+def _unfolded(scene: Scene, zones: Zones) -> _Parts:
+    """The three parts, one after the other; raises Problems for what is too long to unfold."""
+    unfold = Unfold(scene, zones)
+    try:
+        prepare = unfold.part("prepare")
+        begins_c = dict(zones.targets_c)
+        deposit = unfold.part("deposit")
+        ends_sccm = unfold.carrier_sccm
+        check_cold_walls(scene, zones.targets_c)
+        return _Parts(prepare, deposit, unfold.part("finish"), begins_c, ends_sccm)
+    except TooLong:
+        raise Problems(scene.problems) from None
+
+
+def _grown(scene: Scene, parts: _Parts) -> tuple[Layer, ...]:
+    """What the deposit grows, at the goal that the substrate has where it begins."""
+    substrate = scene.config.zones_of("substrate")
+    at_c = next((parts.begins_c[zone] for zone in substrate if zone in parts.begins_c), None)
+    return layers(parts.deposit.steps, scene.chemistry, frozenset(substrate), at_c)
+
+
+def _check_length(scene: Scene, parts: _Parts) -> None:
+    if parts.seconds > LONGEST_S:
+        days = parts.seconds / 86_400
+        scene.wrong(scene.recipe.document, ("deposit",), f"takes {days:.3g} days; at most 60 are accepted")
+
+
+def _look_at_parameters(scene: Scene) -> None:
+    for name in scene.recipe.unused:
+        scene.doubt(scene.recipe.document, ("parameters", name), f"no step uses the parameter '{name}'")
+
+
+def _known_flows(scene: Scene, parts: _Parts) -> tuple[Step, ...]:
     """Finish also runs from the middle of an exposure (an expired hold): it begins with flows that are known."""
     config = scene.config
     pushers = {port.push.device: 0.0 for port in config.ports.values() if port.push}
-    flows = {config.carrier: carrier_sccm if carrier_sccm is not None else config.purge_flow}
+    flows = {config.carrier: parts.ends_sccm if parts.ends_sccm is not None else config.purge_flow}
     where = scene.where(scene.recipe.document, ("finish",))
-    return (FlowStep("flow", where, flows | pushers), *finish.steps)
+    return (FlowStep("flow", where, flows | pushers), *parts.finish.steps)
 
 
 def _doses(step: Step) -> int:
