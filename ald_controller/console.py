@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 
 from ald_controller import commands as c
 from ald_controller import stamp
-from ald_controller.aio import uncancellable
 from ald_controller.consoleparts import ConsoleParts, Spawn, no, yes
 from ald_controller.gatedesk import GateDesk
 from ald_controller.interlocks import Facts, ResetRefused
+from ald_controller.job import Job
 from ald_controller.journal import JournalError
 from ald_controller.plan import Plan
 from ald_controller.proof.tester import ProofTester
@@ -23,28 +22,13 @@ from ald_controller.registers import Registers
 from ald_controller.safetydesk import SafetyDesk
 from ald_controller.sequencer import Run
 from ald_controller.states import Ending, Misplaced, ProcessState, follow
-from ald_controller.statusview import run_status, status_of
+from ald_controller.statusview import status_of
 from ald_controller.tool import Confirmed
 from ald_controller.valves.timing import Timing
 from ald_controller.weardesk import WearDesk
 
 PULSE_FLOOR_DEGRADED_S = 0.2
 STATUS_S = 0.25  # the valve process says how it is ten times a second
-
-
-@dataclass(slots=True)
-class _Job:
-    """The run in hand with its task and its journal."""
-
-    run: Run
-    journal: RunJournal
-    task: asyncio.Task[None] | None
-    started_s: float
-    door: str
-    moved: dict[str, int]  # actuations by output when it began
-    uploaded: str  # the name under which its recipe was uploaded
-    ending: Ending | None = None  # known before it is written
-    recorded: bool = False
 
 
 class Console:
@@ -69,7 +53,7 @@ class Console:
         self._desks = (self, self.recipes, self._known, self._safety, self.gate, self.proof, wear)
         self._idle: ProcessState = "IDLE"
         self._busy = ""
-        self._job: _Job | None = None
+        self._job: Job | None = None
         self._aborting: asyncio.Task[None] | None = None
         self.last: c.RunStatus | None = None
         self.ended = asyncio.Event()  # the run before is over, with its report
@@ -147,10 +131,7 @@ class Console:
         )
 
     def run_status(self) -> c.RunStatus | None:
-        if self._job is None:
-            return None
-        elapsed_s = asyncio.get_running_loop().time() - self._job.started_s
-        return run_status(self._job.run, self._job.journal.folder, elapsed_s)
+        return self._job.status(asyncio.get_running_loop().time()) if self._job else None
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
@@ -227,20 +208,20 @@ class Console:
         self.guard.end_safing("a run")
         self.tool.isolate(False)  # now, and not in its first segment: that belongs to one state of the chamber
         run = Run(journal.run, plan, self.tool, journal, self.guard.note, self._machine.journal_failed)
-        job = self._job = _Job(run, journal, None, now_s, who.door, self.ledger.actuations, name)
+        job = self._job = Job(run, journal, now_s, self.ledger.actuations, name)
         self.ended.clear()
         self.tool.on_reading = journal.reading
         job.task = self._spawn(self._work(job), f"run {run.name}")
         return yes(f"run {run.name} has begun", run=run.name, folder=str(journal.folder))
 
-    async def _work(self, job: _Job) -> None:
+    async def _work(self, job: Job) -> None:
         """The run's task; abort is its cancellation, and then `_abort` writes the end."""
         job.ending = await job.run.execute()
         self._idle = "IDLE"
         await self._close(job, job.ending)
         self._make_report(job)
 
-    async def _close(self, job: _Job, ending: Ending) -> None:
+    async def _close(self, job: Job, ending: Ending) -> None:
         self.tool.on_reading = None
         await self._record_end(job, ending)
         status = self.run_status()
@@ -249,23 +230,20 @@ class Console:
             done = {"ending": ending, "cycle": job.run.progress.cycles_done}
             self.last = status.model_copy(update=done)
 
-    def _make_report(self, job: _Job) -> None:
+    def _make_report(self, job: Job) -> None:
         """In a task of its own: nothing that concerns the tool waits for a report."""
         self._spawn(self._reported_last(job), f"report {job.run.name}")
 
-    async def _reported_last(self, job: _Job) -> None:
+    async def _reported_last(self, job: Job) -> None:
         report = await self._reported(job.journal.folder)
         if self.last is not None and self.last.run == job.run.name:
             self.last = self.last.model_copy(update={"report": str(report) if report else ""})
             self.ended.set()
 
-    async def _record_end(self, job: _Job, ending: Ending) -> None:
-        """Once, and to its end, whoever is in a hurry."""
-        if job.recorded:
-            return
-        job.recorded = True
+    async def _record_end(self, job: Job, ending: Ending) -> None:
+        trips = [cause.row for cause in self.guard.state.latched if cause.row != "K5"]
         try:
-            await uncancellable(job.journal.close(ending, self._summary(job, ending)))
+            await job.record_end(ending, trips, self.ledger.since(job.moved))
         except JournalError as error:
             self.guard.note(f"the end of run {job.run.name} could not be written: {error}")
 
@@ -275,15 +253,6 @@ class Console:
         except Exception as error:  # a report that cannot be made is a note, never the end of the daemon
             self.guard.note(f"no report of {folder.name}: {error}")
             return None
-
-    def _summary(self, job: _Job, ending: Ending) -> dict[str, object]:
-        p = job.run.progress
-        trips = [cause.row for cause in self.guard.state.latched if cause.row != "K5"]
-        return {
-            "ending": ending, "cycles": p.cycles_done, "doses": p.confirmed, "doses_planned": p.planned,
-            "doses_missed": p.missed, "thickness_nm": job.run.plan.thickness_nm, "trips": trips,
-            "actuations": self.ledger.since(job.moved),
-        }  # fmt: skip
 
     async def _do_pause(self, request: c.Pause, who: c.Principal) -> c.Reply:
         run = self._running("pause")
@@ -348,7 +317,7 @@ class Console:
         """The daemon ends: a run in hand is closed as interrupted."""
         job = self._job
         if job is not None:
-            await _cancelled(job.task)
+            await job.cancelled()
             if self._job is job:
                 await self._close(job, job.ending or "interrupted")
 
@@ -398,7 +367,7 @@ class Console:
             job.ending = ending
             job.run.move("abort")
             job.journal.event("abort", why=why)
-            await _cancelled(job.task)
+            await job.cancelled()
         else:
             self._idle = follow(self._idle, "abort")
         report = await self._made_safe(why)
@@ -418,10 +387,3 @@ class Console:
             report = await self.tool.safe(why, purge=purge)
             if not purge or self.guard.purge_is_safe:
                 return report
-
-
-async def _cancelled(task: asyncio.Task[None] | None) -> None:
-    """Cancel and wait; a run's own error is reported by its task, not here."""
-    if task is not None and not task.done():
-        task.cancel()
-        await asyncio.wait({task})

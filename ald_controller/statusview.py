@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import asdict
-from pathlib import Path
 from typing import Literal, Protocol
 
 from ald_controller import commands as c
@@ -17,7 +16,6 @@ from ald_controller.guard import Guard
 from ald_controller.interlocks import Sample
 from ald_controller.proof.tester import ProofTester
 from ald_controller.records.ledger import Ledger
-from ald_controller.sequencer import Run
 from ald_controller.states import ProcessState
 from ald_controller.tool import Tool
 from ald_controller.valves.timing import Timing
@@ -133,13 +131,3 @@ def _safing(safing: sf.Safing | None, now_s: float) -> c.SafingStatus | None:
     return c.SafingStatus(
         kind=safing.kind, phase=safing.phase, why=safing.why, text=sf.sentence(safing, now_s), lines=lines
     )
-
-
-def run_status(run: Run, folder: Path, elapsed_s: float) -> c.RunStatus:
-    """Where the run in hand is."""
-    p = run.progress
-    return c.RunStatus(
-        run=run.name, recipe=run.plan.recipe, part=p.part, step=p.step, cycle=p.cycle, cycles=run.plan.cycles,
-        elapsed_s=round(elapsed_s, 2), duration_s=run.plan.duration_s, doses_confirmed=p.confirmed,
-        doses_planned=p.planned, doses_missed=p.missed, folder=str(folder), why=run.why_paused,
-    )  # fmt: skip
