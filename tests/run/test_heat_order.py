@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from pathlib import Path
 
-from tests.run.rig import Rig, ligl, virtually
+from simulators.eurotherm import REMOTE, USE_REMOTE, Eurotherm
+from tests.run.rig import LIGL_C, Rig, ligl, virtually
 
 HEAT = """\
 prepare:
@@ -34,3 +35,21 @@ async def test_a_line_is_never_colder_than_its_source_and_the_margin(tmp_path: P
             )
             assert least >= rig.file.config.limits.margin, source
         assert max(line_c) > 164.0 and line_c[-1] < 160.0
+
+
+@virtually
+async def test_what_was_asked_before_a_zone_was_forbidden_or_capped_is_not_sent_after_it(tmp_path: Path) -> None:
+    async with Rig(tmp_path, warm=LIGL_C) as rig:
+        await rig.proven()
+        heaters, unit = rig.console.tool.heaters, rig.world.instruments["substrate"]
+        assert isinstance(unit, Eurotherm)
+        await heaters.heat({"substrate": 150.0, "chamber": 150.0}, 1.0)
+        await rig.rest(60)
+        assert unit.values[USE_REMOTE] and heaters.asked_c()["substrate"] == 150.0
+        heaters.cap(60.0)
+        await heaters.refresh("substrate")
+        assert unit.values[USE_REMOTE] and unit.values[REMOTE] == 600
+        assert heaters.asked_c()["substrate"] == 60.0
+        heaters.forbid(frozenset({"substrate"}), contactor_open=False)
+        await heaters.refresh("substrate")
+        assert not unit.values[USE_REMOTE]
