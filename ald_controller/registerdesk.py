@@ -10,6 +10,7 @@ from ald_controller.bottles import refused_bottles
 from ald_controller.confirming import with_confirmation
 from ald_controller.consoleparts import ConsoleParts, no, yes
 from ald_controller.engineconfig import engine_config
+from ald_controller.interlocks import Setting
 from ald_controller.interlocks.fingerprint import limits_of
 from ald_controller.interlocksetting import limits_confirmed, setting_of
 from ald_controller.registers import CONFIRMED_LIMITS, OF_VERBS, Registers
@@ -26,18 +27,11 @@ class RegisterDesk:
         self._tool, self._guard, self._machine = parts.tool, parts.guard, parts.machine
         self._file, self._chemistry, self._audit = parts.registers, parts.chemistry, parts.audit
         self._in_use = in_use
-        self._setting = setting_of(self._tool.config, self._registers, self._chemistry)
-        self._limits = limits_of(self._setting)
-        self._look_at_limits()
+        self._learn(self._setting_now())
 
     @property
     def _registers(self) -> Registers:
         return self._file.registers
-
-    @property
-    def pyrophoric(self) -> bool:
-        """Whether a bottle hangs here whose vapour may ignite in air, or of which nobody knows that."""
-        return any(bottle.pyrophoric for bottle in self._setting.bottles.values())
 
     @property
     def limits(self) -> tuple[str, bool]:
@@ -67,7 +61,7 @@ class RegisterDesk:
         self._audit.register(name, old, self._written(name), f"{request.by} ({who.name} at the {who.door} door)")
         if _port(name):
             self._tool.valves.configure(engine_config(self._tool.file, self._registers, self._chemistry))
-        self._learn_setting()
+        self._bring_up_to_date()
         return yes(f"{name} is set, signed by {request.by}")
 
     def _not_by_hand(self, name: str) -> str:
@@ -101,17 +95,21 @@ class RegisterDesk:
 
     # --- what follows ----------------------------------------------------------------------------------------------
 
-    def _learn_setting(self) -> None:
+    def _bring_up_to_date(self) -> None:
         """Give the interlocks another table when a constant or a bottle has changed."""
-        setting = setting_of(self._tool.config, self._registers, self._chemistry)
-        if setting != self._setting:
-            self._setting, self._limits = setting, limits_of(setting)
+        setting, before = self._setting_now(), self._setting
+        self._learn(setting)
+        if setting != before:
             self._guard.rebuild(setting)
-        self._look_at_limits()
 
-    def _look_at_limits(self) -> None:
-        """Row K15: whether the owner has signed for the limits as they are now."""
-        self._machine.limits_confirmed = limits_confirmed(self._registers, self._limits)
+    def _setting_now(self) -> Setting:
+        return setting_of(self._tool.config, self._registers, self._chemistry)
+
+    def _learn(self, setting: Setting) -> None:
+        self._setting, self._limits = setting, limits_of(setting)
+        # a bottle whose vapour may ignite in air hangs here, or one of which nobody knows that
+        self.pyrophoric = any(bottle.pyrophoric for bottle in setting.bottles.values())
+        self._machine.limits_confirmed = self.limits[1]  # row K15
 
 
 def _port(name: str) -> str | None:
