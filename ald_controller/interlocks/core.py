@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any, NamedTuple
 
 from ald_controller.config import Role
-from ald_controller.interlocks.measures import FUTURE_S, MISSING, UNTIMELY, Quality, Sample, Samples, Taken
+from ald_controller.interlocks.measures import MISSING, UNTIMELY, Quality, Samples, Taken
 from ald_controller.interlocks.table import (
     EVERYTHING,
     SCAN_LATE,
@@ -23,6 +24,7 @@ from ald_controller.interlocks.table import (
     Reset,
     RuleSet,
 )
+from ald_controller.interlocks.waking import calm_until_s, woken
 
 CLEAR_S = 10.0  # a value must have been past its clear value for this long before a reset is accepted
 LATE_S = 0.2  # whatever is found in a scan that came later than this says so
@@ -51,7 +53,7 @@ class FirstOut:
 
     cause: Cause
     facts: Facts
-    samples: dict[str, Sample]
+    samples: Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Watch(NamedTuple):
     standing: int
     clear_since: float | None
     cause: Cause | None
-    seen: tuple[Sample, ...] = ()  # what a calm look at it saw: until another sample comes, it is not looked at again
+    until_s: float = -inf  # it was calm, and is not looked at before then unless an input wakes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class State:
     latched: tuple[Cause, ...]
     first_out: FirstOut | None
     watches: tuple[Watch, ...]
+    samples: Samples  # of this scan
     bypasses: tuple[Bypass, ...] = ()
     bypassed: tuple[Cause, ...] = ()
 
@@ -117,33 +120,36 @@ def boot(rules: RuleSet, now_s: float, found: str = "") -> State:
     cause = replace(BOOT, since_s=now_s, detail="; ".join(filter(None, (BOOT.detail, found))))
     watches = tuple(Watch(None, check.calm, 0, None, None) for check in rules.checks)
     first = FirstOut(cause, Facts(), {})
-    return State(rules, now_s, cause.reaction, Blocks.ALL, (), (cause,), first, watches)
+    return State(rules, now_s, cause.reaction, Blocks.ALL, (), (cause,), first, watches, {})
 
 
 def step(state: State, samples: Samples, facts: Facts, now_s: float) -> State:
     """One scan over all checks at loop time `now_s`; raises ValueError when time runs backwards."""
     if not now_s >= state.at_s:
         raise ValueError(f"the scan at {now_s:g} s comes before the one at {state.at_s:g} s")
-    checks, old = state.rules.checks, state.watches
+    checks = state.rules.checks
     bypasses = _lasting(state.bypasses, facts, now_s)
     out = {b.row for b in bypasses}
     late = _said_late(samples)
+    awake = woken(state.rules.wakes, state.samples, samples, now_s)
     watches: list[Watch] = []
     active: list[Cause] = []
     bypassed: list[Cause] = []
-    for index, check in enumerate(checks):
-        watch = old[index]
-        if not (watch.seen and _nothing_new(check, watch, samples, now_s)):
+    for index, watch in enumerate(state.watches):
+        if now_s > watch.until_s or index in awake:
+            check = checks[index]
             taken = check.measure.take(watch.memory, samples, now_s)
             watch = _same(check, watch, taken, samples) or _weigh(index, check, watch, taken, facts, now_s, late)
         watches.append(watch)
         if watch.cause is not None:
             (bypassed if watch.cause.row in out and not watch.cause.fixed else active).append(watch.cause)
-    latched, first = _latch(state, active, facts, samples) if active or state.latched else ((), None)
+    seen = dict(samples)
+    latched, first = _latch(state, active, facts, seen) if active or state.latched else ((), None)
     level, blocked = _worst((*active, *latched))
     return State(
-        state.rules, now_s, level, blocked, tuple(active), latched, first, tuple(watches), bypasses, tuple(bypassed)
-    )
+        state.rules, now_s, level, blocked, tuple(active), latched, first, tuple(watches), seen, bypasses,
+        tuple(bypassed),
+    )  # fmt: skip
 
 
 def _lasting(bypasses: tuple[Bypass, ...], facts: Facts, now_s: float) -> tuple[Bypass, ...]:
@@ -153,41 +159,17 @@ def _lasting(bypasses: tuple[Bypass, ...], facts: Facts, now_s: float) -> tuple[
     return () if facts.lithium or facts.pyrophoric else tuple(b for b in bypasses if now_s < b.until_s)
 
 
-def _nothing_new(check: Check, watch: Watch, samples: Samples, now_s: float) -> bool:
-    """Whether what the last calm look saw is still there, believable and young enough."""
-    get, by_value = samples.get, check.by_value
-    for (signal, oldest_s), seen in zip(check.wakes, watch.seen, strict=False):  # as many: `_all_seen`
-        sample = get(signal)
-        if sample is not seen and (
-            not by_value or sample is None or sample.value != seen.value or sample.quality is not Quality.GOOD
-        ):
-            return False
-        if not -FUTURE_S <= now_s - sample.at_s <= oldest_s:
-            return False
-    return True
-
-
 def _same(check: Check, watch: Watch, taken: Taken, samples: Samples) -> Watch | None:
     """The short way for a believable number far from every limit with nothing pending; None = weigh it."""
     number, memory, fault, _, quality = taken
-    _, since, standing, clear_since, cause, _ = watch
+    _, since, standing, clear_since, cause, before_s = watch
     if fault or quality is not Quality.GOOD or not (number < check.quiet and number <= check.clear):
         return None
     if standing or cause is not None or clear_since is None or since is not check.calm:
         return None
-    if check.wakes:
-        return Watch(memory, since, 0, clear_since, None, _all_seen(check, samples))
-    return watch if memory is watch.memory else Watch(memory, since, 0, clear_since, None)
-
-
-def _all_seen(check: Check, samples: Samples) -> tuple[Sample, ...]:
-    """The samples of every input; none where one is missing."""
-    get = samples.get
-    if len(check.wakes) == 1:
-        sample = get(check.wakes[0][0])
-        return () if sample is None else (sample,)
-    seen = tuple([sample for signal, _ in check.wakes if (sample := get(signal)) is not None])
-    return seen if len(seen) == len(check.wakes) else ()
+    until_s = calm_until_s(check.wakers, samples)
+    unchanged = memory is watch.memory and until_s == before_s
+    return watch if unchanged else Watch(memory, since, 0, clear_since, None, until_s)
 
 
 def _said_late(samples: Samples) -> str:
@@ -289,7 +271,7 @@ def _latch(
     if not changed:
         return state.latched, state.first_out
     everything = tuple(latched.values())
-    return everything, state.first_out or FirstOut(everything[0], facts, dict(samples))
+    return everything, state.first_out or FirstOut(everything[0], facts, samples)
 
 
 def _in_order(state: State, active: list[Cause]) -> list[Cause]:

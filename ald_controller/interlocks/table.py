@@ -10,6 +10,7 @@ from typing import Literal
 
 from ald_controller.config import ChamberState
 from ald_controller.interlocks.measures import Input, Measure
+from ald_controller.interlocks.waking import Wakes, wakers, wakes_of
 
 SCAN_LATE = "machine.scan_late_s"  # the sample that says by how much this scan came late
 EVERYTHING = "*"  # the `device` of a check that explains whatever looks dead in the same scan
@@ -131,17 +132,14 @@ class Check:
     quiet: float = field(init=False)  # below every limit: nothing to weigh
     clear: float = field(init=False)  # at or below it a reset may be accepted
     calm: tuple[float | None, ...] = field(init=False)
-    wakes: tuple[tuple[str, float], ...] = field(init=False)  # signals, and ages in s, that ask for another look
-    by_value: bool = field(init=False)  # it moves with the values of its inputs only
+    wakers: tuple[Input, ...] = field(init=False)  # the inputs that ask for another look
 
     def __post_init__(self) -> None:
         latching = [level.clear for level in self.levels if level.reset]
         object.__setattr__(self, "quiet", min(level.limit for level in self.levels))
         object.__setattr__(self, "clear", min(latching, default=inf))
         object.__setattr__(self, "calm", (None,) * len(self.levels))
-        wakes = () if self.measure.moves_with == "time" else self.measure.inputs
-        object.__setattr__(self, "wakes", tuple((source.signal, source.max_age_s) for source in wakes))
-        object.__setattr__(self, "by_value", self.measure.moves_with == "values")
+        object.__setattr__(self, "wakers", wakers(self.measure))
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -158,3 +156,7 @@ class RuleSet:
     gate: tuple[Input, ...] = ()  # the contacts that prove the gate shut; empty = it cannot be proven
     lithium_zones: tuple[str, ...] = ()
     not_guarded: tuple[str, ...] = ()
+    wakes: Wakes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wakes", wakes_of(check.measure for check in self.checks))
