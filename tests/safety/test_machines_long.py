@@ -23,10 +23,18 @@ AT_A_TIME = 500
 MACHINES = sorted(path.name for path in (ROOT / "tests" / "safety").glob("test_*_machine.py"))
 
 
+LOADED = """
+import sys, tests.safety.{}
+print(*(module.__file__ for module in list(sys.modules.values()) if getattr(module, "__file__", None)), sep="\\n")
+"""
+
+
 def _fingerprint(machine: str) -> str:
-    """Of what a machine walks through, and of the machine."""
-    files = [*sorted((ROOT / "ald_controller").rglob("*.py")), ROOT / "tests" / "safety" / machine]
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:16]
+    """Of every file of ours that a machine loads: what it walks through, and the machine."""
+    asked = [sys.executable, "-c", LOADED.format(machine.removesuffix(".py"))]
+    told = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    ours = sorted(path for path in map(Path, told) if path.is_relative_to(ROOT) and ".venv" not in path.parts)
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in ours)).hexdigest()[:16]
 
 
 def _walk(machine: str, seed: int) -> subprocess.CompletedProcess[str]:
