@@ -10,24 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
-from ald_controller.acts import PumpSpeed, leaf_label
+from ald_controller.acts import leaf_label
 from ald_controller.journal import Journal, JournalError
-from ald_controller.plan import (
-    At,
-    FlowStep,
-    HeatStep,
-    Leaf,
-    Otherwise,
-    Plan,
-    PumpStep,
-    SegmentStep,
-    WaitStep,
-    Where,
-    walk,
-)
+from ald_controller.performer import Finish, Held, Performer
+from ald_controller.plan import At, Leaf, Plan, SegmentStep, walk
 from ald_controller.segments import Loaded, Progress, again
 from ald_controller.states import TRANSITIONS, Ending, Event, Misplaced, ProcessState, follow
 from ald_controller.tool import Tool
@@ -36,20 +25,10 @@ from drivers.base import DriverError
 
 LOAD_AHEAD_S = 2.0  # a segment is loaded this long before the running one ends: later means added rest, never a fault
 HOLD_LIMIT_S = 1800.0  # a hold with hot lithium ends in the recipe's finish
-LOOK_S = 0.25  # how often waits look at their condition
+LOOK_S = 0.25  # how often a segment is looked at that has not begun
 
 
 _ASKED = ("hold: ", "abort: ")  # told by whoever asked for it, when it was asked for
-_NOWHERE = Where(0, 0)  # of acts that no line of the recipe asks for
-_NO_FLOW = FlowStep("flow", _NOWHERE, {})
-
-
-class Finish(Exception):
-    """Leave what is going on and go to the recipe's finish."""
-
-
-class Held(Exception):
-    """The engine rests and has dropped what was loaded: the step did not happen as planned."""
 
 
 @dataclass(slots=True)
@@ -71,9 +50,10 @@ class Run:
     _loaded: list[Loaded] = field(default_factory=list)
     _held: str = ""
     _doing: str = ""
-    _flow_now: FlowStep = _NO_FLOW  # the recipe's flows as they are now, with the newest settling
+    _acts: Performer = field(init=False)
 
     def __post_init__(self) -> None:
+        self._acts = Performer(self.tool, self.journal, self.alarm, self)
         self._may_go.set()
         self.progress.planned = self.plan.doses
 
@@ -94,7 +74,7 @@ class Run:
         if now:
             if self.state == "PAUSED" or (self.state, "hold") not in TRANSITIONS:
                 raise Misplaced(f"'pause' does not fit the state {self.state}")
-            self._hold_for("paused by an operator")
+            self.hold_for("paused by an operator")
             return
         self.move("pause")
         self._may_go.clear()
@@ -188,7 +168,7 @@ class Run:
             ending = "stopped"
             self._loaded.clear()
             self.progress.part = "finish"
-            await self._step(At("finish", 0, turn_ends=False), FlowStep("flow", _NOWHERE, self._purge_flows()))
+            await self._step(At("finish", 0, turn_ends=False), self._acts.purge_flow)
         await self._part("finish")
         self.move("end")
         return ending
@@ -234,7 +214,7 @@ class Run:
             try:
                 return await self._do(at, leaf)
             except DriverError as error:
-                self._hold_for(str(error))
+                self.hold_for(str(error))
             except Held:
                 pass
             await self._repeat_or_finish()
@@ -266,7 +246,7 @@ class Run:
     async def _repeat_or_finish(self) -> None:
         """What a hold cut is done again after a resume, and left undone after a stop: then raises Finish."""
         await self._wait_for_go()
-        if self._stop and self.progress.part != "finish":
+        if self.leaving:
             raise Finish("stopped while it was held")
 
     def _expired(self) -> None:
@@ -284,24 +264,25 @@ class Run:
             if held:
                 await self._purged()
             await self._may_go.wait()
-            if held and (not self._stop or self.progress.part == "finish"):
+            if held and not self.leaving:
                 try:
-                    await self._flow(self._flow_now)
+                    await self._acts.flow_again()
                 except DriverError as error:
-                    self._hold_for(str(error))
+                    self.hold_for(str(error))
 
     async def _purged(self) -> None:
         try:
-            await self._set_flows(self._purge_flows())
+            await self._acts.purge()
         except DriverError as error:
             self.alarm(f"held, and not at purge flow: {error}")
 
-    def _purge_flows(self) -> dict[str, float]:
-        """Purge flow through the carrier and nothing else, of what the run has touched."""
-        config = self.tool.config
-        return {d: config.purge_flow if d == config.carrier else 0.0 for d in self._flow_now.flows_sccm}
+    @property
+    def leaving(self) -> bool:
+        """Whether it is on its way to the finish, and not there yet."""
+        return self._stop and self.progress.part != "finish"
 
-    def _hold_for(self, why: str) -> None:
+    def hold_for(self, why: str) -> None:
+        """Hold for something that the run itself has found."""
         self.tool.valves.hold(why)
         self.hold(why)
 
@@ -312,16 +293,9 @@ class Run:
             await self._load(at, leaf)
             return
         await self._drained()
-        self._check_held()
+        self.check_held()
         self._started(leaf_label(leaf), at)
-        if isinstance(leaf, FlowStep):
-            await self._flow(leaf)
-        elif isinstance(leaf, HeatStep):
-            await self.tool.heaters.heat(leaf.targets_c, leaf.ramp_k_per_s)
-        elif isinstance(leaf, PumpStep):
-            await self._pump(leaf)
-        else:
-            await self._wait(leaf)
+        await self._acts.do(leaf)
 
     def _started(self, label: str, at: At) -> None:
         self.progress.step = label
@@ -336,10 +310,10 @@ class Run:
     # --- segments --------------------------------------------------------------------------------------------------
 
     async def _load(self, at: At, step: SegmentStep) -> None:
-        self._check_held()
+        self.check_held()
         id = wire.SegmentId(self.name, at.cycle, self._half)
         await self._intend(id, at, step)
-        self._check_held()
+        self.check_held()
         loaded = Loaded(id.half, step, at, asyncio.get_running_loop().create_future())
         self._loaded.append(loaded)
         try:
@@ -347,7 +321,7 @@ class Run:
         except wire.SegmentRefused as refused:
             self._loaded.remove(loaded)
             if not self._held:
-                self._hold_for(str(refused))
+                self.hold_for(str(refused))
             raise Held(str(refused)) from None
         self._half += 1  # the engine numbers what it accepted, without gaps
         if self._loaded[0] is loaded:
@@ -360,11 +334,12 @@ class Run:
         except JournalError as error:
             await self._drained()
             where = f"'{step.label}' of cycle {at.cycle}" if at.cycle else f"'{step.label}'"
-            self._hold_for(f"{where} was not begun, because the journal failed: {error}")
+            self.hold_for(f"{where} was not begun, because the journal failed: {error}")
             self.unrecorded()
             raise Held(str(error)) from None
 
-    def _check_held(self) -> None:
+    def check_held(self) -> None:
+        """Raises Held while the engine rests."""
         if self._held:
             raise Held(self._held)
 
@@ -408,78 +383,3 @@ class Run:
             except Held:  # held once more before it was in: it waits its turn with the rest
                 self._loaded += cut[i:]
                 return
-
-    # --- acts ------------------------------------------------------------------------------------------------------
-
-    async def _flow(self, step: FlowStep) -> None:
-        await self._set_flows(step.flows_sccm)
-        self._flow_now = replace(step, flows_sccm=self._flow_now.flows_sccm | step.flows_sccm)
-        if step.settle_s:
-            await asyncio.sleep(step.settle_s)
-
-    async def _set_flows(self, flows_sccm: dict[str, float]) -> None:
-        for device, sccm in flows_sccm.items():
-            await self.tool.set_flow(device, sccm)
-
-    async def _pump(self, step: PumpStep) -> None:
-        too_fast = PumpSpeed(step.no_faster_than_pa_per_s)
-
-        def reached() -> bool:
-            pressure = self.tool.pressure_pa()
-            if pressure is None:
-                return False
-            if told := too_fast.look(pressure, asyncio.get_running_loop().time()):
-                self.journal.event("alarm", what=told)
-                self.alarm(told)
-            return pressure <= step.to_pa and self.tool.chamber.state == "VACUUM"
-
-        self.tool.pumping = True
-        try:
-            await self._until(reached, 0.0, step.timeout_s, step.otherwise, "the chamber did not reach its pressure")
-        finally:
-            self.tool.pumping = False
-
-    async def _wait(self, step: WaitStep) -> None:
-        def reached() -> bool:
-            return all(self._zone_there(zone, step) for zone in step.zones)
-
-        await self._until(reached, step.stay_s, step.timeout_s, step.otherwise, "zones did not reach their temperature")
-
-    def _zone_there(self, zone: str, step: WaitStep) -> bool:
-        measured = self.tool.temperature_c(zone)
-        if measured is None:
-            return False
-        if step.below_c is not None:
-            return measured <= step.below_c
-        goal = self.tool.heaters.goal_c(zone)
-        return goal is None or step.within_k is None or abs(measured - goal) <= step.within_k
-
-    async def _until(
-        self, reached: Callable[[], bool], stay_s: float, timeout_s: float, otherwise: Otherwise, what: str
-    ) -> None:
-        """Wait until `reached` has held for `stay_s`; after `timeout_s` do what the recipe says of it."""
-        loop = asyncio.get_running_loop()
-        give_up_s = loop.time() + timeout_s
-        since_s: float | None = None
-        while True:
-            self._check_held()
-            now_s = loop.time()
-            since_s = (now_s if since_s is None else since_s) if reached() else None
-            if (since_s is not None and now_s - since_s >= stay_s) or self._not_worth_waiting():
-                return
-            if now_s >= give_up_s:
-                self._timed_out(otherwise, f"{what} within {timeout_s:.0f} s")
-                return
-            await asyncio.sleep(LOOK_S)
-
-    def _not_worth_waiting(self) -> bool:
-        return self._stop and self.progress.part != "finish"
-
-    def _timed_out(self, otherwise: Otherwise, what: str) -> None:
-        self.journal.event("timeout", what=what, then=otherwise)
-        self.alarm(what)
-        if otherwise == "finish":
-            raise Finish(what)
-        if otherwise == "hold":
-            self._hold_for(what)
-            raise Held(what)
