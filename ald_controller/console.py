@@ -287,6 +287,7 @@ class Console:
             return no("misplaced", "the tool is being made safe; reset when that is done")
         if not (self._job and self.guard.latched):  # an expired hold leaves its latch to a run that goes on
             follow(self.state, "reset")
+        latched = self.guard.latched
         try:
             self.guard.reset(who.role, request.reason)
         except ResetRefused as error:
@@ -299,7 +300,7 @@ class Console:
             await asyncio.sleep(STATUS_S)
             if held := self._engine_held():
                 return no("engine-held", held)
-        return yes(f"the latch is cleared; the state is {self.state}")
+        return yes(f"{'the latch is cleared' if latched else 'nothing was latched'}; the state is {self.state}")
 
     def _engine_held(self) -> str:
         """Why the valve engine still refuses segments, or ""."""

@@ -2,7 +2,8 @@
 
 It decides nothing but what is announced: every cause acts, latches and stands in the record whether it is suppressed
 here or not. A critical row is never suppressed, nor the first-out, nor a cause that asks for more than what explains
-it, except that a dead link explains whatever it made old.
+it, except that a dead link explains whatever it made old. A constant that was never commissioned is nobody's
+consequence, and explains nothing: a person has to type it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from ald_controller.interlocks.core import Cause, State
 from ald_controller.interlocks.setting import device_of
 from ald_controller.interlocks.table import EVERYTHING, Check, Reaction
+from ald_controller.interlocks.thermal_measures import Uncommissioned
 
 ABORT = "abort"  # the row of an abort: what a person, or an interlock, has asked for
 _FROM_VALVES = frozenset({"asked.contactor", "asked.stop_shut"})  # read from the word that the valve process reports
@@ -93,7 +95,7 @@ def _explains(state: State, cause: Cause, later: Cause) -> bool:
         return later.detail.startswith(f"{cause.row} ")  # the guard says for which row it aborts
     if _stale_by(state, cause, later):
         return True
-    if later.reaction > cause.reaction:
+    if later.reaction > cause.reaction or _unfinished(state, cause) or _unfinished(state, later):
         return False
     aborted = cause.reaction >= Reaction.ABORT_PURGE and cause.row != "K5"
     return any(
@@ -115,6 +117,11 @@ def _close_enough(state: State, narrow: Suppression, cause: Cause, later: Cause)
 
 def _check(state: State, cause: Cause) -> Check | None:
     return state.rules.checks[cause.check] if cause.check >= 0 else None
+
+
+def _unfinished(state: State, cause: Cause) -> bool:
+    check = _check(state, cause)
+    return check is not None and isinstance(check.measure, Uncommissioned)
 
 
 def _link(state: State, cause: Cause) -> bool:

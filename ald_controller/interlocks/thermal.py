@@ -156,7 +156,8 @@ class _Zone:
         late = Level("T7", Reaction.ABORT_PURGE, 1, 0, Reset.L1, always, persist_s=LOST_S)
         levels = (hold, late, Level("T7", Reaction.ABORT_PURGE, 2, 0, Reset.L1, always))
         measure = Blind(self.sensors, self.duty, AGREE_K)
-        return [self._check(self.name, measure, levels if self.touches_lithium else (hold,), "{name} is not seen")]
+        levels = levels if self.touches_lithium else (hold,)
+        return [self._check(self.name, measure, levels, "{name} is not seen", "sensors lost")]
 
     # --- T2: the heater does not do what it should ---
 
@@ -271,6 +272,8 @@ def thermal_absent(setting: Setting) -> list[str]:
     for name, zone in config.zones.items():
         if name not in setting.constants.heaters and zone.role not in LITHIUM_ROLES:
             out.append(f"T2: the heater of {name} was never commissioned: only a rise below 1 K/min is too little.")
+    if config.zones:
+        out.append("T5: no current of a heater is measured: a relay that has welded is seen by the heat that it makes.")
     for name, port in config.ports.items():
         if port.zone is None:
             out.append(

@@ -45,6 +45,7 @@ from ald_controller.interlocks import (
 )
 from ald_controller.interlocks.measures import Value
 from ald_controller.interlocks.setting import never_commissioned
+from ald_controller.interlocks.thermal_measures import Uncommissioned
 from tests.interlock_bench import RULES, WORDS
 
 WARN, BLOCK, HOLD, PURGE, ISOLATE = (
@@ -421,6 +422,18 @@ def test_the_first_out_is_never_suppressed() -> None:
     state = _standing(rules, _cause(0, "C7", 1.0), _cause(1, "C2", 2.0))
     first = replace(state, first_out=FirstOut(state.latched[1], Facts(), {}))
     assert _root(first, "C2") == ""
+
+
+def test_a_constant_that_was_never_commissioned_is_no_consequence_and_explains_nothing() -> None:
+    rules = _rules("C9", "C2")
+    state = _standing(rules, _cause(0, "C9", 1.0), _cause(1, "C2", 2.0))
+    assert _root(state, "C2") == "C9"
+    for unfinished in range(2):
+        checks = tuple(
+            replace(check, measure=Uncommissioned()) if i == unfinished else check
+            for i, check in enumerate(rules.checks)
+        )
+        assert _root(replace(state, rules=replace(rules, checks=checks)), "C2") == ""
 
 
 def test_faces_of_one_fault_are_one_zones_and_not_anothers() -> None:
