@@ -10,16 +10,23 @@ import pytest
 from pytest import TerminalReporter
 
 from ald_controller.interlocks import MATRIX, Guard
+from tests.run import heater_cases, rows
 from tests.run.heater_cases import HEAD, OUTCOMES
 from tests.run.rows import SHOWN, missing
+from tests.workers import Carried, is_worker
 
 ROWS = Path(__file__).parents[2] / "long-results" / "rows.json"  # what python -m tests.safety_page reads
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Carried("rows", lambda: [one.plain for one in SHOWN.values()], rows.heard))
+    config.pluginmanager.register(Carried("outcomes", lambda: [one.plain for one in OUTCOMES], heater_cases.heard))
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     if OUTCOMES:
         terminalreporter.section("heater faults on stages of three masses, software alone")
-        for line in (HEAD, *map(str, OUTCOMES)):
+        for line in (HEAD, *sorted(map(str, OUTCOMES))):
             terminalreporter.line(line)
     if not SHOWN:
         return
@@ -37,12 +44,12 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Keep what was shown for docs/safety.md; a whole session shows every row."""
-    if "ALD_EVERY_ROW" not in os.environ or not SHOWN or exitstatus:
+    """Keep what was shown for docs/safety.md; a whole session shows every row, by all of its workers together."""
+    if is_worker(session.config) or "ALD_EVERY_ROW" not in os.environ or exitstatus:
         return
     if missing():
         print(f"\nno scenario shows {', '.join(missing())}")
         session.exitstatus = 1
     ROWS.parent.mkdir(exist_ok=True)
-    told = {row: {"time": one.time, "how": one.how} for row, one in SHOWN.items()}
+    told = {row: {"time": one.time, "how": one.how} for row, one in sorted(SHOWN.items())}
     ROWS.write_text(json.dumps(told, indent=1, ensure_ascii=False), "utf-8")

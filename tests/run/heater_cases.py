@@ -68,6 +68,11 @@ class Outcome:
     off_s: float | None  # until power was really off: the contactor open, or none given
     peak_c: float
 
+    @property
+    def plain(self) -> tuple[str, str, str, str, float, float | None, float]:
+        """As one process tells it to another; `heard` takes it there."""
+        return self.fault, self.stage, self.row, self.reaction.name, self.after_s, self.off_s, self.peak_c
+
     def __str__(self) -> str:
         off = "never" if self.off_s is None else f"{self.off_s:.1f} s"
         slope = f"{STAGES[self.stage].slope_k_s(SET_C):.2f} K/s"
@@ -80,6 +85,11 @@ class Outcome:
 OUTCOMES: list[Outcome] = []
 HEAD = f"{'fault':<28} {'slope':<9} {'row':<4} {'reaction':<14} {'after':>9} {'off':>9} {'true peak':>10}"
 Break = Callable[[Rig, Zone], Awaitable[None]]
+
+
+def heard(fault: str, stage: str, row: str, reaction: str, *times: Any) -> None:
+    """An outcome as another process has seen it; `times` are the numbers of an Outcome."""
+    OUTCOMES.append(Outcome(fault, stage, row, il.Reaction[reaction], *times))
 
 
 async def outcome(

@@ -35,6 +35,11 @@ class Shown:
         """The measured time for people."""
         return "-" if self.measured_s is None else f"{self.measured_s:.2f} s"
 
+    @property
+    def plain(self) -> tuple[str, str, float | None, float | None, str]:
+        """As one process tells it to another; `heard` takes it there."""
+        return self.row, self.reaction.name, self.measured_s, self.target_s, self.how
+
     def __str__(self) -> str:
         target = "-" if self.target_s is None else f"{self.target_s:g} s"
         return f"{self.row:<4} {self.reaction.name:<14} {self.time:>8} {target:>8}  {self.how}"
@@ -116,6 +121,11 @@ def _kept(one: Shown) -> Shown:
     if before is None or (one.measured_s or 0.0) >= (before.measured_s or 0.0):
         SHOWN[one.row] = one
     return one
+
+
+def heard(row: str, reaction: str, measured_s: float | None, target_s: float | None, how: str) -> None:
+    """A row as another process has shown it."""
+    _kept(Shown(row, il.Reaction[reaction], measured_s, target_s, how))
 
 
 def missing() -> list[str]:
