@@ -297,7 +297,8 @@ class Stand:
             if self.status()["run"] is None:
                 self.reset()
                 assert (reply := self.start(LONG_DOSES))["ok"], reply["text"]
-            wait_for(lambda: self._well_open() or self.status()["run"] is None, 30.0, self._not_open)
+            # ten times a second, as each look has the controller tell its whole state
+            wait_for(lambda: self._well_open() or self.status()["run"] is None, 30.0, self._not_open, every_s=0.1)
             if self._well_open():
                 return
             figure(f"begun again, as the run ended before its time: {self.log('daemon').splitlines()[-1]}")

@@ -132,7 +132,7 @@ def unbelievable(source: Input, sample: Sample | None, now_s: float) -> bool:
 
 
 def shifted(samples: dict[str, Sample]) -> dict[str, Sample]:
-    return {name: replace(s, at_s=s.at_s + SHIFT_S) for name, s in samples.items()}
+    return {name: Sample(s.value, s.at_s + SHIFT_S, s.quality) for name, s in samples.items()}
 
 
 class Interlocks(RuleBasedStateMachine):
@@ -356,7 +356,7 @@ class Interlocks(RuleBasedStateMachine):
     @rule(signal=st.sampled_from(INPUTS))
     def one_more_fault_never_lowers_the_level(self, signal: str) -> None:  # I8
         now_s = self.now_s + 0.125
-        fresh = {n: replace(s, at_s=s.at_s + 0.125) for n, s in self.samples.items()}
+        fresh = {n: Sample(s.value, s.at_s + 0.125, s.quality) for n, s in self.samples.items()}
         base = step(self.state, fresh, self.facts, now_s)
         sample = fresh.get(signal)
         if sample is not None and sample.value == HEALTHY.get(signal):
