@@ -156,8 +156,8 @@ class _Zone:
         late = Level("T7", Reaction.ABORT_PURGE, 1, 0, Reset.L1, always, persist_s=LOST_S)
         levels = (hold, late, Level("T7", Reaction.ABORT_PURGE, 2, 0, Reset.L1, always))
         measure = Blind(self.sensors, self.duty, AGREE_K)
-        levels = levels if self.touches_lithium else (hold,)
-        return [self._check(self.name, measure, levels, "{name} is not seen", "sensors lost")]
+        acting = levels if self.touches_lithium else (hold,)
+        return [self._check(self.name, measure, acting, "{name} is not seen", "sensors lost")]
 
     # --- T2: the heater does not do what it should ---
 
