@@ -19,10 +19,10 @@ from ald_controller.config.model import (
     ValveModule,
     Zone,
 )
-from ald_controller.config.spans import PRESSURE_UNITS, Span, pa_per_unit, span_of
+from ald_controller.config.spans import END, PRESSURE_UNITS, Span, end_of, pa_per_unit, span_of
 
 __all__ = [
-    "CHAMBER_STATES", "LITHIUM_CEILING_C", "LITHIUM_CLAMP_C", "PRESSURE_UNITS", "ChamberState", "DeviceConfig",
+    "CHAMBER_STATES", "END", "LITHIUM_CEILING_C", "LITHIUM_CLAMP_C", "PRESSURE_UNITS", "ChamberState", "DeviceConfig",
     "Limits", "LineConfig", "Mqtt", "Output", "People", "Port", "Role", "Signals", "Span", "Tool", "ToolConfig",
-    "ValveModule", "Zone", "load_tool", "pa_per_unit", "span_of",
+    "ValveModule", "Zone", "end_of", "load_tool", "pa_per_unit", "span_of",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from ald_controller import units
+from ald_controller.config.bindings import Wired, parts_taken_twice, too_late_or_too_hot, wired_twice, wrong_kinds
 from ald_controller.config.model import ChamberState, Port, ToolConfig
 from ald_controller.config.resolving import BOX_LIMITS, CARRIED, GLOVEBOX_LIMITS, unresolved
 from ald_controller.config.spans import PRESSURE_UNITS
@@ -21,8 +22,8 @@ from drivers.catalogue import CATALOGUE
 MAYBE_OPEN: tuple[ChamberState, ...] = ("VENTING", "AT_BOX", "AT_AIR", "UNKNOWN")  # the chamber, to box or air
 PRESSURE_ENDS = tuple(PRESSURE_UNITS)
 _ENDS = {
-    "pressure": PRESSURE_ENDS, "box_pressure": PRESSURE_ENDS, "delta_p": PRESSURE_ENDS, "glovebox_o2": ("_ppm",),
-    "glovebox_h2o": ("_ppm",),
+    "pressure": PRESSURE_ENDS, "atmosphere": PRESSURE_ENDS, "box_pressure": PRESSURE_ENDS, "delta_p": PRESSURE_ENDS,
+    "glovebox_o2": ("_ppm",), "glovebox_h2o": ("_ppm",),
 }  # fmt: skip
 _LITHIUM = ("lithium_clear", "lithium_warn", "lithium_trip")
 _ORDERED = (  # each limit below the next
@@ -46,6 +47,11 @@ class DeviceConfig:
         names: frozenset[str] = CATALOGUE[self.driver].driver.channels(self.settings)
         return names
 
+    @property
+    def contacts(self) -> frozenset[str]:
+        """Those of its channels that are digital inputs."""
+        return frozenset(one.channel for one in getattr(self.settings, "digital", ()))
+
     def can(self, verb: str) -> bool:
         """Whether its driver has this verb: `set_flow` makes a flow controller, `follow` a temperature loop."""
         return hasattr(CATALOGUE[self.driver].driver, verb)
@@ -61,7 +67,11 @@ def cross_check(document: Document, config: ToolConfig, devices: dict[str, Devic
         checker.module, checker.lines, checker.flows, checker.zones, checker.ports, checker.shared_outputs,
         checker.signals, checker.limits, checker.errors,
     )  # fmt: skip
-    return [Problem(document.mark(loc), message) for check in checks for loc, message in check()]
+    found = [one for check in checks for one in check()]
+    for loc, message in checker.bindings():  # of what is wrong by itself nothing more is said
+        if loc not in {known for known, _ in found}:
+            found.append((loc, message))
+    return [Problem(document.mark(loc), message) for loc, message in found]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -161,6 +171,14 @@ class _Checker:
                 if one.channel == channel:
                     for key, why in unresolved(carried, self.config.limits, one):
                         yield ("devices", device, "analogue", i, key), why
+
+    def bindings(self) -> Found:
+        """What names a channel or an address that is there, and still guards nothing."""
+        wired = dict[str, Wired](self.devices)
+        yield from wrong_kinds(self.config, wired)
+        yield from parts_taken_twice(self.config, self.document.mark)
+        yield from wired_twice(wired)
+        yield from too_late_or_too_hot(self.config, wired)
 
     def _device(self, loc: Location, name: str, verb: str, kind: str) -> Found:
         if name not in self.document.data["devices"]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple
 
 from ald_controller import units
 from ald_controller.config.model import ToolConfig
 
 PRESSURE_UNITS = {"_pa": "Pa", "_torr": "Torr", "_mbar": "mbar"}  # by the end of a channel's name
+END = 0.9997  # of a range; the highest value of twelve bits lies just above
 
 
 class Span(NamedTuple):
@@ -25,6 +27,12 @@ def span_of(config: ToolConfig, signal: str) -> Span | None:
         if one["channel"] == channel:
             return Span(float(one["at_low"]), float(one["at_high"]))
     return None
+
+
+def end_of(config: ToolConfig, signal: str) -> float:
+    """From here on a channel stands at the end of its range and measures nothing, in its unit; endless without one."""
+    span = span_of(config, signal)
+    return inf if span is None else span.low + END * (span.high - span.low)
 
 
 def pa_per_unit(signal: str) -> float:
