@@ -123,6 +123,7 @@ def digest(record: RunRecord) -> Digest:
 def wanted(header: RunHeader, channel: str) -> bool:
     """Whether the report draws this channel: pressures, temperatures with set-points, the glovebox, flows."""
     drawn = {s for part, s in header.signals.items() if part in ("pressure", "glovebox_o2", "glovebox_h2o")}
+    drawn |= {zone.second for zone in header.zones.values() if zone.second}
     return channel in drawn or channel.endswith((".temperature_c", ".working_setpoint_c", ".flow_sccm"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import NamedTuple
 
 from ald_controller.records import charts
 from ald_controller.records.charts import LEFT, RIGHT, Panel
@@ -15,6 +16,7 @@ CYCLES_DRAWN = 80
 LANE = 17.0
 HUES = ("c3", "c4", "c5", "c6", "c2", "c1")
 ZONE_HUES = ("c2", "c4", "c3", "c5", "c6", "c1")
+APART_K = 3.0  # a second sensor that ends so far from the first is named
 
 
 def missing(words: str) -> str:
@@ -214,26 +216,51 @@ def _pressure_panel(d: Digest, x: Scale, top: float, bottom: float) -> str:
 
 
 def _temperature_panel(d: Digest, x: Scale, top: float, bottom: float) -> str:
-    named = {name: zone.device for name, zone in d.header.zones.items()}
-    found = [c.removesuffix(".temperature_c") for c in d.traces if c.endswith(".temperature_c")]
-    zones = named or {device: device for device in found}
-    actual = {name: d.traces[f"{device}.temperature_c"] for name, device in zones.items() if device in found}
-    if not actual:
+    zones = _zones(d)
+    if not zones:
         return ""
     limits = [(d.header.limits[k], w, s) for k, w, s in _LITHIUM if d.header.lithium and k in d.header.limits]
+    drawn = [trace for zone in zones for trace in (zone.actual, zone.second) if trace is not None]
     panel = Panel(
-        x, scale_for([v for t in actual.values() for v in t.values] + [v for v, _, _ in limits], bottom, top, log=False)
+        x, scale_for([v for t in drawn for v in t.values] + [v for v, _, _ in limits], bottom, top, log=False)
     )
-    out = [charts.y_axis(panel, 5), charts.heading(panel, "Temperatures", "°C, set-points dashed")]
+    seconds = "; a second sensor dotted" if any(zone.second for zone in zones) else ""
+    out = [charts.y_axis(panel, 5), charts.heading(panel, "Temperatures", f"°C, set-points dashed{seconds}")]
     out += [charts.limit_line(panel, value, style) for value, _, style in limits]
     labels = [(value, f"{words} {number(value)}", f"{style}-name") for value, words, style in limits]
-    for (name, trace), hue in zip(actual.items(), ZONE_HUES * 9, strict=False):
-        target = d.traces.get(f"{zones[name]}.working_setpoint_c")
-        if target is not None:
-            out.append(charts.curve(panel, target.times, target.values, f"{hue} dash", f"{name}, set-point"))
-        out.append(charts.curve(panel, trace.times, trace.values, hue, name))
-        labels.append((trace.values[-1], f"{charts.short(name)} {trace.values[-1]:.0f}", hue))
+    for zone, hue in zip(zones, ZONE_HUES * 9, strict=False):
+        out += _zone_curves(panel, zone, hue)
+        labels.append((zone.actual.values[-1], f"{charts.short(zone.name)} {zone.actual.values[-1]:.0f}", hue))
+        if zone.second is not None and abs(zone.second.values[-1] - zone.actual.values[-1]) >= APART_K:
+            labels.append((zone.second.values[-1], f"{charts.short(zone.name)} 2nd {zone.second.values[-1]:.0f}", hue))
     return "".join(out) + charts.end_labels(panel, labels)
+
+
+class _Zone(NamedTuple):
+    """What is drawn of one zone."""
+
+    name: str
+    actual: Trace
+    target: Trace | None
+    second: Trace | None
+
+
+def _zones(d: Digest) -> list[_Zone]:
+    """Those with a temperature on record; of a record that names no zones, the devices that have one."""
+    devices = [c.removesuffix(".temperature_c") for c in d.traces if c.endswith(".temperature_c")]
+    named = {name: (zone.device, zone.second) for name, zone in d.header.zones.items()}
+    zones = named or {device: (device, None) for device in devices}
+    return [
+        _Zone(name, d.traces[f"{device}.temperature_c"], d.traces.get(f"{device}.working_setpoint_c"),
+              d.traces.get(second or ""))
+        for name, (device, second) in zones.items() if device in devices
+    ]  # fmt: skip
+
+
+def _zone_curves(panel: Panel, zone: _Zone, hue: str) -> list[str]:
+    curves = [(zone.target, f"{hue} dash", "set-point"), (zone.second, f"{hue} dot", "second sensor")]
+    others = [charts.curve(panel, t.times, t.values, style, f"{zone.name}, {what}") for t, style, what in curves if t]
+    return [*others, charts.curve(panel, zone.actual.times, zone.actual.values, hue, zone.name)]
 
 
 _LITHIUM = (("lithium_warn", "Li warning", "warn"), ("lithium_trip", "Li trip", "limit"))

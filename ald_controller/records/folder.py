@@ -54,11 +54,12 @@ class Lane:
 
 @dataclass(frozen=True)
 class ZoneFacts:
-    """One heated zone: its device, its role, the owner's limit in °C."""
+    """One heated zone: its device, its role, the owner's limit in °C, the signal of its second sensor."""
 
     device: str
     role: str
     limit_c: float
+    second: str | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def header_for(
             for n, o in config.valves.outputs.items() if o.role in ("source", "by-pass", "stop")
         ),
         signals={part: s for part, s in config.signals.model_dump().items() if s is not None},
-        zones={n: ZoneFacts(z.device, z.role, z.limit) for n, z in config.zones.items()},
+        zones={n: ZoneFacts(z.device, z.role, z.limit, z.second) for n, z in config.zones.items()},
         limits=config.limits.model_dump(), lithium_max_c=plan.lithium_zones_max_c,
         warnings=plan.warnings, assumptions=plan.assumptions,
         simulated=simulated, degraded_timing=degraded_timing, valve_timing=valve_timing,

@@ -46,7 +46,7 @@ svg .tick{fill:var(--muted);font-size:11.5px}svg .small{font-size:11px;fill:var(
 svg .heading{font-size:13px;font-weight:620}svg .unit{font-weight:400;fill:var(--muted)}
 svg .label{font-weight:560}svg text.warn-name{fill:var(--amber);stroke:none;font-weight:400}svg text.limit-name{fill:var(--red);stroke:none;font-weight:400}svg .grid{stroke:var(--hair);stroke-width:1}svg .axis{stroke:var(--axis);stroke-width:1}
 svg .line{fill:none;stroke-width:1.4;stroke-linejoin:round;stroke-linecap:round}
-svg .thin{stroke-width:1;opacity:.16}svg .heavy{stroke-width:2}svg .dash{stroke-dasharray:5 4;stroke-width:1}
+svg .thin{stroke-width:1;opacity:.16}svg .heavy{stroke-width:2}svg .dash{stroke-dasharray:5 4;stroke-width:1}svg .dot{stroke-dasharray:1.5 3;stroke-width:1.6}
 .c1{stroke:var(--blue)}.c2{stroke:var(--orange)}.c3{stroke:var(--green)}.c4{stroke:var(--purple)}.c5{stroke:var(--teal)}
 .c6{stroke:var(--pink)}.cx{stroke:var(--axis)}.cr{stroke:var(--red)}
 svg text.c1,svg .fill.c1{fill:var(--blue);stroke:none}svg text.c2,svg .fill.c2{fill:var(--orange);stroke:none}

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ald_controller.records import scales
 from ald_controller.records.charts import LABEL_GAP, spread_out
 from ald_controller.records.digest import Digest, digest, pulse_heights
+from ald_controller.records.folder import ZoneFacts
 from ald_controller.records.record import open_run
 from ald_controller.records.report import page, write_report
 from tests.pure.test_records import crash
@@ -216,3 +217,17 @@ def test_quantities_read_as_people_write_them() -> None:
     assert scales.unit_of("coupler-b.pressure_torr") == "Torr" and scales.unit_of("x.status") == ""
     assert scales.log_ticks(0.1, 10) == pytest.approx([0.1, 0.2, 0.5, 1, 2, 5, 10])
     assert scales.time_ticks(90, 10) == [float(t) for t in range(0, 91, 10)]
+
+
+async def test_a_second_sensor_is_drawn_beside_its_zone_and_named_where_it_went_away(tmp_path: Path) -> None:
+    zones = {"substrate": ZoneFacts("substrate", "substrate", 300.0, "coupler-b.substrate_2_c")}
+    for drift_k, named in ((0.4, False), (21.0, True)):
+        run = await begin(tmp_path / str(named), 2, zones=zones)
+        await run.prepare(100)
+        for n in range(50):
+            run.journal.reading("coupler-b.substrate_2_c", run.clock.now + n, 150.0 + drift_k, "good")
+            run.journal.reading("substrate.temperature_c", run.clock.now + n, 150.0, "good")
+        await run.journal.close("completed", {})
+        html = write_report(run.journal.folder).read_text("utf-8")
+        assert "a second sensor dotted" in html and "substrate, second sensor" in html
+        assert ("substrate 2nd 171" in html) is named
