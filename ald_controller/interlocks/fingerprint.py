@@ -10,30 +10,58 @@ from functools import partial
 from types import FunctionType
 from typing import Any
 
+from ald_controller.config import ToolConfig
 from ald_controller.interlocks.rules import rules_for
 from ald_controller.interlocks.setting import Setting
 from ald_controller.interlocks.table import RuleSet
 
 _WORDS = frozenset({"says", "unit"})  # what is told of a check changes nothing of it
+# What of a tool file bears no limit; all else is confirmed, and so is whatever a file will say one day.
+BEARS_NO_LIMIT: dict[str, str] = {
+    "tool": "a name",
+    "title": "a name",
+    "people": "who they are, and not what they may do",
+    "lines": "addresses: a device that answers there is identified",
+    "mqtt": "the remote door raises no limit and opens nothing",
+    "valves.outputs.*.service_after": "a worn valve warns and stops nothing",
+}
 _LENGTH = 16  # of 64 hexadecimal digits: to compare by eye and to type
 
 
 def limits_of(setting: Setting) -> str:
     """The name of the limits of a tool as its file, its constants and this software make them.
 
-    Bottles do not enter: whoever hangs one confirms it by itself (row C6); nor does whether there is a broker.
-    Raises ValueError as `rules_for` does.
+    The rows enter, and the file beside them: the gate, the valve process and the devices keep limits that no row
+    says. Bottles do not enter: whoever hangs one confirms it by itself (row C6); nor does `BEARS_NO_LIMIT`. What a
+    device is set to enters as it is written, so that 1 s and 1000 ms are two names. Raises ValueError as `rules_for`.
     """
     config = setting.config.model_copy(update={"mqtt": None})
-    return limits_hash(rules_for(replace(setting, config=config, bottles={}, compatible=frozenset()), {}))
+    rules = rules_for(replace(setting, config=config, bottles={}, compatible=frozenset()), {})
+    return limits_hash(rules, _bearing(config))
 
 
-def limits_hash(rules: RuleSet) -> str:
+def _bearing(config: ToolConfig) -> dict[str, Any]:
+    """The file's values but for `BEARS_NO_LIMIT`."""
+    told = config.model_dump(mode="json")
+    for path in BEARS_NO_LIMIT:
+        _leave_out(told, path.split("."))
+    return told
+
+
+def _leave_out(told: dict[str, Any], path: list[str]) -> None:
+    for key in list(told) if path[0] == "*" else path[:1]:
+        if len(path) == 1:
+            del told[key]
+        else:
+            _leave_out(told[key], path[1:])
+
+
+def limits_hash(rules: RuleSet, beside: Mapping[str, Any] | None = None) -> str:
     """Four times four hexadecimal digits over every row, limit, persistence, dead-band, reaction, reset and measure.
 
-    The order of the table, its words and addresses on the wire do not enter.
+    `beside` is what else is confirmed with them. The order of the table and its words do not enter.
     """
-    told = "\n".join(sorted(_plain(check) for check in rules.checks))
+    told = "\n".join([*sorted(_plain(check) for check in rules.checks), _plain(beside or {})])
     digits = hashlib.sha256(told.encode()).hexdigest()[:_LENGTH]
     return "-".join(digits[at : at + 4] for at in range(0, _LENGTH, 4))
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fnmatch import fnmatch
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
-from ald_controller.config import Mqtt
+from ald_controller.config import Limits, Mqtt, Signals, ToolConfig, ValveModule, Zone
+from ald_controller.config.model import Fill, Push
+from ald_controller.config.watchdog import WatchdogTest
 from ald_controller.interlocks import Blocks, Check, Facts, Hung, Level, Reaction, Reset, RuleSet, Setting
-from ald_controller.interlocks.fingerprint import limits_hash, limits_of
+from ald_controller.interlocks.fingerprint import BEARS_NO_LIMIT, limits_hash, limits_of
 from ald_controller.interlocks.measures import Input, Value
 from ald_controller.interlocks.setting import always, lithium
 from ald_controller.interlocksetting import limits_confirmed, setting_of
@@ -35,6 +39,87 @@ def test_addresses_bottles_and_a_broker_change_no_limit() -> None:
     moved = CONFIG.model_copy(update={"lines": lines, "mqtt": Mqtt(host="broker", user="ald"), "title": "another"})
     bottles = {"TMA": Hung("TMA", pyrophoric=True, max_c=40.0, min_c=17.0)}
     assert limits_of(replace(SETTING, config=moved, bottles=bottles)) == limits_of(SETTING)
+
+
+# --- every field of the file ---------------------------------------------------------------------------------------
+
+
+ANEW: dict[type, Any] = {
+    str: "coupler-b.another", int: 7, Push: Push(device="carrier", flow="1 sccm"), Mqtt: Mqtt(host="broker", user="ald"),
+    Fill: Fill(outputs=["TMA"], time="1 s"),
+    WatchdogTest: WatchdogTest.model_validate({"date": "2025-05-05", "by": "Ann", "closed_after": "1 s"}),
+}  # fmt: skip
+
+
+def _other(value: Any, kind: Any) -> Any:
+    """Another value than this one, of the same shape; for None one of its field's kind."""
+    match value:
+        case None:
+            return next(ANEW[one] for one in get_args(kind) if one in ANEW)
+        case bool():
+            return not value
+        case int():
+            return value + 1
+        case float():
+            return value + 0.5
+        case str():
+            return value + "x"
+        case list():
+            return [*value, "x"]
+    raise AssertionError(f"no other value is known for {value!r}")
+
+
+def _changes(model: BaseModel, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], BaseModel]]:
+    """This model with one field changed, for every field of it and of the models in it."""
+    for name, field in type(model).model_fields.items():
+        for at, changed in _changed(getattr(model, name), (*path, name), field.annotation):
+            yield at, model.model_copy(update={name: changed})
+
+
+def _changed(value: Any, path: tuple[str, ...], kind: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(value, BaseModel):
+        yield from _changes(value, path)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from ((at, value | {key: new}) for at, new in _changed(one, (*path, key), None))
+    else:
+        yield path, _other(value, kind)
+
+
+EVERY_FIELD = {".".join(path): changed for path, changed in _changes(CONFIG)}
+SOME_OF_THEM = {
+    "limits.glove", "limits.gate_delta_p", "limits.vacuum", "limits.margin", "signals.confirm", "signals.exhaust",
+    "zones.substrate.second", "zones.chamber.max_ramp", "valves.watchdog", "valves.outputs.TMA.closing", "purge_flow",
+    "devices.substrate.safe_local", "devices.coupler-b.watchdog", "ports.LTB.push.flow", "valves.outputs.TMA.role",
+}  # fmt: skip
+
+
+def _bears_none(path: str) -> bool:
+    return any(fnmatch(path, none) or fnmatch(path, f"{none}.*") for none in BEARS_NO_LIMIT)
+
+
+def _named_or_refused(config: ToolConfig) -> str:
+    """The name of a tool; one whose limits cannot be told, as of an unknown kind of zone, has another."""
+    try:
+        return limits_of(replace(SETTING, config=config))
+    except (ValueError, KeyError, StopIteration):
+        return "refused"
+
+
+def test_the_walk_over_the_file_meets_every_limit_signal_zone_valve_and_device() -> None:
+    assert set(EVERY_FIELD) >= SOME_OF_THEM
+    for model, at in ((Limits, "limits"), (Signals, "signals"), (Zone, "zones.substrate"), (ValveModule, "valves")):
+        for name in model.model_fields:
+            assert any(f"{path}.".startswith(f"{at}.{name}.") for path in EVERY_FIELD), f"{at}.{name}"
+    assert all(any(fnmatch(path, f"{none}*") for path in EVERY_FIELD) for none in BEARS_NO_LIMIT)
+
+
+@pytest.mark.parametrize("path", EVERY_FIELD)
+def test_every_field_of_a_tool_file_is_part_of_the_name_or_stands_in_the_list_of_those_that_bear_no_limit(
+    path: str,
+) -> None:
+    same = _named_or_refused(EVERY_FIELD[path]) == limits_of(SETTING)
+    assert same == _bears_none(path)
 
 
 def _limit(**values: float) -> Setting:
