@@ -32,7 +32,7 @@ class GateKeeper:
 
     def rebuild(self, setting: il.Setting) -> None:
         """Another setting: what is read, and what counts as good air."""
-        self._permissive, self._air = gate.permissive_of(setting.config), boxmode.Air.of(setting)
+        self._permissive, self._air = gate.permissive_of(setting), boxmode.Air.of(setting)
 
     def known(self, facts: il.Facts) -> il.Facts:
         """These facts, with what is known here."""

@@ -16,11 +16,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from ald_controller.config import ToolConfig, pa_per_unit
+from ald_controller.config import pa_per_unit
 from ald_controller.interlocks.core import State
 from ald_controller.interlocks.glovebox import GLOVE_CEILING_C, MBAR_PA
 from ald_controller.interlocks.glovebox_measures import two_sided
 from ald_controller.interlocks.measures import Input, Quality, Samples
+from ald_controller.interlocks.setting import Setting
 from ald_controller.interlocks.table import Blocks, Facts
 
 CLEARED = "register.cleared"
@@ -51,7 +52,7 @@ class Permissive:
     analysers: tuple[tuple[str, str | None], ...]  # gas, its signal
     box_pressure: str | None
     flows: tuple[str, ...]  # the flow controllers that let gas into the chamber
-    surfaces: tuple[Input, ...]  # what a glove meets
+    surfaces: tuple[tuple[Input, float], ...]  # what a glove meets, and how much hotter than that it may be, in K
     sources: int  # their bits in the valve word
     delta_mbar: float
     glove_c: float
@@ -84,11 +85,10 @@ class GateRefused(Exception):
     """The lock stays as it is; says why."""
 
 
-def permissive_of(config: ToolConfig) -> Permissive:
+def permissive_of(setting: Setting) -> Permissive:
     """What has to be read at this tool."""
+    config = setting.config
     s, limits = config.signals, config.limits
-    touched = config.zones_of("substrate", "chamber").values()
-    sensors = [*(f"{zone.device}.temperature_c" for zone in touched), *(z.second for z in touched if z.second)]
     pushers = (port.push.device for port in config.ports.values() if port.push)
     return Permissive(
         shut=Input(s.gate_shut, 0, 1) if s.gate_shut else None,
@@ -97,12 +97,20 @@ def permissive_of(config: ToolConfig) -> Permissive:
         analysers=(("O2", s.glovebox_o2), ("H2O", s.glovebox_h2o)),
         box_pressure=s.box_pressure,
         flows=tuple(dict.fromkeys((config.carrier, *pushers))),
-        surfaces=tuple(Input(sensor, -20, 400, 2) for sensor in sensors),
+        surfaces=tuple(_surfaces(setting)),
         sources=config.source_mask,
         delta_mbar=limits.gate_delta_p / MBAR_PA,
         glove_c=min(limits.glove, GLOVE_CEILING_C),
         mbar_per_unit=pa_per_unit(s.delta_p) / MBAR_PA if s.delta_p else 1.0,
     )
+
+
+def _surfaces(setting: Setting) -> Iterator[tuple[Input, float]]:
+    """Every sensor of the zones that a glove reaches, with the commissioned offset of their hottest place."""
+    for name, zone in setting.config.zones_of("substrate", "chamber").items():
+        heater = setting.constants.heaters.get(name)
+        for sensor in filter(None, (f"{zone.device}.temperature_c", zone.second)):
+            yield Input(sensor, -20, 400, 2), heater.hottest_k if heater else 0.0
 
 
 def why_shut(
@@ -264,9 +272,10 @@ def _of(device: str, channel: str) -> Input:
 def _heat(permissive: Permissive, reads: _Reads) -> Iterator[str]:
     if not permissive.surfaces:
         yield "no temperature of the chamber is measured: nothing says that a glove may touch it"
-    for surface in permissive.surfaces:
+    for surface, hotter_k in permissive.surfaces:
         celsius = reads.good(surface)
         if celsius is None:
             yield f"{surface.signal} is not known: a glove may not touch what may be hot"
-        elif not celsius <= permissive.glove_c:
-            yield f"{surface.signal} is at {celsius:.0f} °C, a glove may touch {permissive.glove_c:g} °C"
+        elif not celsius + hotter_k <= permissive.glove_c:
+            hottest = f" and its hottest place {hotter_k:g} K above" if hotter_k else ""
+            yield f"{surface.signal} is at {celsius:.0f} °C{hottest}, a glove may touch {permissive.glove_c:g} °C"

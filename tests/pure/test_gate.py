@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ald_controller.config import ToolConfig
-from ald_controller.interlocks import Bypass, Facts, Quality, RuleSet, Setting, why_no_bypass
+from ald_controller.interlocks import Bypass, Constants, Facts, Quality, RuleSet, Setting, why_no_bypass
 from ald_controller.interlocks import boxmode as box
 from ald_controller.interlocks import gate as gates
 from ald_controller.interlocks.gate import Gate, GateRefused, Lock
@@ -35,16 +35,18 @@ AT_BOX_PRESSURE = {
     STOP: 0, MARK: 1, SUBSTRATE: 59.0, SECOND: 58.0, CHAMBER: 60.0, DELTA: -4.9, "carrier.setpoint_sccm": 0,
     "carrier.flow_sccm": -0.1, "pusher.setpoint_sccm": 0, "pusher.flow_sccm": 0.05,
 }  # fmt: skip
+HEATERS = {name: replace(one, hottest_k=0.0) for name, one in CONSTANTS.heaters.items()}
+EVEN = replace(CONSTANTS, heaters=HEATERS)  # no place is hotter than its sensor
 IDLE = Facts("IDLE", "UNKNOWN", lithium=True, gate_proven_shut=True)
 
 
 class Yard:
     """A cold, cleared chamber at the box's pressure, its sources long shut, and its gate; facts follow the lock."""
 
-    def __init__(self, config: ToolConfig = CONFIG) -> None:
-        table = RuleSet(tuple(glovebox(Setting(config, CONSTANTS))), WORDS, RULES.gate)  # the rows of the box alone
+    def __init__(self, config: ToolConfig = CONFIG, constants: Constants = EVEN) -> None:
+        table = RuleSet(tuple(glovebox(Setting(config, constants))), WORDS, RULES.gate)  # the rows of the box alone
         self.bench = Bench(table, IDLE, released=False)
-        self.permissive = gates.permissive_of(config)
+        self.permissive = gates.permissive_of(Setting(config, constants))
         self.gate = Gate()
         self.values = self.bench.values
         self.values |= AT_BOX_PRESSURE
@@ -168,9 +170,20 @@ def test_nothing_is_opened_while_a_recipe_is_in_hand_or_something_is_latched() -
 def test_the_owner_may_ask_for_colder_surfaces_and_no_file_lets_a_glove_meet_more_than_the_code_allows() -> None:
     def glove(celsius: float) -> float:
         limits = CONFIG.limits.model_copy(update={"glove": celsius})
-        return gates.permissive_of(CONFIG.model_copy(update={"limits": limits})).glove_c
+        return gates.permissive_of(Setting(CONFIG.model_copy(update={"limits": limits}))).glove_c
 
     assert (glove(45.0), glove(100.0), glove(500.0)) == (45.0, 100.0, 120.0)
+
+
+def test_a_glove_meets_the_hottest_place_that_was_commissioned_and_not_what_a_sensor_reads() -> None:
+    yard = Yard()
+    hotter = replace(EVEN, heaters=HEATERS | {"substrate": replace(HEATERS["substrate"], hottest_k=2.0)})
+    yard.permissive = gates.permissive_of(Setting(CONFIG, hotter))
+    assert yard.look().missing == (
+        "substrate.temperature_c is at 59 °C and its hottest place 2 K above, a glove may touch 60 °C",
+    )
+    yard.values[SUBSTRATE] = 57.9
+    assert yard.look().missing == ()
 
 
 def test_a_pressure_in_another_unit_is_judged_in_its_own() -> None:

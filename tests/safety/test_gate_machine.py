@@ -10,10 +10,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from ald_controller.interlocks import Facts, Quality, Sample, boot, reset
 from ald_controller.interlocks import step as judge
 from ald_controller.interlocks.gate import Gate, GateRefused, Lock, lock, permissive_of, release, step
-from tests.interlock_bench import CHAMBER, CONFIG, GATE, H2O, HEALTHY, O2, RULES, SECOND, SUBSTRATE
+from tests.interlock_bench import CHAMBER, GATE, H2O, HEALTHY, O2, RULES, SECOND, SETTING, SUBSTRATE
 from tests.machines import walks
 
-PERMISSIVE = permissive_of(CONFIG)
+PERMISSIVE = permissive_of(SETTING)
 BOX = replace(RULES, checks=tuple(check for check in RULES.checks if check.levels[0].row.startswith("G")))
 AT_BOX_LEVEL: dict[str, float] = HEALTHY | {
     SUBSTRATE: 40.0, SECOND: 40.4, CHAMBER: 40.0, "coupler-b.delta_p_mbar": 1.0, "coupler-b.stop_valve_open": 0.0,
