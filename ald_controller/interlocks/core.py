@@ -96,6 +96,7 @@ class State:
     samples: Samples  # of this scan
     bypasses: tuple[Bypass, ...] = ()
     bypassed: tuple[Cause, ...] = ()
+    spent: tuple[Bypass, ...] = ()  # the last of each row that has ended, `until_s` = when
 
 
 class ResetRefused(Exception):
@@ -148,7 +149,7 @@ def step(state: State, samples: Samples, facts: Facts, now_s: float) -> State:
     level, blocked = _worst((*active, *latched))
     return State(
         state.rules, now_s, level, blocked, tuple(active), latched, first, tuple(watches), seen, bypasses,
-        tuple(bypassed),
+        tuple(bypassed), spent_by(state, bypasses, now_s),
     )  # fmt: skip
 
 
@@ -157,6 +158,13 @@ def _lasting(bypasses: tuple[Bypass, ...], facts: Facts, now_s: float) -> tuple[
     if not bypasses:
         return ()
     return () if facts.lithium or facts.pyrophoric else tuple(b for b in bypasses if now_s < b.until_s)
+
+
+def spent_by(state: State, bypasses: tuple[Bypass, ...], now_s: float) -> tuple[Bypass, ...]:
+    """`spent` once only these `bypasses` hold: whoever wants one again is asked how long the row was out."""
+    ended = [replace(b, until_s=min(now_s, b.until_s)) for b in state.bypasses if b not in bypasses]
+    gone = {b.row for b in ended}
+    return (*(b for b in state.spent if b.row not in gone), *ended) if ended else state.spent
 
 
 def _same(check: Check, watch: Watch, taken: Taken, samples: Samples) -> Watch | None:
@@ -231,8 +239,9 @@ def _cause(
         detail = ""
         if taken.fault:
             row = check.late_row if taken.fault in UNTIMELY else check.bad_row
-            reset_by = min(reset_by, Reset.L1)  # nothing was seen to be exceeded: the cause is the reading
-    if before is not None and before.row == row and before.reaction == reaction:
+            if reaction is not Reaction.ESTOP:  # what was pressed while nothing was read nobody can tell
+                reset_by = min(reset_by, Reset.L1)  # nothing was seen to be exceeded: the cause is the reading
+    if before is not None and before.row == row and before.reaction == reaction and reset_by <= before.reset:
         return before
     if not detail and taken.fault:
         detail = f"{taken.signal or check.name} {taken.fault}"
@@ -316,7 +325,7 @@ def reset(state: State, samples: Samples, facts: Facts, now_s: float, role: Role
     seen = step(state, samples, facts, now_s)
     live = tuple(f"{c.row} {c.detail}" for c in seen.active if c.reaction >= Reaction.HOLD)
     gone = [c for c in seen.latched if not any(a.check == c.check and a.reaction >= Reaction.HOLD for a in seen.active)]
-    waiting = tuple(f"{c.row} {c.name}" for c in gone if c.check >= 0 and not _clear(seen.watches[c.check], now_s))
+    waiting = tuple(f"{c.row} {c.name}" for c in gone if not _clear(seen, c, now_s))
     asked = max((c.reset for c in seen.latched), default=Reset.L1)
     needs = _missing(asked, role, key)
     if live or waiting or needs:
@@ -324,8 +333,12 @@ def reset(state: State, samples: Samples, facts: Facts, now_s: float, role: Role
     return _latched_as(seen, (), None)
 
 
-def _clear(watch: Watch, now_s: float) -> bool:
-    return watch.clear_since is not None and now_s - watch.clear_since >= CLEAR_S - SLACK_S
+def _clear(state: State, cause: Cause, now_s: float) -> bool:
+    """Its own check and every other with a limit of its row and name: they latch as one, so they clear as one."""
+    rules = enumerate(state.rules.checks)
+    asked = {i for i, c in rules if c.name == cause.name and any(level.row == cause.row for level in c.levels)}
+    began = [state.watches[i].clear_since for i in asked | ({cause.check} if cause.check >= 0 else set())]
+    return all(since is not None and now_s - since >= CLEAR_S - SLACK_S for since in began)
 
 
 def _missing(asked: Reset, role: Role, key: bool) -> str:
@@ -339,15 +352,30 @@ def _missing(asked: Reset, role: Role, key: bool) -> str:
 def exchange(state: State, rules: RuleSet, now_s: float) -> State:
     """The same latches and first-out under another table, after a bottle or a constant has changed.
 
-    Every check begins anew; a latched cause keeps the check of its own row and name, where there still is one.
+    Every check begins anew; a latched cause keeps the check of its own row and name, where there still is one: of
+    several the same in order of appearance.
     """
     fresh = boot(rules, now_s)
-    at = {(check.name, row): i for i, check in enumerate(rules.checks) for row in check.rows}
-    moved = tuple(replace(c, check=at.get((c.name, c.row), -1)) for c in state.latched)
-    first = state.first_out
-    if first is not None:
-        first = replace(first, cause=replace(first.cause, check=at.get((first.cause.name, first.cause.row), -1)))
-    return _latched_as(replace(fresh, bypasses=state.bypasses), moved, first)
+    old, new = _places(state.rules), _places(rules)
+
+    def moved(cause: Cause) -> Cause:
+        key = cause.name, cause.row
+        before, after = old.get(key, []), new.get(key, [-1])
+        at = before.index(cause.check) if cause.check in before else 0
+        return replace(cause, check=after[min(at, len(after) - 1)])
+
+    first = state.first_out and replace(state.first_out, cause=moved(state.first_out.cause))
+    kept = replace(fresh, bypasses=state.bypasses, spent=state.spent)
+    return _latched_as(kept, tuple(moved(cause) for cause in state.latched), first)
+
+
+def _places(rules: RuleSet) -> dict[tuple[str, str], list[int]]:
+    """The checks of each name and row, in order of appearance."""
+    places: dict[tuple[str, str], list[int]] = {}
+    for i, check in enumerate(rules.checks):
+        for row in check.rows:
+            places.setdefault((check.name, row), []).append(i)
+    return places
 
 
 def news(before: State, after: State) -> tuple[Cause, ...]:

@@ -24,6 +24,7 @@ from ald_controller.interlocks import (
     alarms,
     boot,
     contactor_off,
+    exchange,
     heaters_off,
     may_start,
     news,
@@ -34,7 +35,7 @@ from ald_controller.interlocks import (
 )
 from ald_controller.interlocks.measures import Input, Value
 from ald_controller.interlocks.setting import always
-from tests.interlock_bench import CHAMBER, H2O, O2, OPEN_GATE, RUNNING, SECOND, SUBSTRATE, Bench, small_rules
+from tests.interlock_bench import CHAMBER, H2O, O2, OPEN_GATE, RULES, RUNNING, SECOND, SUBSTRATE, Bench, small_rules
 
 CORE = small_rules()
 
@@ -296,6 +297,68 @@ def test_each_cause_is_reset_by_its_role_and_by_no_lower_one(asks: Reset, allowe
         if asks is Reset.L3 and role == "owner":
             with pytest.raises(ResetRefused, match="needs the button at the tool"):
                 reset(state, {"chain": Sample(0, 12.0)}, Facts(), 12.0, role)
+
+
+@pytest.mark.parametrize("quality", [None, Quality.BAD])
+def test_an_e_stop_that_nobody_could_read_is_reset_like_one_that_was_pressed(quality: Quality | None) -> None:
+    bench = Bench(RULES)
+    if quality is None:
+        bench.stopped.add("coupler-b.estop_ok")
+    else:
+        bench.quality["coupler-b.estop_ok"] = quality
+    assert bench.run(1.5).level is Reaction.ESTOP
+    bench.stopped.clear()
+    bench.quality.clear()
+    bench.run(11)
+    for role, key, needs in (("operator", True, "the role owner"), ("owner", False, "the button at the tool")):
+        with pytest.raises(ResetRefused, match=needs):
+            reset(bench.state, bench.samples, bench.facts, bench.now_s, role, key)  # type: ignore[arg-type]
+    assert not reset(bench.state, bench.samples, bench.facts, bench.now_s, "owner", key=True).latched
+
+
+def test_what_was_first_lost_and_then_seen_exceeded_is_reset_by_whoever_resets_the_excess() -> None:
+    both = Level("T1", Reaction.ABORT_PURGE, 170, 150, Reset.L2, always)
+    one = Check(SUBSTRATE, Value(Input(SUBSTRATE, -20, 400, 2)), (both,), 999, "T1", "T1")
+    bench = Bench(replace(RULES, checks=(one,)))
+    bench.quality[SUBSTRATE] = Quality.BAD
+    assert [c.reset for c in bench.scan().latched] == [Reset.L1]
+    bench.quality.clear()
+    bench.values[SUBSTRATE] = 175.0
+    assert [c.reset for c in bench.scan().latched] == [Reset.L2]
+
+
+@pytest.mark.parametrize("jumps", [True, False])
+@pytest.mark.parametrize("changed", [True, False])
+def test_a_dead_band_outlives_another_table(changed: bool, jumps: bool) -> None:
+    bench = Bench(RULES, replace(OPEN_GATE, chamber="VACUUM"))
+    for ppm in (30.0,) if jumps else (3.0, 6.0, 9.0, 12.0, 14.0):
+        bench.values[O2] = ppm
+        bench.run(2)
+    bench.run(12)
+    assert {c.row for c in bench.state.latched} == {"G2"}
+    bench.values[O2] = 8.0  # the trip is at 10 ppm, its dead-band ends at 5
+    bench.run(15)
+    if changed:
+        bench.state = exchange(bench.state, RULES, bench.now_s)
+    bench.run(15)
+    with pytest.raises(ResetRefused, match="G2"):
+        bench.reset("operator")
+    bench.values[O2] = 4.9
+    bench.run(9.8)
+    with pytest.raises(ResetRefused, match="G2"):
+        bench.reset("operator")
+    bench.run(0.5)
+    assert not bench.reset("operator").latched
+
+
+def test_another_table_leaves_every_latched_cause_its_own_check_of_several_with_one_name() -> None:
+    bench = Bench(RULES, replace(OPEN_GATE, chamber="VACUUM"))
+    bench.values[O2] = 30.0
+    bench.run(12)
+    after = exchange(bench.state, RULES, bench.now_s)
+    assert [c.check for c in after.latched] == [c.check for c in bench.state.latched]
+    first = bench.state.first_out
+    assert after.first_out is not None and first is not None and after.first_out.cause.check == first.cause.check
 
 
 def test_a_reset_with_nothing_latched_changes_no_decision() -> None:

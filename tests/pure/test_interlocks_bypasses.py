@@ -142,3 +142,31 @@ def test_another_table_keeps_bypasses_latches_and_the_first_out() -> None:
     assert [(c.row, c.name, c.check) for c in after.latched] == [(c.row, c.name, c.check) for c in before.latched]
     assert after.first_out is not None and before.first_out is not None
     assert after.first_out.cause == before.first_out.cause and after.level is before.level
+
+
+def test_a_renewal_never_takes_a_row_out_for_more_than_an_hour_in_one_piece() -> None:
+    bench = idle()
+    out(bench, minutes=60)
+    bench.now_s += 3500
+    with pytest.raises(BypassRefused, match=r"G1 was taken out 58 min ago: 1 min are left.*live for 60 min"):
+        bypass(bench.state, asked(minutes=60, at_s=bench.now_s), HARMLESS, "owner")
+    renewed = bypass(bench.state, asked(minutes=1, at_s=bench.now_s), HARMLESS, "owner")
+    assert [b.since_s for b in renewed.bypasses] == [b.since_s for b in bench.state.bypasses]
+
+
+@pytest.mark.parametrize("ended", ["at its end", "by a person", "by another table"])
+def test_the_hour_of_a_row_begins_anew_only_when_it_was_live_for_an_hour(ended: str) -> None:
+    bench = idle()
+    out(bench, minutes=60)
+    bench.scan(3590)
+    if ended == "by a person":
+        bench.state = restore(bench.state, "G1")
+    bench.run(11)
+    if ended == "by another table":
+        bench.state = exchange(bench.state, RULES, bench.now_s)
+    assert not bench.state.bypasses
+    with pytest.raises(BypassRefused, match="G1 was taken out 60 min ago: 0 min are left"):
+        bypass(bench.state, asked(minutes=1, at_s=bench.now_s), HARMLESS, "owner")
+    assert bypass(bench.state, asked("G7", at_s=bench.now_s), HARMLESS, "owner").bypasses  # another row has its own
+    bench.now_s += 3601
+    assert bypass(bench.state, asked(minutes=60, at_s=bench.now_s), HARMLESS, "owner").bypasses

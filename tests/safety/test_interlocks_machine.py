@@ -143,6 +143,7 @@ class Interlocks(RuleBasedStateMachine):
         self.now_s, self.count = 64.0, 10
         self.facts = Facts("EXECUTING", "VACUUM", True, True)
         self.ends_s = -math.inf  # of the bypass that stands
+        self.out: dict[str, tuple[float, float]] = {}  # by row: when it was first taken out, and out until
         self.values = dict(HEALTHY)
         self.quality: dict[str, Quality] = {}
         self.stamp_s: dict[str, float] = {}  # how far in the past or future a signal is stamped
@@ -243,6 +244,10 @@ class Interlocks(RuleBasedStateMachine):
         hardest = max((c.reset for c in before.latched), default=0)
         assert role == "owner" or hardest < 2
         assert key or hardest < 3
+        for cause in before.latched:  # I5: whatever was latched for, a lost reading too
+            if cause.reaction is Reaction.ESTOP:
+                assert role == "owner"
+                assert key or cause.name != "coupler-b.estop_ok"
         assert (after.latched, after.first_out) == ((), None)
         assert after.level < Reaction.HOLD
         self.twin = reset(self.twin, shifted(self.samples), self.facts, self.now_s + SHIFT_S, role, key)
@@ -261,6 +266,10 @@ class Interlocks(RuleBasedStateMachine):
             return
         assert role == "owner" and MATRIX[row].override and minutes <= 60  # I14
         assert not self.facts.lithium and not self.facts.pyrophoric
+        first_s, until_s = self.out.get(row, (-math.inf, -math.inf))
+        first_s = self.now_s if self.now_s - until_s >= 3600 else first_s
+        assert asked.until_s - first_s <= 3600 + 1e-3  # I14: renewals do not add up
+        self.out[row] = first_s, asked.until_s
         self.state, self.ends_s = after, asked.until_s
         late = replace(asked, since_s=asked.since_s + SHIFT_S, until_s=asked.until_s + SHIFT_S)
         self.twin = bypass(self.twin, late, self.facts, role)
@@ -270,6 +279,7 @@ class Interlocks(RuleBasedStateMachine):
     @rule()
     def somebody_restores(self) -> None:
         (one,) = self.state.bypasses
+        self.out[one.row] = self.out[one.row][0], self.now_s
         self.state, self.twin = restore(self.state, one.row), restore(self.twin, one.row)
         self.scan(0.125)
 
