@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from ald_controller.aio import every, uncancellable
 from ald_controller.chamber import Chamber, chamber_step
-from ald_controller.config import ChamberState, DeviceConfig, LineConfig, pa_per_unit
+from ald_controller.config import ChamberState, DeviceConfig, LineConfig, end_of, pa_per_unit
 from ald_controller.config import Tool as ToolFile
 from ald_controller.heaters import SOURCE_CONTACTOR, Heaters
 from ald_controller.interlocks import Quality, Sample
@@ -90,6 +90,8 @@ class Tool:
         self.devices: dict[str, Any] = {name: self._build(d) for name, d in file.devices.items()}
         self._pressure = self.config.signals.pressure
         self._pa_per_unit = pa_per_unit(self._pressure)
+        end_pa = end_of(self.config, self._pressure) * self._pa_per_unit  # at its end a gauge proves nothing
+        self._vacuum_pa = min(self.config.limits.vacuum, end_pa)
         self._temperature = {name: f"{zone.device}.temperature_c" for name, zone in self.config.zones.items()}
         self.samples: dict[str, Sample] = {}
         self.chamber = Chamber()
@@ -210,11 +212,18 @@ class Tool:
         value = self.good(self._pressure)
         return None if value is None else value * self._pa_per_unit
 
+    def second_pa(self) -> float | None:
+        """What the gauge that reads up to atmosphere says, in Pa; None for a tool without one."""
+        signal = self.config.signals.atmosphere
+        value = self.good(signal)
+        return None if signal is None or value is None else value * pa_per_unit(signal)
+
     def follow_chamber(self, now_s: float, gate_proven_shut: bool) -> None:
         """Bring the chamber state up to date and tell the valve engine where to rest."""
         self.chamber = chamber_step(
             self.chamber, gate_proven_shut=gate_proven_shut, pressure_pa=self.pressure_pa(),
-            vacuum_pa=self.config.limits.vacuum, pumping=self.pumping, now_s=now_s, at_box=self._open_to_box(),
+            vacuum_pa=self._vacuum_pa, pumping=self.pumping, now_s=now_s, at_box=self._open_to_box(),
+            second_pa=self.second_pa(),
         )  # fmt: skip
         self._rest()
 

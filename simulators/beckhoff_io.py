@@ -45,7 +45,7 @@ class Channel:
     broken: bool = False
 
     def registers(self, now_s: float) -> tuple[int, int]:
-        """Status and value; a transmitter stops at its ends."""
+        """Status and value; a transmitter stops at its ends, and a terminal of twelve bits at the highest of them."""
         if self.kind == "type K":
             tenths = round(self.read(now_s) * 10)
             broken = self.broken or tenths > 13720  # an open couple is drawn beyond full scale
@@ -53,7 +53,7 @@ class Channel:
         if self.broken:
             return BROKEN_WIRE, 0
         share = (self.read(now_s) - self.at_low) / (self.at_high - self.at_low)
-        return 0, FULL if share >= 1.0 else round(max(share, 0.0) * FULL) & TWELVE_BITS
+        return 0, round(min(max(share, 0.0), 1.0) * FULL) & TWELVE_BITS
 
 
 class OutputPlant(Protocol):

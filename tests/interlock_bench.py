@@ -68,6 +68,7 @@ HEALTHY: dict[str, float] = {
     **{f"{name}.output_percent": 30.0 for name in CONFIG.zones},
     **{f"asked.{name}_c": 150.0 for name in ("substrate", "chamber", "source-3")},
     "asked.source-4_c": 130.0, "asked.source-5_c": 40.0, "asked.lines_c": 165.0,
+    "pusher.flow_sccm": 0.0,
     "carrier.flow_sccm": 20.0, "asked.carrier_sccm": 20.0, "asked.total_sccm": 20.0, "asked.quiet_s": 5000.0,
     "asked.stop_shut": 0, "valves.shut_s": math.inf, "pirani.pressure_pa": 40.0, "coupler-b.compressed_air_ok": 1,
     "register.leak_pa_per_s": 0.004, "register.cylinder_argon": 1,

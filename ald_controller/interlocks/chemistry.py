@@ -26,7 +26,8 @@ from math import inf
 
 from ald_controller.config import ToolConfig
 from ald_controller.interlocks.chemistry_doses import OfPulses, Strong, Unlike, Weak
-from ald_controller.interlocks.chemistry_gas import STOP, Pressures, lacking
+from ald_controller.interlocks.chemistry_gas import STOP, Pressures, controllers, lacking
+from ald_controller.interlocks.chemistry_gauge import Readable, depositing
 from ald_controller.interlocks.chemistry_measures import FlowLost, Misplaced
 from ald_controller.interlocks.measures import Input, NotSet, SourcesOpen
 from ald_controller.interlocks.setting import Setting, always, device_of, lithium
@@ -89,7 +90,7 @@ def _contact(signal: str, level: Level, says: str) -> Check:
 
 
 def _carrier(setting: Setting) -> list[Check]:
-    """C7: of the carrier alone; a pusher that fails gives weak doses, which is C4."""
+    """C7: of the carrier; a pusher that gives too little gives weak doses, which is C4. One that is silent holds."""
     device = setting.config.carrier
     if missing := lacking(setting, "C7", f"settling.{device}"):
         return missing
@@ -100,7 +101,14 @@ def _carrier(setting: Setting) -> list[Check]:
     flow, asked = Input(f"{device}.flow_sccm", -FLOW_SCCM, FLOW_SCCM), Input(f"asked.{device}_sccm", 0, inf)
     measure = FlowLost(flow, asked, setting.constants.settling_s[device])
     says = "{name} lacks {number:.0%} of what is asked of it, {limit:.0%} is the limit"
-    return [Check(device, measure, levels, CARRIER_TRIP, "C7", says=says, device=device)]
+    carrier = Check(device, measure, levels, CARRIER_TRIP, "C7", says=says, device=device)
+    return [carrier, *(_pusher(pusher) for pusher in controllers(setting)[1:])]
+
+
+def _pusher(device: str) -> Check:
+    level = Level("C7", Reaction.HOLD, 1, 0, Reset.L1, depositing)
+    measure = Readable(Input(f"{device}.flow_sccm", -FLOW_SCCM, FLOW_SCCM))
+    return Check(device, measure, (level,), level.limit, "C7", says="", device=device)
 
 
 def _stop_valve(setting: Setting) -> list[Check]:

@@ -5,8 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from ald_controller.config import ToolConfig, pa_per_unit
+from ald_controller.config import ToolConfig, end_of, pa_per_unit
+from ald_controller.interlocks.chemistry_gauge import (
+    APART,
+    APART_S,
+    MEAGRE,
+    MEAGRE_S,
+    STILL,
+    Apart,
+    Meagre,
+    Readable,
+    Still,
+    depositing,
+    untrusted,
+)
 from ald_controller.interlocks.chemistry_measures import (
+    FAITHFUL,
     MBAR_PA,
     USUAL,
     Exposed,
@@ -26,6 +40,7 @@ PURGED, PURGE_WARN_S, PURGE_HOLD_S = 3.0, 1.0, 30.0  # C2, times p0
 OVER_BOX_MBAR, ATMOSPHERE_MBAR, OVER_S = 30.0, 900.0, 0.2  # C10
 CONTRADICTS_MBAR = 100.0  # where the gauge for decisions says that it is vacuum
 RESTING, RESTING_S = 2.0, 10.0  # C11, times p0
+LEAST_PA = 1.0  # a gauge that states no error is compared with another one from here on
 GAUGE_PA = 200_000.0  # beyond it a gauge or its terminal is broken
 BELOW_ZERO_PA = -200.0
 
@@ -64,7 +79,7 @@ def lacking(setting: Setting, row: str, *constants: str) -> list[Check]:
     known = setting.constants
     found = {
         "base": known.base, "volume": known.volume_m3, "pumping": known.pumping_m3_s, "stop": known.stop_s,
-        "leak": known.leak_pa_m3_s, **{f"settling.{d}": known.settling_s.get(d) for d in _controllers(setting)},
+        "leak": known.leak_pa_m3_s, **{f"settling.{d}": known.settling_s.get(d) for d in controllers(setting)},
     }  # fmt: skip
     names = (c for name in constants for c in found if c == name or c.startswith(f"{name}."))
     return [
@@ -72,7 +87,7 @@ def lacking(setting: Setting, row: str, *constants: str) -> list[Check]:
     ]
 
 
-def _controllers(setting: Setting) -> list[str]:
+def controllers(setting: Setting) -> list[str]:
     """What lets gas into the chamber by a set-point."""
     pushers = (port.push.device for port in setting.config.ports.values() if port.push is not None)
     return list(dict.fromkeys([setting.config.carrier, *pushers]))
@@ -86,7 +101,7 @@ class Pressures:
 
     def checks(self) -> list[Check]:
         """In the order in which one explains the next."""
-        return [*self._pumped(), *self._over(), *self._settled(), *self._leak()]
+        return [*self._gauges(), *self._pumped(), *self._over(), *self._settled(), *self._leak()]
 
     @property
     def signal(self) -> str:
@@ -108,7 +123,7 @@ class Pressures:
     def settle_s(self) -> float:
         """Flows and stop valve have arrived by then; asked for where every constant of it is there."""
         constants = self.setting.constants
-        return max([constants.stop_s or 0.0, *(constants.settling_s.get(d, 0.0) for d in _controllers(self.setting))])
+        return max([constants.stop_s or 0.0, *(constants.settling_s.get(d, 0.0) for d in controllers(self.setting))])
 
     @property
     def wall(self) -> Input | None:
@@ -122,6 +137,30 @@ class Pressures:
         row, device = levels[0].row, device_of(self.signal)
         return Check(name, measure, levels, bad_as, row, unit=unit, says=says, device=device)
 
+    # --- C8: the gauges themselves ---
+
+    def _gauges(self) -> list[Check]:
+        """What cannot be believed of the gauge for decisions, before whatever is decided by it."""
+        still = Level("C8", Reaction.HOLD, STILL, 0, Reset.L1, depositing)
+        return [
+            self._check("gauge", Readable(self.pressure), untrusted(1, 0), 1, ""),
+            *self._apart(),
+            self._check(
+                "gauge that stands still", Still((self.pressure, SHUT)), (still,), None,
+                "through {number:.0f} doses the gauge has not moved by a digit",
+            ),
+        ]  # fmt: skip
+
+    def _apart(self) -> list[Check]:
+        second, end = self.setting.config.signals.atmosphere, end_of(self.setting.config, self.signal)
+        if second is None or second == self.signal:
+            return []
+        floor_pa = max(FAITHFUL * self.error_pa, LEAST_PA)
+        inputs = (self.pressure, _gauge(second, -GAUGE_PA))
+        measure = Apart(inputs, self.pa, pa_per_unit(second), floor_pa, end)
+        says = f"the gauges contradict each other: {second} is {{number:.3g}} times above {self.signal}"
+        return [self._check("two gauges", measure, untrusted(APART, 5, APART_S), None, says)]
+
     # --- C8 and C10: too much ---
 
     def _pumped(self) -> list[Check]:
@@ -132,11 +171,12 @@ class Pressures:
             return missing
         limit = Level("C8", Reaction.ABORT_ISOLATE, PUMPED_MBAR, 5, Reset.L2, meant_for_vacuum, PUMPED_S)
         rise = Level("C8", Reaction.ABORT_ISOLATE, FILLING_MBAR_S, 0.25, Reset.L2, under_vacuum, PUMPED_S)
+        pumped = Pumped((self.pressure, STOP), self.pa, PUMPED_MBAR, end_of(self.setting.config, self.signal))
         filling = Filling((self.pressure, STOP, SHUT, QUIET), self.pa, self.settle_s)
         return [
-            # a gauge that cannot be believed proves no vacuum and isolates by itself; the next check trips on it
+            # a gauge that cannot be believed is the first check's
             self._check(
-                "chamber pressure", Pumped((self.pressure, STOP), self.pa, PUMPED_MBAR), (limit,), None,
+                "chamber pressure", pumped, (limit,), None,
                 "the chamber is at {number:.3g} {unit}, the limit is {limit:g} {unit}", "mbar",
             ),
             self._check(
@@ -178,7 +218,7 @@ class Pressures:
     # --- C2, C3 and C11: not down to its base ---
 
     def _settled(self) -> list[Check]:
-        """C2 and C3 by p0."""
+        """C2 and C3 by p0, and C8 far below it."""
         base, decay_s, wall = self.setting.constants.base, self.setting.constants.decay_s, self.wall
         if wall is None:
             return []
@@ -197,7 +237,10 @@ class Pressures:
         )
         stays = "long after the sources shut the pressure stays at {number:.2g} times its base, {limit:g} is the limit"
         purge = "the chamber is not purged down: {number:.2g} times its base, {limit:g} is the limit"
+        meagre = untrusted(MEAGRE, 2, MEAGRE_S)
+        says = "the gauge reads less than 1/{limit:g} of what the flows make of a pumped chamber"
         return [
+            self._check("least pressure", Meagre(inputs, gas, self.settle_s), meagre, None, says),
             self._check("decay", Lingering(inputs, gas, self.settle_s, decay_s), (lingers,), USUAL, stays),
             self._check("purge", Purged(inputs, gas, self.settle_s), unpurged, PURGED, purge),
         ]

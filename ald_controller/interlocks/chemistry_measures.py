@@ -7,7 +7,7 @@ error p0 counts as that. A wall that cannot be believed keeps its last temperatu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log, nan
+from math import inf, log, nan
 from typing import Any, ClassVar, NamedTuple
 
 from ald_controller.interlocks.constants import Base
@@ -59,14 +59,14 @@ class Gas:
 
 
 @dataclass(frozen=True, slots=True)
-class _OfGas(OfSeveral):
+class OfGas(OfSeveral):
     """Of pressure, flow asked for, stop valve asked shut, s since a source was open, s since flows or valve moved."""
 
     gas: Gas
     settle_s: float  # flows and stop valve have arrived by then
 
 
-class Purged(_OfGas):
+class Purged(OfGas):
     """C2: p over p0 between doses; what it was before, while a source is open or flows settle."""
 
     __slots__ = ()
@@ -91,7 +91,7 @@ class _Decay(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Lingering(_OfGas):
+class Lingering(OfGas):
     """C3: p over p0 once it has had three times as long as it usually needs from its peak to 1.3 p0; 0 until then.
 
     It begins anew with every dose and whenever flows or the stop valve have moved, for an hour after a dose.
@@ -128,7 +128,7 @@ class Lingering(_OfGas):
         return self.decay_s * max(1.0, log(over) if over > 1.0 else 0.0)
 
 
-class Resting(_OfGas):
+class Resting(OfGas):
     """C11: p over p0 once nothing has moved for a minute; 0 until then."""
 
     __slots__ = ()
@@ -147,15 +147,19 @@ class Resting(_OfGas):
 class Pumped(OfSeveral):
     """C8: pressure in mbar of the chamber that is pumped, of pressure and stop valve.
 
-    0 for what an exposure had raised to the limit behind the shut stop valve, until it has been pumped below it.
+    0 for what an exposure had raised to the limit behind the shut stop valve, until it has been pumped below it. A
+    gauge at its `end`, in its unit, says that it is that much at least: that counts as the limit.
     """
 
     pa: float
     limit_mbar: float
+    end: float = inf
 
     def look(self, exposed: bool | None, values: list[float], samples: Samples, now_s: float) -> tuple[float, bool]:
         pressure, stop = values
         mbar = pressure * self.pa / MBAR_PA
+        if pressure >= self.end:
+            mbar = max(mbar, self.limit_mbar)
         if exposed is None or mbar < self.limit_mbar:
             exposed = bool(stop)
         return (0.0 if exposed else mbar), exposed
@@ -166,7 +170,7 @@ Points = tuple[tuple[float, float], ...]  # (s, Pa), oldest first
 
 @dataclass(frozen=True, slots=True)
 class Filling(OfSeveral):
-    """C8: mbar/s upwards with every source shut and the stop valve open, of the inputs of `_OfGas` without the flow.
+    """C8: mbar/s upwards with every source shut and the stop valve open, of the inputs of `OfGas` without the flow.
 
     A rise is taken over 0.3 s in which nothing was open or moved: neither the end of a dose nor a flow on its way is
     one.

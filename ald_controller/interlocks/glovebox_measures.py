@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, ClassVar
 
-from ald_controller.config import ToolConfig, span_of
+from ald_controller.config import END, ToolConfig, end_of, span_of
 from ald_controller.interlocks.measures import (
     RANGE,
     UNTIMELY,
@@ -25,7 +25,6 @@ from ald_controller.interlocks.measures import (
     Value,
 )
 
-END = 0.9997  # of the range; the highest value of twelve bits lies just above
 FAILED = 0.025  # of the range below its beginning: 3.6 mA
 HOUR_S = 3600.0
 AT_END = "stands at the end of its range"
@@ -37,7 +36,7 @@ def one_sided(config: ToolConfig, signal: str, max_age_s: float) -> Input:
     if span is None:
         return Input(signal, -inf, inf, max_age_s)
     width = span.high - span.low
-    return Input(signal, span.low - FAILED * width, span.low + END * width, max_age_s)
+    return Input(signal, span.low - FAILED * width, end_of(config, signal), max_age_s)
 
 
 def two_sided(config: ToolConfig, signal: str, max_age_s: float) -> Input:
@@ -46,7 +45,7 @@ def two_sided(config: ToolConfig, signal: str, max_age_s: float) -> Input:
     if span is None:
         return Input(signal, -inf, inf, max_age_s)
     width = span.high - span.low
-    return Input(signal, span.low + (1 - END) * width, span.low + END * width, max_age_s)
+    return Input(signal, span.low + (1 - END) * width, end_of(config, signal), max_age_s)
 
 
 class Within(Value):

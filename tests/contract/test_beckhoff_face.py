@@ -71,7 +71,7 @@ def test_analogue_channels_are_status_and_value(ask, values):
 def test_transmitters_stop_at_their_ends_and_cold_is_negative(ask, values):
     values |= {"o2": 1e6, "torr": -3.0, "second": -20.0}
     _, value, _, torr, _, second = registers(ask, 0.0, 0, 6, function=4)
-    assert (value, torr, second) == (0x7FFF, 0, 0x10000 - 200)
+    assert (value, torr, second) == (0x7FF8, 0, 0x10000 - 200)  # the highest value of twelve bits
 
 
 def test_a_broken_wire_is_an_error_in_the_status(ask, coupler):

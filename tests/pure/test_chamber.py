@@ -37,6 +37,20 @@ def test_a_pressure_that_is_missing_or_no_number_or_too_high_is_no_vacuum(pa: fl
     assert _step(_step(Chamber(), 0.0, pa), 2 * PROOF_S, pa).state == "UNKNOWN"
 
 
+def test_a_second_gauge_a_decade_above_bars_the_proof_and_does_not_end_one() -> None:
+    def look(chamber: Chamber, now_s: float, pa: float, second_pa: float | None, *, pump: bool = False) -> Chamber:
+        return chamber_step(
+            chamber, gate_proven_shut=True, pressure_pa=pa, vacuum_pa=VACUUM_PA, pumping=pump, now_s=now_s,
+            second_pa=second_pa,
+        )  # fmt: skip
+
+    for pa, second_pa, bars in ((0.0, 6000.0, True), (0.0, 1300.0, False), (200.0, 1900.0, False), (40.0, None, False)):
+        chamber = look(look(Chamber(), 0.0, pa, second_pa), PROOF_S, pa, second_pa)
+        assert (chamber.state == "UNKNOWN") is bars, (pa, second_pa)
+    assert look(Chamber(), 0.0, 0.0, 6000.0, pump=True).state == "PUMPING_DOWN"
+    assert look(_proven(), 20.0, 0.0, 6000.0).state == "VACUUM"  # one reading of it; row C8 acts when it lasts
+
+
 def test_pumping_down_is_said_only_while_the_gate_is_proven_and_the_pressure_known() -> None:
     assert _step(Chamber(), 0.0, 1e5, pump=True).state == "PUMPING_DOWN"
     assert _step(Chamber(), 0.0, None, pump=True).state == "UNKNOWN"

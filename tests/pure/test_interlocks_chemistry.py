@@ -24,6 +24,7 @@ from ald_controller.interlocks import (
 )
 from ald_controller.interlocks.chemistry import pumped
 from ald_controller.interlocks.chemistry_gas import dosing, meant_for_vacuum, pyrophoric, resting_with_pyrophoric
+from ald_controller.interlocks.chemistry_gauge import at_work, depositing
 from ald_controller.interlocks.setting import always, lithium, under_vacuum
 from tests import interlock_bench
 from tests.interlock_bench import CHAMBER, CONFIG, CONSTANTS, RUNNING, Bench
@@ -44,6 +45,8 @@ def rules(*args: Any, **more: Any) -> RuleSet:
 RULES = rules()
 P, DELTA_P, ATMOSPHERE = "coupler-b.pressure_torr", "coupler-b.delta_p_mbar", "pirani.pressure_pa"
 AIR, PUMP, STOP_OPEN = "coupler-b.compressed_air_ok", "coupler-b.pump_running", "coupler-b.stop_valve_open"
+NOT_THE_GATE = Blocks.PULSE | Blocks.START
+PUSHER = "pusher.flow_sccm"
 FLOW, ASKED, TOTAL = "carrier.flow_sccm", "asked.carrier_sccm", "asked.total_sccm"
 STOP, QUIET, SHUT = "asked.stop_shut", "asked.quiet_s", "valves.shut_s"
 LEAK, ARGON = "register.leak_pa_per_s", "register.cylinder_argon"
@@ -58,14 +61,22 @@ GOLDEN = [
     (PUMP, "NotSet", "C8", ISOLATE, 1, 0.1, 0, L2, pumped, Blocks.ALL, 1, 1, "K14"),
     ("carrier", "FlowLost", "C7", WARN, 0.2, 2, 0.1, AUTO, always, Blocks.ALL, 1, 0.5, "K14"),
     ("carrier", "FlowLost", "C7", ISOLATE, 0.5, 0.3, 0.2, L1, always, Blocks.ALL, 1, 0.5, "K14"),
+    ("pusher", "Readable", "C7", HOLD, 1, 0, 0, L1, depositing, Blocks.ALL, 1, 1, "K14"),
     (STOP_OPEN, "Misplaced", "C9", ABORT, 1, 0.5, 0, L1, always, Blocks.ALL, 1, 2, "K14"),
     (STOP_OPEN, "Misplaced", "C9", ISOLATE, 2, 0.5, 1, L1, always, Blocks.ALL, 1, 2, "K14"),
+    ("gauge", "Readable", "C8", BLOCK, 1, 0, 0, AUTO, always, NOT_THE_GATE, 1, 1, "K14"),
+    ("gauge", "Readable", "C8", ISOLATE, 1, 0, 0, L1, at_work, Blocks.ALL, 1, 1, "K14"),
+    ("two gauges", "Apart", "C8", BLOCK, 10, 5, 5, AUTO, always, NOT_THE_GATE, 1, None, "K14"),
+    ("two gauges", "Apart", "C8", ISOLATE, 10, 5, 5, L1, at_work, Blocks.ALL, 1, None, "K14"),
+    ("gauge that stands still", "Still", "C8", HOLD, 5, 0, 0, L1, depositing, Blocks.ALL, 1, None, "K14"),
     ("chamber pressure", "Pumped", "C8", ISOLATE, 10, 0.2, 5, L2, meant_for_vacuum, Blocks.ALL, 1, None, "K14"),
     ("chamber filling", "Filling", "C8", ISOLATE, 0.5, 0.2, 0.25, L2, under_vacuum, Blocks.ALL, 1, 0.5, "K14"),
     ("exposure", "Exposed", "C8", ISOLATE, 1.5, 0.2, 1.2, L2, dosing, Blocks.ALL, 1, None, "K14"),
     (DELTA_P, "Scaled", "C10", ISOLATE, 30, 0.2, 10, L2, always, Blocks.ALL, 1, 30, "K14"),
     (ATMOSPHERE, "Scaled", "C10", BLOCK, 100, 0, 50, AUTO, meant_for_vacuum, Blocks.ALL, 1, 100, "K14"),
     (ATMOSPHERE, "Scaled", "C10", ISOLATE, 900, 0.2, 100, L2, meant_for_vacuum, Blocks.ALL, 1, 100, "K14"),
+    ("least pressure", "Meagre", "C8", BLOCK, 4, 5, 2, AUTO, always, NOT_THE_GATE, 1, None, "K14"),
+    ("least pressure", "Meagre", "C8", ISOLATE, 4, 5, 2, L1, at_work, Blocks.ALL, 1, None, "K14"),
     ("decay", "Lingering", "C3", ABORT, 1.3, 0, 1.2, L2, under_vacuum, Blocks.ALL, 1, 1.3, "K14"),
     ("purge", "Purged", "C2", WARN, 3, 1, 2, AUTO, dosing, Blocks.ALL, 1, 3, "K14"),
     ("purge", "Purged", "C2", HOLD, 3, 30, 2, L1, dosing, Blocks.ALL, 1, 3, "K14"),
@@ -133,6 +144,7 @@ def test_believable_ranges_of_the_gauges_are_those_typed_here_a_second_time() ->
     assert (low * TORR_PA, high * TORR_PA) == pytest.approx((-200, 200_000))
     assert ranges == {
         "valves.word": (0, 2.0**53), AIR: (0, 1), PUMP: (0, 1), STOP_OPEN: (0, 1), FLOW: (-10_000, 10_000),
+        PUSHER: (-10_000, 10_000),
         ASKED: (0, math.inf), TOTAL: (0, math.inf), STOP: (0, 1), QUIET: (0, math.inf), SHUT: (0, math.inf),
         DELTA_P: (-2000, 2000), ATMOSPHERE: (-200_000, 200_000), LEAK: (0, math.inf), ARGON: (0, 1),
     }  # fmt: skip
@@ -591,6 +603,133 @@ def test_c8_an_exposure_may_rise_by_whatever_its_dose_brings_and_no_more_after_i
     assert exposed(300.0, 5.0, source_open_s=2.0, within_s=2.3) is None
     after_s = exposed(300.0, 5.0, source_open_s=1.0)
     assert after_s is not None and 1.5 < after_s < 3.0
+
+
+# --- C8, the gauges themselves ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("part", "level"), [("", BLOCK), ("prepare", ISOLATE), ("deposit", ISOLATE), ("finish", ISOLATE)]
+)
+def test_c8_a_gauge_that_cannot_be_believed_bars_a_start_and_isolates_a_run_whatever_the_chamber_is(
+    part: str, level: Reaction
+) -> None:
+    facts = replace(DOSING, chamber="UNKNOWN", part=part)
+    for value, quality in ((0.3, Quality.BAD), (math.nan, Quality.GOOD), (1e9, Quality.GOOD)):
+        tool = bench(facts=facts)
+        tool.values[P], tool.quality[P] = value, quality
+        assert tool.scan().level is level and "C8" in tool.rows
+        assert not permit(tool.state) and not may_start(tool.state)
+        assert tool.cause("C8").blocks & Blocks.GATE or level is BLOCK  # the box's transducer speaks for the gate
+        tool.values[P], tool.quality[P] = 0.3, Quality.GOOD
+        tool.run(11)
+        assert tool.reset().level is Reaction.NONE
+    tool = bench(facts=facts)
+    tool.stopped.add(P)
+    assert tool.first_scan_at(level, 2) == pytest.approx(1.1, abs=0.11) and "K14" in tool.rows
+
+
+@pytest.mark.parametrize(("what", "values", "trips"), [
+    ("a dead gauge", {P: 0.0}, True),
+    ("a gauge below its zero", {P: -0.1}, True),
+    ("a quarter of p0", {P: pa(P0_PA / 4.1)}, True),
+    ("a third of p0", {P: pa(P0_PA / 3)}, False),
+    ("with nothing flowing", {P: 0.0, TOTAL: 0.0, ASKED: 0.0}, False),
+    ("with so little flowing that the gauge could not tell", {P: 0.0, TOTAL: 2.0, ASKED: 2.0, FLOW: 2.0}, False),
+])  # fmt: skip
+def test_c8_no_pump_is_so_good_that_flows_make_less_than_a_quarter_of_p0(
+    what: str, values: dict[str, float], trips: bool
+) -> None:
+    tool = bench(facts=replace(DOSING, part="prepare"), **{ATMOSPHERE: 5.0} | values)
+    assert (tool.first_scan_at(ISOLATE, 8) == pytest.approx(5.0)) if trips else (tool.run(8).level < BLOCK), what
+    idle = bench(facts=replace(RUNNING, process="IDLE"), **{ATMOSPHERE: 5.0} | values)
+    assert idle.run(8).level is (BLOCK if trips else Reaction.NONE)
+
+
+def test_c8_a_reading_below_p0_counts_on_while_flows_move_and_through_exposures_and_not_in_an_isolated_chamber() -> (
+    None
+):
+    tool = bench(facts=replace(DOSING, part="prepare"), **{P: 0.0})
+    tool.run(3)
+    tool.values[QUIET] = 0.0
+    assert tool.first_scan_at(ISOLATE, 4) == pytest.approx(2.0, abs=0.11)
+    tool = bench(facts=replace(DOSING, part="prepare"), **{P: 0.0})
+    tool.run(3)
+    tool.values |= {STOP: 1.0, STOP_OPEN: 0.0}
+    tool.run(1)
+    tool.values |= {STOP: 0.0, STOP_OPEN: 1.0}
+    assert tool.first_scan_at(ISOLATE, 8) == pytest.approx(1.0, abs=0.11)
+    tool.values |= {STOP: 1.0, STOP_OPEN: 0.0, TOTAL: 0.0, ASKED: 0.0}
+    tool.run(11)
+    assert tool.reset().level is Reaction.NONE
+
+
+@pytest.mark.parametrize(("gauge_pa", "second_pa", "trips"), [
+    (40.0, 410.0, True), (40.0, 390.0, False), (0.0, 6000.0, True), (0.0, 66.0, False), (0.0, 68.0, True),
+    (400.0, 4.0, False), (pytest.approx, 101_325.0, False),
+])  # fmt: skip
+def test_c8_two_gauges_that_are_a_decade_apart_contradict_each_other_where_both_can_read(
+    gauge_pa: Any, second_pa: float, trips: bool
+) -> None:
+    end = 10 * 0x7FF8 / 0x7FFF
+    gauge = pa(gauge_pa) if isinstance(gauge_pa, float) else end
+    facts = replace(DOSING, part="prepare", chamber="PUMPING_DOWN")
+    tool = bench(facts=facts, **{P: gauge, ATMOSPHERE: second_pa, TOTAL: 0.0, ASKED: 0.0})
+    found = tool.first_scan_at(ISOLATE, 8)
+    assert (found == pytest.approx(5.0)) if trips else found is None
+    if trips:
+        assert "contradict" in tool.cause("C8").detail and tool.cause("C8").reset is L1
+
+
+def test_c8_one_spike_of_the_second_gauge_is_no_contradiction() -> None:
+    tool = bench(facts=DOSING, **{ATMOSPHERE: 5000.0})
+    tool.run(4)
+    tool.values[ATMOSPHERE] = 40.0
+    assert tool.run(3).level is Reaction.NONE
+
+
+def test_c8_a_gauge_that_stands_still_through_five_doses_holds_and_one_that_moves_by_a_digit_does_not() -> None:
+    for moves in (False, True):
+        tool = bench()
+        tool.values[SHUT], tool.values[P] = 3.0, 0.31
+        tool.scan()
+        for dose in range(5):
+            assert tool.state.level is Reaction.NONE, dose
+            tool.values[SHUT] = 3.0
+            tool.run(1)
+            tool.values[SHUT] = 0.0
+            tool.values[P] += 0.0025 if moves else 0.0
+            tool.run(1)
+        assert tool.state.level is (Reaction.NONE if moves else HOLD)
+    tool = bench(facts=RUNNING)
+    for _ in range(8):
+        tool.values[SHUT] = 3.0 - tool.values[SHUT] if math.isfinite(tool.values[SHUT]) else 0.0
+        tool.scan()
+    assert tool.state.level is Reaction.NONE  # nobody deposits
+
+
+def test_c8_a_gauge_at_the_end_of_its_range_says_that_it_is_that_much_at_least() -> None:
+    body = CONFIG.devices["coupler-b"]
+    wired = [one | ({"at_high": 1} if one["channel"] == "pressure_torr" else {}) for one in body["analogue"]]
+    small = CONFIG.model_copy(update={"devices": CONFIG.devices | {"coupler-b": body | {"analogue": wired}}})
+    tool = bench(rules(small), **{P: 0.99, ATMOSPHERE: 140.0})
+    tool.values[SHUT] = 0.0
+    assert tool.run(2).level is Reaction.NONE
+    tool.values[P] = 0x7FF8 / 0x7FFF
+    assert tool.first_scan_at(ISOLATE, 2) == pytest.approx(0.3, abs=0.11)
+
+
+def test_c7_a_pusher_that_falls_silent_in_a_deposition_holds_and_one_that_gives_nothing_does_not() -> None:
+    tool = bench(**{PUSHER: 0.0})
+    assert tool.run(5).level is Reaction.NONE
+    tool.stopped.add(PUSHER)
+    assert tool.first_scan_at(HOLD, 2) == pytest.approx(1.1, abs=0.11) and tool.rows == {"K14"}
+    tool = bench()
+    tool.quality[PUSHER] = Quality.BAD
+    assert tool.scan().level is HOLD and tool.rows == {"C7"}
+    idle = bench(facts=RUNNING)
+    idle.stopped.add(PUSHER)
+    assert idle.run(3).level is Reaction.NONE
 
 
 # --- C9 ------------------------------------------------------------------------------------------------------------
