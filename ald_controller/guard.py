@@ -62,7 +62,8 @@ class Guard:
         self.state = il.boot(il.rules_for(setting, words), now_s)
         self.facts = self.about = il.Facts()  # about: what others know of the tool; chamber and gate are found here
         self.keeper = GateKeeper(tool, setting)
-        self._pressed_s = -math.inf  # when the button at the tool was last seen pressed
+        self._button: float | None = None  # the button at the tool as the scan before saw it
+        self._pressed_s = -math.inf  # when it was last seen to go from released to pressed
         self.notes: deque[Note] = deque(maxlen=NOTES)
         self.told_abort: Note | None = None  # the abort that stands, until a reset
         self.trial: Trial | None = None  # a proof test that goes on
@@ -176,9 +177,15 @@ class Guard:
         return il.permit(self.state) and not self.told_abort and self.tool.chamber.state == "VACUUM"
 
     def _look_at_button(self, now_s: float) -> None:
-        signal = self.tool.config.signals.confirm
-        if signal is not None and self.tool.good(signal) == 1:
+        """An edge: a button that is held, taped or shorted says nothing, nor one that was not seen released before."""
+        before, self._button = self._button, self.tool.good(self.tool.config.signals.confirm)
+        if before == 0 and self._button == 1:
             self._pressed_s = now_s
+
+    def _pressed(self, now_s: float) -> bool:
+        """Whether somebody pressed the button lately, and after everything was latched that asks for it."""
+        asked_s = max((c.since_s for c in self.state.latched if c.reset is il.Reset.L3), default=-math.inf)
+        return self._pressed_s > asked_s and now_s - self._pressed_s <= PRESSED_S
 
     # --- what the valve process says of itself -----------------------------------------------------------------------
 
@@ -284,11 +291,11 @@ class Guard:
         What only an owner may reset needs a `reason` in words as well.
         """
         now_s = asyncio.get_running_loop().time()
-        key = now_s - self._pressed_s <= PRESSED_S
-        after = il.reset(self.state, self._seen(now_s), self.facts, now_s, role, key)
+        after = il.reset(self.state, self._seen(now_s), self.facts, now_s, role, self._pressed(now_s))
         if (checklist := self._checklist()) and not reason.strip():
             raise il.ResetRefused((), (), f"a reason in words. Before it: {checklist}")
         self.state = after
+        self._pressed_s = -math.inf  # one press, one reset
         self.told_abort = None
         self.notes.clear()
 

@@ -184,5 +184,6 @@ async def _ready_again(rig: Rig, story: Story) -> None:
         rig.contact("confirm_button", True)
         await rig.rest(5.0)
         rig.contact("confirm_button", False)
+        await rig.rest(0.5)  # seen released: the next press is another one
         await rig.ask(c.Reset(reason="mended in the soak"))
     story.longest_back_s = max(story.longest_back_s, rig.now_s - since_s)
