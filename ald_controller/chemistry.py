@@ -20,7 +20,9 @@ from ald_controller.yamlfile import Document, Problem, Problems, Strict, read, v
 
 Kind = Literal["metal-organic", "protic", "oxidising", "halide", "acid chloride", "isocyanate"]
 Confidence = Literal["high", "medium", "low", "unknown"]
-LITHIUM = "lithium"
+LITHIUM, NOTHING = "lithium", "nothing"  # materials that the code knows by their names
+# in code, as the lithium limits are: a table that a site edits cannot take a metal that burns off its guard
+ALKALI_METALS = frozenset({LITHIUM, "sodium", "potassium", "rubidium", "caesium"})
 
 _FORMS: dict[str, tuple[int, Callable[..., float]]] = {
     "log10 P = A - B/T": (2, lambda t, a, b: 10 ** (a - b / t)),

@@ -44,11 +44,13 @@ class GateDesk:
         self._remember()
 
     def _remember(self) -> None:
-        """After a start: a gate that was released may stand open, and the box may still regenerate."""
+        """After a start: a gate that was released may stand open, or was open, and the box may still regenerate."""
         loop_s = asyncio.get_running_loop().time()
         entries = self._file.registers.entries
         if GATE in entries:
             self._keeper.gate = gate.reopened(entries[GATE].by, loop_s)
+        if GATE in entries or self._file.registers.is_unguarded:  # nothing above the lithium limits guards that
+            self._drop(LOAD)  # in the file with whatever is written next, and again at every start until then
         mode = self._file.registers.get(BOX)
         if isinstance(mode, BoxMode):
             left_s = min(mode.until_utc - stamp.utc_now(), boxmode.LONGEST_S)
@@ -64,7 +66,7 @@ class GateDesk:
                 self._keeper.gate = gate.lock(self._keeper.gate, now_s)
                 return yes("the lock is told to lock")
             released = gate.release(self._keeper.gate, who.name, now_s)
-            self._keep(GATE, RELEASED, who.name)  # before anything moves
+            self._keep_released(who.name)  # before anything moves
         except gate.GateRefused as refused:
             why = [] if self._keeper.gate.open else self._told(self._keeper.gate)
             self._record.tell("gate", what="refused", by=who.name, missing=why)
@@ -73,7 +75,10 @@ class GateDesk:
             return no("gate-refused", f"nothing is released that cannot be written down: {error}")
         self._keeper.gate = released
         self._record.tell("gate", what="released", by=who.name)
-        return yes("the lock is released; it locks again when the gate was opened and shut, or by `ald gate lock`")
+        return yes(
+            "the lock is released, and what lies in the chamber is unknown from now on, which means lithium; it locks "
+            "again when the gate was opened and shut, or by `ald gate lock`"
+        )
 
     async def _do_gate_status(self, request: c.GetGate, who: c.Principal) -> c.Reply:
         """Where the lock is, and what is missing."""
@@ -154,17 +159,32 @@ class GateDesk:
         self._forget(BOX)
         self._record.tell("box", mode="ready", by=by)
 
+    def _keep_released(self, by: str) -> None:
+        """Durable when it returns: the lock is released, and nobody knows any more what lies in the chamber.
+
+        In one piece and before the lock moves, so that no load outlives an opening. Raises Problems or OSError.
+        """
+        old, at = {name: self._written(name) for name in (GATE, LOAD)}, stamp.iso(stamp.utc_now())
+        self._file.save(self._file.registers.without(LOAD).set(GATE, RELEASED, by, at, self._chemistry))
+        for name in (GATE, LOAD):
+            if old[name] != (new := self._written(name)):
+                self._audit.register(name, old[name], new, by)
+
     def _keep(self, name: str, value: object, by: str) -> None:
         """Durable when it returns; raises Problems or OSError."""
         old = self._written(name)
         self._file.set(name, value, by, stamp.iso(stamp.utc_now()))
         self._audit.register(name, old, self._written(name), by)
 
+    def _drop(self, name: str) -> None:
+        if name in self._file.registers.entries:
+            self._audit.register(name, self._written(name), None, ITSELF)
+            self._file.drop(name)
+
     def _forget(self, name: str) -> None:
         if name not in self._file.registers.entries:
             return
-        self._audit.register(name, self._written(name), None, ITSELF)
-        self._file.drop(name)
+        self._drop(name)
         if self._saving is None or self._saving.done():
             self._saving = self._spawn(self._save(), "keep registers")
 
@@ -173,7 +193,15 @@ class GateDesk:
         try:
             self._file.save(self._file.registers)
         except OSError as error:
-            self._record.note(f"registers are not on the disk: {error}; after a restart the old ones would be back")
+            but = ", but the load is unknown there, too" * self._struck()
+            self._record.note(f"registers are not on the disk: {error}; after a restart the old ones would be back{but}")
+
+    def _struck(self) -> bool:
+        """Whether a load that is unknown here was struck out of the file, which a full disk has room for."""
+        try:
+            return LOAD not in self._file.registers.entries and self._file.strike(LOAD)
+        except OSError:
+            return False
 
     def _written(self, name: str) -> object:
         return self._file.registers.dump()["registers"].get(name)

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from ald_controller.chemistry import Chemistry
 from ald_controller.config import ToolConfig
+from ald_controller.confirming import is_confirmed
 from ald_controller.interlocks import Hung, Setting
 from ald_controller.interlocks.fingerprint import limits_of
 from ald_controller.registers import CONFIRMED_LIMITS, PLANNED, Registers
 
 
 def setting_of(config: ToolConfig, registers: Registers, chemistry: Chemistry) -> Setting:
-    """Tool file, commissioned constants, and the bottle at each port; an unknown bottle counts as pyrophoric."""
+    """Tool file, commissioned constants, and the bottle at each port."""
     return Setting(config, registers.constants, bottles_of(config, registers, chemistry))
+
+
+def may_burn(config: ToolConfig, registers: Registers, chemistry: Chemistry) -> bool:
+    """Whether something hangs at a port that ignites in air, or that nobody knows, or that nobody has confirmed."""
+    hung = bottles_of(config, registers, chemistry)
+    return any(
+        port not in hung or hung[port].pyrophoric or not is_confirmed(registers, port) for port in config.ports
+    )  # fmt: skip
 
 
 def limits_confirmed(registers: Registers, limits: str) -> bool:

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from ald_controller import commands as c
 from ald_controller import stamp
 from ald_controller.bottles import refused_bottles
+from ald_controller.chemistry import NOTHING
 from ald_controller.confirming import with_confirmation
 from ald_controller.consoleparts import ConsoleParts, no, yes
 from ald_controller.engineconfig import engine_config
 from ald_controller.interlocks import Setting
 from ald_controller.interlocks.fingerprint import limits_of
-from ald_controller.interlocksetting import limits_confirmed, setting_of
+from ald_controller.interlocks.glovebox import GLOVE_CEILING_C
+from ald_controller.interlocksetting import limits_confirmed, may_burn, setting_of
 from ald_controller.registers import CONFIRMED_LIMITS, OF_VERBS, Registers
 from ald_controller.yamlfile import Problems
 
@@ -71,8 +73,11 @@ class RegisterDesk:
             return f"there is no port '{port}'; there are: {', '.join(ports)}"
         if name in OF_VERBS:
             return f"'{name}' is set by `{OF_VERBS[name]}`"
-        open_ = name == "load" and self._guard.keeper.gate.open
-        return "the gate is open: say what lies in the chamber when it is shut" if open_ else ""
+        if name != "load":
+            return ""
+        now = self._guard.keeper.gate
+        how = "open" if now.open else f"not locked ({now.lock.value})" if now.released else ""
+        return how and f"the gate is {how}: say what lies in the chamber when it is shut and locked"
 
     def _with(self, request: c.SetRegister) -> Registers:
         """The registers as they would be; raises Problems."""
@@ -82,13 +87,50 @@ class RegisterDesk:
 
     def _refused(self, name: str, registers: Registers, who: c.Principal) -> c.Reply | None:
         """What speaks against these registers although every value is in order, or None."""
-        if self._registers.is_lithium and not registers.is_lithium and who.role != "owner":
-            return no("forbidden", "only the owner takes lithium limits off, with an empty chamber")
+        if name == "load" and (refusal := self._load_refused(registers, who)):
+            return refusal
         if name == CONFIRMED_LIMITS and who.role != "owner":
             return no("forbidden", "only the owner confirms the limits of this tool")
         refused = refused_bottles(self._tool.config, registers.rack(), self._chemistry)
         why = refused.get(_port(name) or "")
         return None if why is None else no("register-refused", why)
+
+    def _load_refused(self, registers: Registers, who: c.Principal) -> c.Reply | None:
+        if registers.is_unguarded:
+            melts = f"{registers.load_material} melts below the limits at which the interlocks guard lithium"
+            return no("register-refused", f"{melts}: this software does not guard it, and it is not loaded here")
+        if registers.is_lithium or not self._registers.is_lithium:
+            return None
+        if who.role != "owner":
+            return no("forbidden", "only the owner takes lithium limits off, with an empty chamber")
+        missing = self._still_lithium(registers)
+        return no("register-refused", "\n".join(["lithium limits stay:", *missing])) if missing else None
+
+    def _still_lithium(self, registers: Registers) -> list[str]:
+        """What speaks against taking lithium limits off, one sentence each."""
+        out = [f"{c.row} is latched: {c.detail}" for c in self._guard.state.latched if c.row.startswith("T")]
+        if self._registers.load_material is not None and self._tool.config.signals.gate_shut:
+            known = self._registers.load_material
+            out.append(f"the load is {known}, and the gate was not opened since: release and open it, and look")
+        new = registers.load_register()
+        if new is None or not (new.seen_empty or new.material == NOTHING):
+            out.append("say that the chamber was seen empty before this was laid into it: `seen_empty: true`")
+        return [*out, *self._hot()]
+
+    def _hot(self) -> list[str]:
+        """Every sensor of a zone that touches the load whose hottest place is not known to be cold enough for a glove.
+
+        In °C.
+        """
+        limit_c, out = min(self._tool.config.limits.glove, GLOVE_CEILING_C), list[str]()
+        for name, zone in self._tool.config.zones_of("substrate", "chamber").items():
+            heater = self._setting.constants.heaters.get(name)
+            for sensor in filter(None, (f"{zone.device}.temperature_c", zone.second)):
+                seen_c = self._tool.good(sensor)
+                if seen_c is None or not seen_c + (heater.hottest_k if heater else 0.0) <= limit_c:
+                    told = "not known" if seen_c is None else f"at {seen_c:.0f} °C"
+                    out.append(f"{sensor} is {told}: lithium limits come off below {limit_c:g} °C")
+        return out
 
     def _written(self, name: str) -> object:
         return self._registers.dump()["registers"].get(name)
@@ -107,8 +149,7 @@ class RegisterDesk:
 
     def _learn(self, setting: Setting) -> None:
         self._setting, self._limits = setting, limits_of(setting)
-        # a bottle whose vapour may ignite in air hangs here, or one of which nobody knows that
-        self.pyrophoric = any(bottle.pyrophoric for bottle in setting.bottles.values())
+        self.pyrophoric = may_burn(self._tool.config, self._registers, self._chemistry)
         self._machine.limits_confirmed = self.limits[1]  # row K15
 
 

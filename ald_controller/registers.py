@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, TypeAdapter, model_validator
 
 from ald_controller import commissioning, stamp, units
-from ald_controller.chemistry import LITHIUM, Chemistry, close
+from ald_controller.chemistry import ALKALI_METALS, LITHIUM, Chemistry, close
 from ald_controller.interlocks import Constants
 from ald_controller.yamlfile import Document, Location, Mark, Problem, Problems, Strict, parse, read, validate_part
 
@@ -34,6 +34,7 @@ class Load(Strict):
     witness: Text | None = None
     surface_prep: Text | None = None
     box_exposure: Text | None = None
+    seen_empty: Annotated[bool, Field(strict=True)] | None = None  # the chamber, before this was laid into it
 
 
 class BottleCard(Strict):
@@ -72,10 +73,19 @@ class AnalyserTest(Strict):
 
 
 class ProofTest(Strict):
-    """The newest whole proof test of the interlocks; dated and signed like every register."""
+    """The newest whole proof test of the interlocks; dated and signed like every register.
+
+    `simulated` = its devices were, None = nobody said; `failed` = lines that have failed since, and not passed again.
+    """
 
     passed: bool = Field(strict=True)
     certificate: Text
+    simulated: bool | None = None
+    failed: tuple[Text, ...] = ()
+
+    def proves(self, *, simulated: bool | None) -> bool:
+        """Whether a tool counts as proven by it; what was found on simulated wires says nothing of real ones."""
+        return self.passed and not self.failed and (simulated is True or self.simulated is not True)
 
 
 class BoxMode(Strict):
@@ -212,8 +222,13 @@ class Registers:
 
     @property
     def is_lithium(self) -> bool:
-        """Whether lithium limits apply: they do unless another known material was signed for."""
-        return self.load_material in (LITHIUM, None)
+        """Whether lithium limits apply: they do unless a known material was signed for that is no alkali metal."""
+        return self.load_material is None or self.load_material in ALKALI_METALS
+
+    @property
+    def is_unguarded(self) -> bool:
+        """Whether what is loaded melts and burns below the limits that guard lithium: sodium, potassium."""
+        return self.load_material in ALKALI_METALS - {LITHIUM}
 
     @property
     def argon(self) -> bool:
@@ -341,6 +356,20 @@ class RegisterFile:
     def drop(self, name: str) -> None:
         """Make one register unknown at once, and in the file with the next `save`."""
         self.registers = self.registers.without(name)
+
+    def strike(self, name: str) -> bool:
+        """Make one register's line in the file a comment, where it lies: one byte, for which a full disk has room.
+
+        False when there is no such line; raises OSError.
+        """
+        with self.path.open("r+b") as file:
+            line = re.search(rf'^  "?{re.escape(name)}"?: '.encode(), file.read(), re.MULTILINE)
+            if line is not None:
+                file.seek(line.start())
+                file.write(b"#")
+                file.flush()
+                os.fsync(file.fileno())
+        return line is not None
 
 
 def _yaml(data: dict[str, Any]) -> str:

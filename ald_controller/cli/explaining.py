@@ -25,7 +25,7 @@ from ald_controller.explain import (
 )
 from ald_controller.interlocks import Facts, RuleSet, Setting, rules_for, site_words
 from ald_controller.interlocks.fingerprint import limits_of
-from ald_controller.interlocksetting import limits_confirmed, setting_of
+from ald_controller.interlocksetting import limits_confirmed, may_burn, setting_of
 from ald_controller.records.folder import RecordError
 from ald_controller.records.record import open_run
 from ald_controller.records.scales import clock
@@ -67,7 +67,7 @@ class Place:
     @property
     def facts(self) -> Facts:
         """As far as registers say: the rest is a tool at rest under vacuum."""
-        burns = any(bottle.pyrophoric for bottle in self.setting.bottles.values())
+        burns = may_burn(self.config, self.registers, self.chemistry)
         return Facts("IDLE", "VACUUM", lithium=self.registers.is_lithium, pyrophoric=burns)
 
 

@@ -17,7 +17,7 @@ import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -250,13 +250,14 @@ class Stand:
         data: dict[str, Any] = self.ask("status")["data"]
         return data
 
-    def fill_in(self) -> None:
+    def fill_in(self, load: Mapping[str, object] | None = LOAD) -> None:
         """Bottles, leak rate and load, as whoever hung and loaded them says."""
         from ald_controller.yamlfile import read
 
         for name, register in read(ROOT / "deploy" / "registers-simulated.yaml").data["registers"].items():
             self.must("register-set", name=name, value=register["value"], by="stand")
-        self.must("register-set", name="load", value=LOAD, by="stand")
+        if load is not None:
+            self.must("register-set", name="load", value=load, by="stand")
         limits = self.must("interlocks")["data"]["limits"]  # a stand may have a tool file of its own
         self.must("register-set", name="confirmed.limits", value=limits, by="stand")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ald_controller.chemistry import ALKALI_METALS
 from ald_controller.registers import RegisterFile, Registers
 from ald_controller.yamlfile import Problems, parse
 from tests.recipe_bench import ROOT, chemistry, simulated
@@ -21,6 +22,18 @@ def test_what_nobody_has_said_is_lithium() -> None:
     assert set_one("load", "{material: Li foil}").is_lithium
     assert not set_one("load", "{material: Si}").is_lithium
     assert set_one("load", "{material: Si}").without("load").is_lithium
+
+
+@pytest.mark.parametrize("metal", ["Na", "potassium foil"])
+def test_an_alkali_metal_is_held_for_lithium_at_least(metal: str) -> None:
+    registers = set_one("load", f"{{material: {metal}}}")
+    assert registers.is_lithium and registers.is_unguarded
+    assert not set_one("load", "{material: Li}").is_unguarded and not Registers().is_unguarded
+
+
+def test_every_material_of_the_table_that_melts_below_lithium_is_one_that_the_code_knows() -> None:
+    melting = [name for name, one in chemistry().materials.items() if one.why.startswith("melts")]
+    assert sorted(melting) == ["lithium", "potassium", "sodium"] and ALKALI_METALS.issuperset(melting)
 
 
 @pytest.mark.parametrize(("written", "argon"), [
@@ -84,6 +97,21 @@ def test_registers_come_back_from_their_file_as_they_were(tmp_path: Path) -> Non
     assert file.registers.is_lithium  # at once, whatever the disk does
     file.save(file.registers)
     assert "load" not in RegisterFile(path, chemistry()).registers.entries
+
+
+def test_a_register_is_struck_out_of_the_file_where_it_lies_and_the_others_stay(tmp_path: Path) -> None:
+    path = tmp_path / "registers.yaml"
+    file = RegisterFile(path, chemistry())
+    for name, value in {"leak": "2 mTorr/min", "load": "{material: copper}", "seasoned": "true"}.items():
+        file.set(name, value, "Ann", "now")
+    size = path.stat().st_size
+    file.drop("load")
+    assert file.strike("load") and not file.strike("load")
+    assert path.stat().st_size == size  # a full disk has no room for more
+    assert RegisterFile(path, chemistry()).registers == file.registers
+    path.write_text(path.read_text().replace('"leak"', "leak"))  # as a person writes it
+    assert file.strike("leak")
+    assert set(RegisterFile(path, chemistry()).registers.entries) == {"seasoned"}
 
 
 def test_a_refused_value_leaves_file_and_registers_alone(tmp_path: Path) -> None:

@@ -81,8 +81,9 @@ async def test_a_check_says_what_a_run_would_be_and_what_is_wrong(tmp_path: Path
 
 @virtually
 async def test_only_the_owner_takes_lithium_limits_off(tmp_path: Path) -> None:
-    async with Rig(tmp_path) as rig:
-        copper = c.SetRegister(name="load", value={"material": "copper"}, by="Bob")
+    async with Rig(tmp_path, load=None) as rig:
+        await rig.proven()
+        copper = c.SetRegister(name="load", value={"material": "copper", "seen_empty": True}, by="Bob")
         reply = await rig.ask(copper, OPERATOR)
         assert not reply.ok and reply.code == "forbidden" and rig.console.about.lithium
         await rig.do(copper)

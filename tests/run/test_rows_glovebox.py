@@ -23,7 +23,7 @@ WARN, BLOCK, HOLD, ABORT, ISOLATE, ESTOP = (
 BOX_PA = 101_325.0 + 200.0
 ITSELF = "the gate"
 AUDITED = [
-    ("gate", "Bob"), ("gate", ITSELF), ("gate", "Ann"), ("gate", ITSELF), ("gate", "Ann"), ("load", ITSELF),
+    ("gate", "Bob"), ("load", "Bob"), ("gate", ITSELF), ("gate", "Ann"), ("gate", ITSELF), ("gate", "Ann"),
     ("gate", ITSELF), ("load", "Ann (Ann at the inside door)"),
 ]  # fmt: skip
 
@@ -206,6 +206,7 @@ async def test_g7_is_bypassed_on_a_hand_held_reading_alone(tmp_path: Path) -> No
         for port in ("TMA", "spare"):
             bottle = {"label": "W-1", "precursor": "water"}
             await rig.do(c.SetRegister(name=f"bottle.{port}", value=bottle, by="Ann"))
+            await rig.do(c.SetRegister(name=f"confirmed.{port}", value={"label": "W-1"}, by="Ann"))
         await rig.rest(0.3)
         _inputs(rig).channels["o2_ppm"].broken = True
         await rig.until(lambda: rig.console.guard.state.blocked & il.Blocks.GATE, 1)
@@ -315,12 +316,12 @@ async def test_g3_and_g5_a_gate_opens_only_with_everything_proven_locks_by_itsel
 
         await rig.do(c.Gate(act="release"))
         await rig.until(lambda: _inputs(rig).coils[1], 0.5)
-        assert not rig.console.registers.is_lithium
+        assert rig.console.registers.is_lithium  # before the lock opens
         rig.contact("gate_shut", False)
         await rig.until(lambda: rig.chamber == "AT_BOX", 1)
         assert not rig.latched and _gate(rig) is Lock.OPEN and rig.stop_shut
         assert rig.console.registers.is_lithium
-        loaded_ = c.SetRegister(name="load", value={"material": "polyimide"}, by="Ann")
+        loaded_ = c.SetRegister(name="load", value={"material": "polyimide", "seen_empty": True}, by="Ann")
         assert "is open" in await rig.refused(loaded_, "register-refused")
         assert "is open" in await rig.refused(c.Gate(act="lock"), "gate-refused")
         await rig.rest(5)
