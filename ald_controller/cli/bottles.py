@@ -28,12 +28,12 @@ def list_bottles(socket: str | None, as_json: bool) -> None:
     for row in rows:
         click.echo(f"{row['port']:<12} {row['precursor']:<20} {row['label']:<16} {_said(row)}")
     if not rows:
-        click.echo("no card is written: nobody has said what hangs where")
+        click.echo("no card is written: nobody has said what hangs where, and every port counts as pyrophoric")
 
 
 def _said(row: dict[str, Any]) -> str:
     if not row["confirmed"]:
-        return "NOT CONFIRMED" + (": its card was changed since" if row["by"] else "")
+        return "NOT CONFIRMED, counts as pyrophoric" + (": its card was changed since" if row["by"] else "")
     second = f" and {row['second']}" if row["second"] else ""
     return f"confirmed by {row['by']}{second}, {row['at'][:10]}"
 
