@@ -183,7 +183,7 @@ class ProofTest(Message):
     """
 
     verb: Literal["proof-test"] = "proof-test"
-    rows: list[Annotated[str, Field(pattern=r"^[TCGK][0-9]{1,2}$")]] = Field(default=[], max_length=60)
+    rows: list[Annotated[str, Field(max_length=20)]] = Field(default=[], max_length=60)
     hands: bool = False
 
 

@@ -287,11 +287,11 @@ class Console:
             return no("misplaced", "the tool is being made safe; reset when that is done")
         if not (self._job and self.guard.latched):  # an expired hold leaves its latch to a run that goes on
             follow(self.state, "reset")
-        latched = self.guard.latched
+        latched, accepted = self.guard.latched, self.tool.accept_others()
         try:
             self.guard.reset(who.role, request.reason)
         except ResetRefused as error:
-            return no("reset-refused", ". ".join(filter(None, (str(error), self._watchdog_acted()))))
+            return no("reset-refused", ". ".join(filter(None, (str(error), accepted, self._watchdog_acted()))))
         self._safety.was_reset(request, who)
         self.tool.look_again()
         if self._job is None:
@@ -344,6 +344,7 @@ class Console:
     # --- abort -----------------------------------------------------------------------------------------------------
 
     async def _do_abort(self, request: c.Abort, who: c.Principal) -> c.Reply:
+        self.guard.leave_test("an abort")
         self.abort(f"aborted by {who.name}{': ' + request.why if request.why else ''}", "aborted")
         return yes("valves are shut; the tool goes to its safe state")
 
@@ -384,7 +385,8 @@ class Console:
     async def _made_safe(self, why: str) -> list[Confirmed]:
         """The safe state for what the chamber is open to, also when that changes meanwhile."""
         while True:
-            purge = self.guard.purge_is_safe
+            purge, told = self.guard.purge_is_safe, self.guard.told_abort
             report = await self.tool.safe(why, purge=purge)
-            if not purge or self.guard.purge_is_safe:
+            same = told is self.guard.told_abort  # it is another where one in earnest has come behind a proof test's
+            if same and (not purge or self.guard.purge_is_safe):
                 return report

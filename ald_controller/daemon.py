@@ -136,7 +136,7 @@ class Daemon:
         self._pulses = PulseWatch(tool, table, known, lambda *a, **fields: self.console.tell_run(*a, **fields), utc_s)
         self._clearing = ClearingWatch(tool, row, known, chemistry, now_s, utc_s)
         self._gas = GasFeed(tool, now_s)
-        signed = RegisterFeeds(tool.samples, tool.config.ports, known, utc_s)
+        signed = RegisterFeeds(tool.samples, tool.config.ports, known, utc_s, self.parts.simulated)
         guard.feeds += [partial(feed_asked, tool), self._pulses.look, self._clearing.look, self._gas.look, signed.look]
 
     def _watch_machine(self, tool: Tool, guard: Guard, audit: Audit) -> MachineFeeds:

@@ -45,6 +45,14 @@ class Trial(Protocol):
     def facts(self, real: il.Facts) -> il.Facts: ...
 
 
+class Twin(Protocol):
+    """What the interlocks would say without the proof test that goes on."""
+
+    state: il.State
+
+    def look(self, real: il.Samples, facts: il.Facts, now_s: float) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """A sentence for people, and when it became true: in loop seconds and in unix seconds."""
@@ -61,12 +69,14 @@ class Guard:
         self.tool, self._words = tool, words
         self.state = il.boot(il.rules_for(setting, words), now_s)
         self.facts = self.about = il.Facts()  # about: what others know of the tool; chamber and gate are found here
+        self._known = self.facts  # the same without what a proof test pretends
         self.keeper = GateKeeper(tool, setting)
         self._button: float | None = None  # the button at the tool as the scan before saw it
         self._pressed_s = -math.inf  # when it was last seen to go from released to pressed
         self.notes: deque[Note] = deque(maxlen=NOTES)
         self.told_abort: Note | None = None  # the abort that stands, until a reset
-        self.trial: Trial | None = None  # a proof test that goes on
+        self.trial: Trial | None = None  # a line of a proof test that is driven now
+        self.twin: Twin | None = None  # a proof test that goes on
         self.safing: sf.Safing | None = None  # what the newest abort has to reach, until a run begins
         self.on_safing_over: Callable[[sf.Safing, str, float], None] | None = None  # keeps its outcome
         self._elements = elements_of(setting)
@@ -86,7 +96,7 @@ class Guard:
 
     def scan(self, reacts: Reacts, now_s: float) -> None:
         """Judge everything once, react to what is new, and beat the lease."""
-        gate = il.gate_proven_shut(self.state.rules, self._seen(now_s), now_s)
+        gate = il.gate_proven_shut(self.state.rules, self.tool.samples, now_s)
         self.tool.follow_chamber(now_s, gate)
         self._hear_valves()
         self._look_at_button(now_s)
@@ -95,7 +105,8 @@ class Guard:
         about = self.keeper.known(self.about)
         known = replace(about, chamber=self.tool.chamber.state, gate_proven_shut=gate)
         self.tool.heaters.lithium = known.lithium
-        self.facts = known if self.trial is None else self.trial.facts(known)
+        self._in_earnest(known, now_s)
+        self.facts = self._judged(now_s)
         before, seen = self.state, self._seen(now_s)
         self.state = il.step(before, seen, self.facts, now_s)
         self._keep_heaters()
@@ -132,6 +143,30 @@ class Guard:
         """What is judged: the tool's samples, with those of a proof test in the place of theirs."""
         real = self.tool.samples
         return real if self.trial is None else self.trial.samples(real, now_s)
+
+    def _in_earnest(self, known: il.Facts, now_s: float) -> None:
+        """A proof test is left in the scan in which the tool trips without it."""
+        self._known = known
+        if self.twin is not None and self.twin.look(self.tool.samples, known, now_s):
+            self.leave_test("a trip in earnest")
+
+    def _judged(self, now_s: float) -> il.Facts:
+        """What is known, and what a line of a proof test pretends."""
+        if self.trial is None:
+            return self._known
+        gate = il.gate_proven_shut(self.state.rules, self._seen(now_s), now_s)
+        return self.trial.facts(replace(self._known, gate_proven_shut=gate))
+
+    def leave_test(self, why: str) -> None:
+        """A proof test is over at once: what counts is the tool without it, its latches and its sequence are gone.
+
+        Whoever calls reacts to what ended it. Does nothing where no proof test goes on.
+        """
+        if self.twin is None:
+            return
+        self.state = replace(self.twin.state, bypasses=self.state.bypasses, spent=self.state.spent)
+        self.facts, self.trial, self.twin, self.told_abort = self._known, None, None, None
+        self.end_safing(why)
 
     def _secure(self, reacts: Reacts, now_s: float) -> None:
         """Follow what an abort has to reach; where it turns to isolation the devices are told, too."""
@@ -257,7 +292,10 @@ class Guard:
         """Another table, after a bottle or a constant has changed; latches and first-out stay."""
         self._elements = elements_of(setting)
         self.keeper.rebuild(setting)
-        self.state = il.exchange(self.state, il.rules_for(setting, self._words), asyncio.get_running_loop().time())
+        rules, now_s = il.rules_for(setting, self._words), asyncio.get_running_loop().time()
+        self.state = il.exchange(self.state, rules, now_s)
+        if self.twin is not None:
+            self.twin.state = il.exchange(self.twin.state, rules, now_s)
 
     def begin_anew(self) -> None:
         """Every check forgets what it has seen, after a proof test has shown it what was not so."""

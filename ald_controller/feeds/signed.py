@@ -5,7 +5,7 @@
 | register.cylinder_argon | 1 while the register of the cylinder says argon                            |
 | register.leak_pa_per_s  | the rise that was measured last; absent when none was                      |
 | register.analyser.GAS   | 1 until the next test of this analyser is due                              |
-| register.proof_passed   | 1 while the newest proof test has passed                                   |
+| register.proof_passed   | 1 while the newest proof test has passed, and no line has failed since     |
 | register.proof_age_days | its age in days; absent when there is none, or none with a time            |
 
 Registers are dated in UTC and rows read loop time: what turns one into the other is fixed at the start, so a clock that
@@ -33,13 +33,15 @@ DAY_S = 86_400.0
 class RegisterFeeds:
     """Writes into `samples` once a scan; registers are frozen values, so they are looked into when they are others.
 
-    `utc_s` turns loop into unix time.
+    `utc_s` turns loop into unix time; `simulated` = the devices of this tool are, None = nobody said.
     """
 
     def __init__(
-        self, samples: dict[str, Sample], ports: Iterable[str], known: Callable[[], Registers], utc_s: float
-    ) -> None:
+        self, samples: dict[str, Sample], ports: Iterable[str], known: Callable[[], Registers], utc_s: float,
+        simulated: bool | None = None,
+    ) -> None:  # fmt: skip
         self._samples, self._ports, self._known, self._utc_s = samples, tuple(ports), known, utc_s
+        self._simulated = simulated
         self._seen: Registers | None = None
         self._values: dict[str, float] = {}
         self._due_s: dict[str, float] = {}  # by gas: when its analyser has to be tested again
@@ -62,7 +64,7 @@ class RegisterFeeds:
         proof = registers.get("proof")
         self._values = {CONFIRMED + port: float(is_confirmed(registers, port)) for port in self._ports}
         self._values[ARGON] = float(registers.argon)
-        self._values[PASSED] = float(isinstance(proof, ProofTest) and proof.passed)
+        self._values[PASSED] = float(isinstance(proof, ProofTest) and proof.proves(simulated=self._simulated))
         if (leak := registers.get("leak")) is not None:
             self._values[LEAK] = leak
         self._due_s = {gas: self._due(registers, f"analyser.{gas}") for gas in GASES}

@@ -1,7 +1,7 @@
 """K15 of the proof test: an interlock that nobody has tried for long is not one that can be trusted with lithium.
 
 | name                    | value                                     |
-| register.proof_passed   | 1 while the newest proof test has passed  |
+| register.proof_passed   | 1 while the newest proof test counts      |
 | register.proof_age_days | its age in days; absent when there is none |
 """
 
@@ -28,7 +28,7 @@ def proof() -> list[Check]:
         replace(warn, limit=WARN_DAYS, clear=WARN_DAYS - 1),
         replace(block, limit=BLOCK_DAYS, clear=BLOCK_DAYS - 1),
     )
-    none = "the newest proof test of the interlocks has not passed, or there is none: `ald proof-test`"
+    none = "the newest proof test has not passed, or a line failed since, or none counts here: `ald proof-test`"
     overdue = "the newest proof test is {number:.0f} days old, {limit:g} are the limit: `ald proof-test`"
     return [
         Check(PASSED, NotSet(passed), (warn, block), 1, "K15", "K15", says=none),

@@ -231,6 +231,8 @@ _ELSEWHERE = {
     Guard.DOORS: "it refuses a command at a door: nothing to trip",
     Guard.HARDWARE: "it acts in hardware: try it there, by its own procedure",
 }
+LONGEST_S = 130.0  # a level that persists for longer is not driven by simulated inputs
+_DAYS = frozenset({"G7"})  # an analyser whose value has not moved for a day: no test waits for it
 _NO_LEVEL = {
     "K5": "every start of the daemon is its test: it comes up latched",
     "K14": "it is what every row says of a value that is too old: see the devices that fall silent",
@@ -273,6 +275,14 @@ def hands(config: ToolConfig) -> list[Hand]:
         (s.pump_running, "Open the pump's run contact at its terminal.", "Close the run contact."),
     )
     return [Hand(signal, do, undo) for signal, do, undo in wanted if signal is not None]
+
+
+def excuse(item: Item) -> str:
+    """Why no simulated input need trip this line, or "": then one that cannot be driven has failed."""
+    level, unit = item.level, item.check.unit
+    if level.persist_s > LONGEST_S or (item.row in _DAYS and unit == "h"):
+        return f"it takes longer than {LONGEST_S / 60:.0f} min to stand"
+    return ""
 
 
 def by_hand(item: Item, config: ToolConfig) -> Hand | None:

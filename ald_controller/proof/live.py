@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from ald_controller import interlocks as il
 from ald_controller.guard import Guard
 from ald_controller.proof import lines as pt
-from ald_controller.proof.drive import Drive, Scene, inputs_of
+from ald_controller.proof.drive import Drive, Scene, Shape, inputs_of
+from ald_controller.proof.twin import RealTwin
 from ald_controller.tool import Tool
 
 LOOK_S = 0.05
 AFTER_S = 0.35  # taking an input away can trip, too: a reading that jumps back
 ARM_S = 2.0
+BY_ITSELF = "the tool has tripped by itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class LiveLine:
         self._tool, self._guard = tool, guard
         self._mask = tool.config.valves.mask("contactor")
         self._driven = Drive(())  # the line in hand, or the one before
+        self._twin: RealTwin
 
     def scene(self) -> Scene:
         """The tool as it is now."""
@@ -69,9 +72,15 @@ class LiveLine:
         finally:
             self._guard.trial = None
 
-    def expects(self, drive: Drive) -> None:
-        """What moves by a person's hand from now on is of the test."""
-        self._driven = drive
+    def expects(self, signal: str) -> float:
+        """What this contact does by a person's hand from now on is of the test; how it stands now."""
+        before = self._tool.samples[signal]
+        self._driven = Drive(((signal, Shape(before.value)),))
+        self._twin.moved = {signal: before}
+        return before.value
+
+    def expects_no_more(self) -> None:
+        self._twin.moved = {}
 
     async def watched(self, batch: list[Driven], began_s: float) -> dict[Id, tuple[float | None, str]]:
         """When each line's final elements read as they have to, and what was wrong with those that never did."""
@@ -135,16 +144,23 @@ class LiveLine:
             await asyncio.sleep(LOOK_S)
         return True
 
+    def begin(self) -> None:
+        """From here on what trips the tool without the test ends it."""
+        self._guard.twin = self._twin = RealTwin(self._guard.state)
+
     def still_ours(self) -> None:
-        """Raises Ended where a person has aborted, or the tool has tripped on what is no input of the test."""
-        told = self._guard.told_abort
-        if told is not None and told.text.startswith("aborted by"):
-            raise Ended(told.text)
+        """Raises Ended where a person has aborted, or the tool has tripped by itself.
+
+        The guard's twin finds that. Beside it: what latches on inputs that no line drives, with no fact pretended.
+        """
+        if self._guard.twin is not self._twin:
+            first = self._guard.state.first_out
+            raise Ended(f"{BY_ITSELF}: {first.cause.row} {first.cause.detail}" if first else self._guard.why_latched)
         signals = {signal for signal, _ in self._driven.shapes}
         for cause in self._guard.state.latched:
             read = inputs_of(self._guard.rules.checks[cause.check].measure) if cause.check >= 0 else []
             if not self._driven.facts and not any(source.signal in signals for source in read):
-                raise Ended(f"the tool has tripped by itself: {cause.row} {cause.detail}")
+                raise Ended(f"{BY_ITSELF}: {cause.row} {cause.detail}")
 
     async def arm(self) -> None:
         """The contactor closed, so that it can be seen to open; a line says so itself where it does not."""
@@ -152,6 +168,8 @@ class LiveLine:
         await self.until(lambda: self._seen(il.Blocks.NOTHING).contactor, ARM_S)
 
     def leave(self) -> None:
-        """The tool's own inputs again, and its contactor open."""
-        self._guard.trial = None
+        """The tool's own inputs again, and its contactor open; what is latched keeps its safe sequence."""
+        self._guard.trial = self._guard.twin = None
         self._tool.valves.aux(self._mask, 0)
+        if not self._guard.latched:
+            self._guard.end_safing("the end of the proof test")

@@ -13,8 +13,8 @@ from typing import Any
 
 from ald_controller.interlocks import Check, Facts, Input, Level, Sample, State
 from ald_controller.proof.drive import COARSE_S, TOLD, Drive, Pretended, Scene, Shape, Shapes, fresh, inputs_of
+from ald_controller.proof.lines import LONGEST_S
 
-LONGEST_S = 130.0  # a level that persists for longer is not driven by simulated inputs
 WINDOWS_S = 70.0  # beyond its persistence: what measures look back
 SETTLING = 8  # readings, a second apart, on which a measure settles
 FINE_FOR_S = 3.0  # measures with short windows have said what they say by then

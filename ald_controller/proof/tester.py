@@ -21,9 +21,10 @@ from ald_controller.consoleparts import ConsoleParts, Spawn, no, yes
 from ald_controller.interlocks.fingerprint import limits_hash
 from ald_controller.interlocksetting import setting_of
 from ald_controller.proof import lines as pt
-from ald_controller.proof.drive import Drive, Scene, Shape, silence, together
+from ald_controller.proof.drive import Drive, Scene, silence, together
 from ald_controller.proof.live import AFTER_S, Driven, Ended, LiveLine
 from ald_controller.proof.search import search
+from ald_controller.proof.signing import Signing
 from ald_controller.records.certificates import Certificates
 from ald_controller.states import ProcessState
 from drivers.base import DriverError
@@ -69,14 +70,25 @@ class ProofTester:
 
     def __init__(self, parts: ConsoleParts, bench: Bench, spawn: Spawn) -> None:
         self._tool, self._guard, self._bench, self._spawn = parts.tool, parts.guard, bench, spawn
-        self._registers, self._chemistry, self._audit = parts.registers, parts.chemistry, parts.audit
-        self._simulated = parts.simulated
+        self._registers, self._chemistry, self._simulated = parts.registers, parts.chemistry, parts.simulated
+        self._signing = Signing(parts.registers, parts.audit, parts.guard.note, parts.simulated)
         self.certificates = Certificates(parts.state_dir)
+        self._tell_cut()
         self.progress = Progress()
         self._live = LiveLine(parts.tool, parts.guard)
         self._who: c.Principal
         self._hints: dict[object, int] = {}
         self._undriven: list[tuple[str, str]] = []
+
+    def _tell_cut(self) -> None:
+        """A test that the controller before this one did not end has its certificate, and people hear of it."""
+        try:
+            cut = self.certificates.close_cut()
+        except OSError as error:
+            self._guard.note(f"a proof test was cut, and its certificate could not be written: {error}")
+            return
+        if cut:
+            self._guard.note(f"proof test {cut} was cut by the end of the controller: make it again")
 
     @property
     def told(self) -> str:
@@ -99,15 +111,29 @@ class ProofTester:
         """Start it, or say everything that is against it."""
         if why := self._why_not(request):
             return no("proof-refused", "; ".join(why))
+        try:
+            self.certificates.begin(head := self._head(request, who))
+        except OSError as error:
+            return no("proof-refused", f"a proof test that cannot be recorded is not begun: {error}")
         self._who, self.progress = who, Progress(running=True)
         self._bench.occupy("a proof test goes on")
-        self._spawn(self._work(request), "proof test")
+        self._spawn(self._work(request, head), "proof test")
         return yes("the proof test has begun; `ald abort` ends it")
 
+    def _head(self, request: c.ProofTest, who: c.Principal) -> dict[str, Any]:
+        """What a certificate says of its test from the beginning."""
+        return {
+            "tool": self._tool.config.tool, "began": stamp.iso(stamp.utc_now()), "by": who.name,
+            "software": metadata.version("ald-controller"), "simulated": self._simulated,
+            "limits": limits_hash(self._guard.rules), "rows": request.rows,
+        }  # fmt: skip
+
     def _why_not(self, request: c.ProofTest) -> list[str]:
-        unknown = [row for row in request.rows if row not in il.MATRIX]
-        if unknown or self.progress.running:
-            return [f"there is no row {row}" for row in unknown] or ["a proof test goes on already"]
+        unknown = ", ".join(f"'{row}'" for row in request.rows if row not in il.MATRIX)
+        if unknown:
+            return [f"there is no row {unknown}; there are {', '.join(il.MATRIX)}"]
+        if self.progress.running:
+            return ["a proof test goes on already"]
         if self._bench.state != "IDLE":
             return [f"the state is {self._bench.state}: a proof test needs an idle tool without a run"]
         guard, tool = self._guard, self._tool
@@ -124,21 +150,22 @@ class ProofTester:
 
     # --- the whole -------------------------------------------------------------------------------------------------
 
-    async def _work(self, request: c.ProofTest) -> None:
+    async def _work(self, request: c.ProofTest, head: dict[str, Any]) -> None:
         loop, flow = asyncio.get_running_loop(), dict(self._tool.asked_sccm)
-        began, began_s = stamp.utc_now(), loop.time()
+        began_s = loop.time()
         self._undriven = []
+        self._live.begin()
         try:
             await self._lines(request)
         except Ended as why:
             self.progress.ended = str(why)
         finally:
             self._live.leave()
-            self._guard.end_safing("the end of the proof test")
             self._bench.occupy("")
             self.progress.running, self.progress.now, self.progress.ask = False, "", ""
-        await self._flow_again(flow)
-        self._certify(request, began, loop.time() - began_s)
+        if not self._guard.latched:
+            await self._flow_again(flow)
+        self._certify(head, loop.time() - began_s)
 
     async def _flow_again(self, sccm: dict[str, float]) -> None:
         for device, asked in sccm.items():
@@ -177,7 +204,7 @@ class ProofTester:
         wrong = f"another than the tool file makes it: {', '.join(other)}" if other else ""
         if len(live) > len(expected.checks):
             wrong = wrong or "the live table has checks that the tool file does not make"
-        self.progress.results.append(pt.of_table(wrong))
+        self._shown(pt.of_table(wrong))
 
     # --- lines that are alike --------------------------------------------------------------------------------------
 
@@ -196,11 +223,11 @@ class ProofTester:
     async def _found(self, item: pt.Item, scene: Scene) -> Driven | None:
         """How this line is driven; one that cannot be, or that stands in earnest, is listed as not tested."""
         self.progress.now = f"{item.key}: looking for what trips it"
-        if self._live.stands(item):
+        if self._live.stands(item) and item.level.reaction < il.Reaction.HOLD:
             self._not_driven(item, "it stands in earnest: see the alarms")
             return None
         kind = (type(item.check.measure), item.bit)
-        why = "no simulated input trips it within two minutes"
+        why = "no simulated input trips it"
         try:
             async for number, drive in _gently(search(item.check, item.bit, scene, self._hints.get(kind, 0))):
                 if drive is not None:
@@ -208,8 +235,21 @@ class ProofTester:
                     return item, drive
         except Exception as error:  # a measure that cannot be tried out is a line of the certificate, not an end
             why = f"looking for what trips it failed: {error!r}"
-        self._not_driven(item, why)
+        self._not_found(item, why)
         return None
+
+    def _not_found(self, item: pt.Item, why: str) -> None:
+        """Only what the list of excuses has may stay untried: any other line that cannot be driven has failed."""
+        if excuse := pt.excuse(item):
+            self._not_driven(item, excuse)
+            return
+        self._shown(pt.judged(item, "it could not be driven", 0, None, why))
+        self.progress.done += 1
+
+    def _shown(self, result: pt.Result) -> None:
+        self.progress.results.append(result)
+        if not result.ok:
+            self._signing.failed(result, self._who.name)
 
     def _not_driven(self, item: pt.Item, why: str) -> None:
         self._undriven.append((item.row, f"{item.key}: {why}"))
@@ -222,7 +262,7 @@ class ProofTester:
         after = await self._live.drive(batch)
         for item, drive in batch:
             at_s, wrong = after[item.id]
-            self.progress.results.append(pt.judged(item, str(drive), drive.should_s, at_s, wrong))
+            self._shown(pt.judged(item, str(drive), drive.should_s, at_s, wrong))
         self.progress.done += len(batch)
         await asyncio.sleep(AFTER_S)
 
@@ -253,18 +293,19 @@ class ProofTester:
         self.progress.now = f"{item.key} by hand"
         await self._calm()
         await self._live.arm()
-        before = self._tool.samples[hand.signal].value
-        self._live.expects(Drive(((hand.signal, Shape(before)),)))
+        before = self._live.expects(hand.signal)
         if not await self._asked(hand.do, lambda: self._tool.samples[hand.signal].value != before):
             self._undriven.append((item.row, f"{item.key} by hand: nobody did it"))
             self.progress.done += 1
+            self._live.expects_no_more()
             return
         began_s = self._tool.samples[hand.signal].at_s
         after = await self._live.watched([(item, Drive((), should_s=item.level.persist_s))], began_s)
         at_s, wrong = after[item.id]
-        self.progress.results.append(pt.judged(item, f"by hand: {hand.do}", item.level.persist_s, at_s, wrong))
+        self._shown(pt.judged(item, f"by hand: {hand.do}", item.level.persist_s, at_s, wrong))
         self.progress.done += 1
         await self._asked(hand.undo, lambda: self._tool.samples[hand.signal].value == before)
+        self._live.expects_no_more()
 
     async def _asked(self, what: str, done: Callable[[], bool]) -> bool:
         """Ask a person and wait; whether it was done."""
@@ -302,18 +343,15 @@ class ProofTester:
 
     # --- the certificate -------------------------------------------------------------------------------------------
 
-    def _certify(self, request: c.ProofTest, began: float, took_s: float) -> None:
-        progress, who = self.progress, self._who
-        complete = not request.rows and not progress.ended
-        body = {
-            "tool": self._tool.config.tool, "began": stamp.iso(began), "took_s": round(took_s, 1), "by": who.name,
-            "software": metadata.version("ald-controller"), "simulated": self._simulated,
-            "limits": limits_hash(self._guard.rules), "rows": request.rows, "complete": complete,
-            "ended": progress.ended, "passed": bool(progress.results) and all(r.ok for r in progress.results),
+    def _certify(self, head: dict[str, Any], took_s: float) -> None:
+        progress, by = self.progress, self._who.name
+        complete = not head["rows"] and not progress.ended
+        passed = not progress.ended and bool(progress.results) and all(r.ok for r in progress.results)
+        untried = (*self._undriven, *pt.not_tested(self._guard.rules))
+        body = head | {
+            "took_s": round(took_s, 1), "complete": complete, "ended": progress.ended, "passed": passed,
             "lines": [each.shown() for each in progress.results],
-            "not_tested": [
-                {"row": row, "why": why} for row, why in (*self._undriven, *pt.not_tested(self._guard.rules))
-            ],
+            "not_tested": [{"row": row, "why": why} for row, why in untried],
         }  # fmt: skip
         try:
             progress.certificate = self.certificates.write(body)
@@ -321,17 +359,9 @@ class ProofTester:
             self._guard.note(f"the certificate of the proof test could not be written: {error}")
             return
         if complete:
-            self._sign({"passed": body["passed"], "certificate": progress.certificate["name"]}, who.name)
-
-    def _sign(self, value: dict[str, Any], by: str) -> None:
-        """The register that the rows read: the newest whole test."""
-        old = self._registers.registers.dump()["registers"].get("proof")
-        try:
-            self._registers.set("proof", value, by, stamp.iso(stamp.utc_now()))
-        except OSError as error:
-            self._guard.note(f"the proof test could not be signed for: {error}")
-            return
-        self._audit.register("proof", old, self._registers.registers.dump()["registers"]["proof"], by)
+            self._signing.whole(progress.certificate["name"], progress.results, by)
+        else:
+            self._signing.some(progress.results, by)
 
 
 async def _gently(work: Iterator[Any]) -> AsyncIterator[Any]:

@@ -3,6 +3,7 @@
 records/proof-tests/0007-2031-05-04.json     {number, previous, …, sha256}: `sha256` is over everything but itself, and
                                              `previous` is that of the certificate before, "" for the first
 records/proof-tests/0007-2031-05-04.md       the same for people
+records/proof-tests/begun.json               the test that goes on, or that was cut
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path("records") / "proof-tests"
+BEGUN = "begun.json"  # a test that has begun and has no certificate yet
+GOES_ON = "it goes on, or was cut"
+CUT = "it was cut: the controller ended while it went on"
 
 
 class Certificates:
@@ -21,6 +25,18 @@ class Certificates:
 
     def __init__(self, state_dir: Path) -> None:
         self._folder = state_dir / FOLDER
+
+    def begin(self, body: dict[str, Any]) -> None:
+        """Durable before anything is tried, so that a test that is cut shows; raises OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        new = self._folder / (BEGUN + ".new")
+        _put(new, json.dumps(body | _nothing_yet(GOES_ON), ensure_ascii=False, indent=1) + "\n")
+        new.replace(self._folder / BEGUN)
+
+    def close_cut(self) -> str:
+        """A certificate for a test that a controller before this one did not end: its name, or ""; raises OSError."""
+        begun = _load(self._folder / BEGUN)
+        return str(self.write(begun | _nothing_yet(CUT))["name"]) if begun else ""
 
     def write(self, body: dict[str, Any]) -> dict[str, Any]:
         """The finished certificate, durable, with number, name and hashes; raises OSError."""
@@ -34,19 +50,30 @@ class Certificates:
         whole["sha256"] = digest(whole)
         _put(self._folder / f"{name}.json", json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
         _put(self._folder / f"{name}.md", page(whole))
+        (self._folder / BEGUN).unlink(missing_ok=True)
         return whole
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("[0-9]*.json"))
 
     def listed(self) -> list[dict[str, Any]]:
-        """Every certificate, oldest first, with `broken`: what is wrong with it or with the chain, "" = nothing."""
+        """Every certificate, oldest first, with `broken`: what is wrong with it or with the chain, "" = nothing.
+
+        A test that has begun and has no certificate comes last.
+        """
         out, previous = [], ""
         for path in self._files():
             one = _load(path)
             out.append({**one, "name": path.stem, "broken": _broken(one, previous)})
             previous = str(one.get("sha256", ""))
+        if (path := self._folder / BEGUN).exists():
+            begun = _load(path)
+            out.append({**begun, "name": "begun", "broken": "" if begun else "it cannot be read"})
         return out
+
+
+def _nothing_yet(ended: str) -> dict[str, Any]:
+    return {"took_s": None, "complete": False, "ended": ended, "passed": False, "lines": [], "not_tested": []}
 
 
 def digest(certificate: dict[str, Any]) -> str:
@@ -83,7 +110,7 @@ def page(one: dict[str, Any]) -> str:
     head = [
         f"# Proof test {one['name']} of tool {one['tool']}", "",
         f"**{verdict(one)}**", "",
-        f"Begun {one['began']}, took {one['took_s'] / 60:.1f} min, by {one['by']}; ald-controller {one['software']}.",
+        f"Begun {one['began']}, {_took(one['took_s'])}, by {one['by']}; ald-controller {one['software']}.",
         f"Limits {one['limits']}.",
     ]  # fmt: skip
     if one["simulated"] or one["simulated"] is None:
@@ -93,6 +120,10 @@ def page(one: dict[str, Any]) -> str:
     rest = ["", "## How each line was driven", "", *(f"- {x['row']} {x['what']}: {x['how']}" for x in one["lines"])]
     left = ["", "## Not tested", "", *(f"- {x['row']}: {x['why']}" for x in one["not_tested"])]
     return "\n".join([*head, *rows, *rest, *left, "", f"sha256 {one['sha256']}, after {one['previous'] or 'none'}", ""])
+
+
+def _took(took_s: float | None) -> str:
+    return "took nobody knows how long" if took_s is None else f"took {took_s / 60:.1f} min"
 
 
 def verdict(one: dict[str, Any]) -> str:
