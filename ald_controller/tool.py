@@ -15,6 +15,7 @@ from ald_controller.config import ChamberState, DeviceConfig, LineConfig, end_of
 from ald_controller.config import Tool as ToolFile
 from ald_controller.heaters import SOURCE_CONTACTOR, Heaters
 from ald_controller.interlocks import Quality, Sample
+from ald_controller.presence import Absent, Health, accept_others, recognise
 from ald_controller.valves import wire
 from ald_controller.valves.alone import what_closes
 from drivers.base import Device, DeviceFault, DriverError, FlowController, Outputs, Reading, Refused
@@ -61,22 +62,6 @@ class Confirmed:
     detail: str = ""
 
 
-@dataclass(slots=True)
-class _Health:
-    failures: int = 0
-    error: str = "has not answered yet"
-    present: bool = False
-    probe_at_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """A device that does not count as present, and why."""
-
-    device: str
-    why: str
-
-
 OnReading = Callable[[str, float, float, str], None]
 
 
@@ -98,7 +83,7 @@ class Tool:
         self.pumping = False
         self.on_reading: OnReading | None = None
         self.on_pressure: Callable[[Sample], None] | None = None  # every reading of the gauge for decisions
-        self._health = {name: _Health() for name in file.devices}
+        self._health = {name: Health() for name in file.devices}
         self._signals: dict[str, dict[str, str]] = {name: {} for name in file.devices}  # by channel, as they come
         couplers, self._locks = _with_output(file, SOURCE_CONTACTOR), _with_output(file, GATE_LOCK)
         self._switching = frozenset((*couplers, *self._locks))  # devices with an output that polls look after
@@ -130,6 +115,10 @@ class Tool:
             if trips is not None and trips.value > 0:
                 health.present, health.error = False, "its output watchdog has acted; it is being armed anew"
 
+    def accept_others(self) -> str:
+        """An operator's reset: whoever answers instead of a device known before is the one meant; "" = nobody does."""
+        return accept_others(self._health)
+
     async def poll_forever(self) -> None:
         """One task per device; ends only by cancellation."""
         async with asyncio.TaskGroup() as group:
@@ -152,10 +141,12 @@ class Tool:
             else:
                 health.failures = 0
 
-    async def _turn(self, name: str, health: _Health) -> None:
+    async def _turn(self, name: str, health: Health) -> None:
         device: Device = self.devices[name]
+        if health.other is not None:
+            raise DeviceFault(name, health.instead)
         if not health.present:
-            await device.identify()  # a device that comes back may be another one
+            recognise(name, health, await device.identify())
             self._lock_told = self._lock_told and name not in self._locks  # its outputs are off now
             health.present, health.error = True, ""
         readings = await device.poll()
@@ -168,14 +159,14 @@ class Tool:
             await self._keep_gate(name)
             await self.heaters.keep_sources_cut(name)
 
-    def _disown(self, name: str, health: _Health, fault: DeviceFault, now_s: float) -> None:
+    def _disown(self, name: str, health: Health, fault: DeviceFault, now_s: float) -> None:
         """The device answers and says that it is broken: none of its values can be believed from now on."""
         health.failures, health.present, health.error = 0, False, str(fault)
         for signal, sample in self.samples.items():
             if signal.startswith(f"{name}."):
                 self.samples[signal] = Sample(sample.value, now_s, Quality.BAD)
 
-    def _failed(self, health: _Health, error: DriverError, now_s: float) -> None:
+    def _failed(self, health: Health, error: DriverError, now_s: float) -> None:
         health.failures += 1
         health.error = str(error)
         if health.failures >= DEAD_AFTER:

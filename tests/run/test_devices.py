@@ -10,6 +10,7 @@ import pytest
 
 from ald_controller import commands as c
 from ald_controller import sequencer
+from ald_controller.interlocks import Quality
 from ald_controller.journal import JournalError
 from simulators.faults import Fault
 from simulators.virtualtime import run_virtual
@@ -37,6 +38,39 @@ async def test_a_device_that_dies_bars_the_start_and_is_identified_again_when_it
         assert asked
         await rig.rest(0.2)  # the next scan sees it
         await rig.do(c.Start(name="test"))
+
+
+@virtually
+async def test_a_device_that_comes_back_as_another_one_is_none_until_an_operator_has_reset(tmp_path: Path) -> None:
+    async with Rig(tmp_path, load="lithium", warm=LIGL_C) as rig:
+        await rig.start(ligl(2))
+        await rig.until_open("LTB")
+        pusher = rig.world.instruments["pusher"]
+        rig.world.faults["pusher"].put(Fault(silent=True))
+        await rig.until(lambda: rig.console.tool.absent, 5)
+        before, pusher.serial = pusher.serial, "999999"
+        rig.world.faults["pusher"].clear()
+        await rig.rest(30)
+        (absent,) = rig.console.tool.absent
+        assert f"serial number {before}" in absent.why and "came back as" in absent.why and "999999" in absent.why
+        assert rig.latched and rig.console.tool.samples["pusher.flow_sccm"].quality is Quality.BAD
+        assert "pusher is now the one meant: reset again" in await rig.refused(c.Reset(), "reset-refused")
+        await rig.rest(12)
+        assert not rig.console.tool.absent
+        await rig.do(c.Reset())
+
+
+@virtually
+async def test_a_device_that_comes_back_as_itself_counts_at_once(tmp_path: Path) -> None:
+    async with Rig(tmp_path) as rig:
+        await rig.proven()
+        for name in ("pusher", "pirani", "source-5", "coupler-b"):
+            rig.world.faults[name].put(Fault(silent=True))
+        await rig.until(lambda: len(rig.console.tool.absent) == 4, 10)
+        for name in ("pusher", "pirani", "source-5", "coupler-b"):
+            rig.world.faults[name].clear()
+        await rig.rest(15)
+        assert not rig.console.tool.absent
 
 
 @virtually
