@@ -47,13 +47,14 @@ class Served:
         return reply["data"]
 
     def prepare(self, material: str) -> None:
-        """Bottles, a load, and a cleared latch, as a person would."""
+        """Bottles, a cleared latch, and a load, as a person would."""
         registers = {name: register["value"] for name, register in read(REGISTERS).data["registers"].items()}
-        registers["load"] = {"material": material, "pieces": 1, "samples": ["bench"]}
         for name, value in registers.items():
             self.ask("register-set", name=name, value=value, by="bench")
         self.ask("register-set", name="confirmed.limits", value=self.ask("interlocks")["limits"], by="bench")
         self.reset()
+        load = {"material": material, "pieces": 1, "samples": ["bench"], "seen_empty": True}  # once it is known cold
+        self.ask("register-set", name="load", value=load, by="bench")
 
     def reset(self, within_s: float = 60.0) -> None:
         """Clear the latch as soon as the tool has proven itself."""
