@@ -139,8 +139,7 @@ def _purging(safing: Safing, look: Look) -> Safing:
     gone = [f"{_PROOFS[key]} ({_find(key, safing, look).against})" for key, at_s in lost if now_s - at_s >= LOST_S]
     if gone:
         return _isolate(safing, f"lost: {'; '.join(gone)}", now_s)
-    purged = not any(line.key in _PURGED for line in safing.missing)
-    if purged or now_s - safing.began_s >= GIVE_UP_S:
+    if not safing.missing or now_s - safing.began_s >= GIVE_UP_S:
         return replace(safing, phase="SAFE", lost=())
     return replace(safing, lost=lost)
 

@@ -70,6 +70,14 @@ def test_a_healthy_tool_purges_for_600_s_and_is_then_safe_and_still_pumping() ->
     assert len(scene.told) == len(done.lines) == 9  # each is told once
 
 
+def test_a_purge_is_not_over_while_a_heater_is_not_seen_off() -> None:
+    scene = Scene()
+    scene.values["chamber.output_percent"] = float("nan")
+    assert scene.run(620, 1).phase == "PURGING" and [line.key for line in scene.state.missing] == ["heaters"]
+    scene.values["chamber.output_percent"] = 0.0
+    assert scene.run(2, 1).phase == "SAFE" and not scene.state.missing
+
+
 def test_after_half_an_hour_it_ends_and_says_what_was_not_reached() -> None:
     scene = Scene()
     scene.run(1)
