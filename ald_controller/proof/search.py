@@ -12,6 +12,7 @@ from math import ceil, floor, inf, isfinite, nan
 from typing import Any
 
 from ald_controller.interlocks import Check, Facts, Input, Level, Sample, State
+from ald_controller.interlocks.chemistry_gauge import Readable
 from ald_controller.proof.drive import COARSE_S, TOLD, Drive, Pretended, Scene, Shape, Shapes, fresh, inputs_of
 from ald_controller.proof.lines import LONGEST_S
 
@@ -84,6 +85,8 @@ _SETTLED = (
     (".judged", Shape(1.0)),
     (".number", Shape(1.0, rate=1.0)),
 )
+# one source after another opens: since the last one it was ever shorter
+_DOSING = (("valves.shut_s", Shape(100.0, rate=-0.2)),)
 _EXPOSED = (*_SETTLED[:2], ("_sccm", Shape(0.0)), ("asked.stop_shut", Shape(1.0)))
 
 
@@ -133,18 +136,24 @@ class _Trial:
         """Not by the way: where a value that cannot be believed counts as one beyond the limit, nothing else may."""
         shapes = dict(drive.shapes)
         driven = [(s, shapes[s.signal]) for s in self.check.measure.inputs if s.signal in shapes]
-        return self.check.bad_as is None or all(_believable(s, x.value + x.rate * after_s) for s, x in driven)
+        believed = all(_believable(s, x.value + x.rate * after_s) for s, x in driven)
+        return believed or self.check.bad_as is None or self._only_read
 
     def stands(self, state: State) -> bool:
         standing, level = state.watches[0].standing, self.level
         graver = [n for n, o in enumerate(self.check.levels) if o.reaction > level.reaction and o.limit > level.limit]
         return bool(standing >> self.bit & 1) and not any(standing >> n & 1 for n in graver)
 
+    @property
+    def _only_read(self) -> bool:
+        """Whether nothing but a value that cannot be believed trips it."""
+        return isinstance(self.check.measure, Readable)
+
     # --- what is tried ---
 
     def candidates(self) -> Iterator[Shapes]:
         """One input just beyond the limit, what cannot be believed, what takes time, two inputs and rising ones."""
-        contexts = list(dict.fromkeys(self._context(wanted) for wanted in ((), _SETTLED, _EXPOSED)))
+        contexts = list(dict.fromkeys(self._context(wanted) for wanted in ((), _SETTLED, _EXPOSED, _DOSING)))
         for context in contexts:
             yield from self._just_beyond(context)
         yield from self._unbelievable(self.sources[:DRIVEN])
@@ -162,7 +171,7 @@ class _Trial:
             yield from (((source.signal, Shape(value)), *rest) for value in self._beyond(source, rest))
 
     def _unbelievable(self, sources: list[Input]) -> Iterator[Shapes]:
-        if self.check.bad_as is None:  # else every level would stand by it, whatever its limit
+        if self.check.bad_as is None or self._only_read:  # else every level would stand by it, whatever its limit
             for many in range(1, len(sources) + 1):
                 for some in combinations(sources, many):
                     yield tuple((source.signal, Shape(_outside(source))) for source in some)

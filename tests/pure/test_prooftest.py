@@ -303,9 +303,9 @@ def test_a_drive_says_what_it_does() -> None:
 # --- how old the newest one is ----------------------------------------------------------------------------------------
 
 
-def _fed(registers: Registers, now_s: float = 100.0, utc_s: float = 1.9e9) -> dict[str, Sample]:
+def _fed(registers: Registers, now_s: float = 100.0, simulated: bool | None = None) -> dict[str, Sample]:
     samples: dict[str, Sample] = {}
-    RegisterFeeds(samples, (), lambda: registers, utc_s).look(now_s)
+    RegisterFeeds(samples, (), lambda: registers, 1.9e9, simulated).look(now_s)
     return samples
 
 
@@ -319,7 +319,17 @@ def test_the_age_of_a_proof_test_goes_by_the_loops_clock() -> None:
     assert by == "simulation" and "simulated" in str(value["certificate"])
     assert _fed(registers)["register.proof_age_days"].value == pytest.approx(100 / DAY_S)
     assert _fed(registers, now_s=31 * DAY_S)["register.proof_age_days"].value == pytest.approx(31)
-    assert _fed(registers)["register.proof_passed"] == Sample(1.0, 100.0)
+    assert _fed(registers, simulated=True)["register.proof_passed"] == Sample(1.0, 100.0)
+
+
+@pytest.mark.parametrize("real", [None, False])
+def test_what_was_proven_on_simulated_wires_opens_no_real_tool(real: bool | None) -> None:
+    value, by, at = simulated_proof(1.9e9)
+    by_hand = {"passed": True, "certificate": "0001", "simulated": True}
+    for registers in (simulated().set("proof", v, by, at, chemistry()) for v in (value, by_hand)):
+        assert _fed(registers, simulated=True)["register.proof_passed"].value == 1
+        assert _fed(registers, simulated=real)["register.proof_passed"].value == 0
+    assert _fed(_signed("2030-03-17T17:46:40Z"), simulated=real)["register.proof_passed"].value == 1
 
 
 def test_no_proof_test_a_failed_one_and_one_without_a_time_are_no_good_news() -> None:
