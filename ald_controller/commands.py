@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from ald_controller.states import Ending, ProcessState
 
-RecipeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+ROW_PATTERN, NAME_PATTERN = r"^[TCGK][0-9]{1,2}$", r"^[A-Za-z0-9_.-]{1,64}$"
+RecipeName = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
 class Message(BaseModel):
@@ -142,7 +143,7 @@ class Bypass(Message):
     """Take one row of the hazard matrix out of action, by the owner; only those that allow it, for at most an hour."""
 
     verb: Literal["bypass"] = "bypass"
-    row: str = Field(pattern=r"^[TCGK][0-9]{1,2}$")
+    row: str = Field(pattern=ROW_PATTERN)
     minutes: float = Field(gt=0, le=60)
     reason: str = Field(min_length=3, max_length=200)
 
@@ -151,7 +152,7 @@ class Restore(Message):
     """Make a bypassed row live again before its time."""
 
     verb: Literal["restore"] = "restore"
-    row: str = Field(pattern=r"^[TCGK][0-9]{1,2}$")
+    row: str = Field(pattern=ROW_PATTERN)
 
 
 class Gate(Message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ import structlog
 from pydantic import ValidationError
 
 from ald_controller.commands import (
+    NAME_PATTERN,
     REQUEST,
+    ROW_PATTERN,
     VERBS_ALWAYS,
     VERBS_OWNER,
     VERBS_REMOTE,
@@ -97,13 +100,48 @@ def parse(raw: bytes | dict[str, Any]) -> Request:
         raise Refusal("unknown-verb" if unknown else "bad-request", problems(error)) from None
 
 
+# What a person can do about it, by pydantic's kind of error; `got` is bounded.
+_WORDS = {
+    "missing": "'{field}' is missing",
+    "extra_forbidden": "there is no '{field}' here",
+    "string_pattern_mismatch": "{got} does not have the form {pattern}",
+    "string_too_short": "{got} is too short: write {min_length} characters or more",
+    "string_too_long": "{got} is too long: write {max_length} characters at most",
+    "greater_than": "{got} is too small: above {gt:g} is expected",
+    "greater_than_equal": "{got} is too small: {ge:g} or more is expected",
+    "less_than": "{got} is too much: below {lt:g} is expected",
+    "less_than_equal": "{got} is too much: {le:g} at most is expected",
+    "finite_number": "{got} is no number to count with",
+    "float_parsing": "{got} is no number",
+    "float_type": "{got} is no number",
+    "int_parsing": "{got} is no whole number",
+    "string_type": "{got} is no text",
+    "literal_error": "{got} is not known here: {expected} is expected",
+    "too_long": "too many: {max_length} at most are expected",
+}  # fmt: skip
+_FORMS = {
+    ROW_PATTERN: "{got} is no row: write one of T, C, G, K and a number, for example G1 (`ald interlocks` lists them)",
+    NAME_PATTERN: "{got} is no name: write up to 64 letters, digits, '_', '.' and '-', without spaces",
+}
+
+
 def problems(error: ValidationError) -> str:
     """All that is wrong, in one line and bounded: what a sender wrote is not echoed at its full length."""
     lines = []
-    for e in error.errors(include_url=False, include_context=False, include_input=False)[:10]:
+    for e in error.errors(include_url=False)[:10]:
         where = ".".join(str(part)[:64] for part in e["loc"])
-        lines.append(f"{where}: {e['msg'][:300]}" if where else e["msg"][:300])
+        text = _words(e["type"], e.get("input"), e.get("ctx", {}), str(e["loc"][-1:] and e["loc"][-1]), e["msg"])[:300]
+        lines.append(f"{where}: {text}" if where else text)
     return "; ".join(lines)
+
+
+def _words(kind: str, got: object, context: Mapping[str, Any], field: str, else_: str) -> str:
+    """One mistake as a person can act on it; pydantic's own words for a kind that needs no others."""
+    if isinstance(got, float) and not math.isfinite(got):
+        kind = "finite_number"
+    text = _FORMS.get(str(context.get("pattern")), _WORDS.get(kind, ""))
+    shown = repr(got if not isinstance(got, str) else got[:64])[:70]
+    return text.format(**context, got=shown, field=field[:64]) if text else else_
 
 
 def authorise(who: Principal, request: Request, status: Status) -> None:

@@ -1,6 +1,7 @@
 """Rights, freshness and one answer per request: everything a door decides before the tool hears of it."""
 
 import json
+import math
 from typing import Any, get_args
 
 import pytest
@@ -250,6 +251,31 @@ async def test_rubbish_gets_one_answer_without_an_id(desk, payload):
     answer = await desk.remote("operator", "start", payload, retained=False)
     assert (answer.code, answer.id) == ("bad-request", None)
     assert len(answer.text) < 2000
+
+
+@pytest.mark.parametrize(
+    ("verb", "args", "says"),
+    [
+        ("bypass", {"row": "1G"}, "bypass.row: '1G' is no row: write one of T, C, G, K and a number, for example G1"),
+        ("bypass", {"reason": "ab"}, "bypass.reason: 'ab' is too short: write 3 characters or more"),
+        ("bypass", {"minutes": 61}, "bypass.minutes: 61 is too much: 60 at most is expected"),
+        ("bypass", {"minutes": 0}, "bypass.minutes: 0 is too small: above 0 is expected"),
+        ("bypass", {"minutes": math.nan}, "bypass.minutes: nan is no number to count with"),
+        ("bypass", {"minutes": "soon"}, "bypass.minutes: 'soon' is no number"),
+        ("start", {"name": "a b"}, "start.name: 'a b' is no name: write up to 64 letters, digits"),
+        ("start", {}, "start.name: 'name' is missing"),
+        ("start", {"name": "a", "nane": 1}, "start.nane: there is no 'nane' here"),
+        ("register-set", {"name": "load", "value": 1, "by": ""}, "'' is too short: write 1 characters or more"),
+        ("box", {"mode": "{0.__class__}"}, "'{0.__class__}' is not known here: "),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_said_so_that_a_person_can_act_on_it(verb, args, says):
+    usual = {} if verb == "start" else ARGS[verb]
+    with pytest.raises(Refusal) as refused:
+        parse({"verb": verb} | usual | args)
+    text = refused.value.reply.text
+    assert says in text
+    assert not any(raw in text for raw in ("should", "pydantic", "String", "Input", "^["))
 
 
 async def test_an_unknown_verb_is_named_and_bounded(desk):
