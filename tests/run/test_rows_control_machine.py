@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -230,3 +231,20 @@ async def test_k15_limits_that_the_owner_has_not_signed_for_bar_the_start_and_on
         await rig.ended()
         await rig.do(c.SetRegister(name="constant.leak", value="0.0002 mbar L/s", by="Ann"))
         await rig.until(lambda: _live(rig, "K15"), 0.2)  # a constant is a limit, too
+
+
+@virtually
+async def test_a_limit_of_the_gate_or_of_a_device_bars_the_start_as_well_until_it_is_signed_for(tmp_path: Path) -> None:
+    edits: list[Callable[[dict[str, Any]], Any]] = [
+        lambda raw: raw["limits"].update(glove="100 °C"),
+        lambda raw: raw["signals"].pop("confirm"),
+        lambda raw: raw["devices"]["substrate"].update(safe_local="150 °C"),
+    ]
+    for number, edit in enumerate(edits):
+        folder = tmp_path / str(number)
+        rig = Rig(folder, warm=LIGL_C, file=edited(folder, edit))
+        rig.limits_confirmed = False
+        async with rig:
+            await rig.proven()
+            await rig.do(c.Upload(name="test", text=ligl(1)))
+            assert "K15" in await rig.refused(c.Start(name="test"), "blocked")
