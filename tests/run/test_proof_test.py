@@ -14,8 +14,10 @@ from ald_controller import commands as c
 from ald_controller import stamp
 from ald_controller.interlocks import MATRIX, Guard, Quality, RuleSet, Sample
 from ald_controller.proof import tester
-from ald_controller.records.certificates import Certificates
+from ald_controller.proof.search import search
+from ald_controller.records.certificates import Certificates, verdict
 from ald_controller.registers import RegisterFile
+from simulators.faults import Fault
 from tests.recipe_bench import chemistry, loaded
 from tests.run.rig import READY_C, Rig, ligl, virtually
 
@@ -38,6 +40,12 @@ async def _tested(rig: Rig, rows: list[str], *, hands: bool = False, moves: dict
             if undo in tester.progress.ask:
                 rig.contact(contact, True)
     return tester.progress
+
+
+async def _driving(rig: Rig, row: str, until: Callable[[], bool] = lambda: True) -> None:
+    """A proof test of one row has begun, and a line of it is driven."""
+    await rig.do(c.ProofTest(rows=[row]))
+    await rig.until(lambda: rig.console.guard.trial is not None and until(), 60)
 
 
 def _bad(progress: Any) -> dict[str, str]:
@@ -215,10 +223,133 @@ async def test_an_abort_ends_the_test_and_a_trip_of_the_tools_own_does_too(tmp_p
         await rig.do(c.Reset())
         await rig.do(c.ProofTest(rows=["T4"]))
         await rig.until(lambda: rig.console.guard.trial is not None, 20)
-        rig.contact("argon_ok", False)
+        rig.contact("compressed_air_ok", False)
         await rig.until(lambda: not rig.console.proof.progress.running, 90)
-        assert "the tool has tripped by itself: G8" in rig.console.proof.progress.ended
+        assert "the tool has tripped by itself: C15" in rig.console.proof.progress.ended
         assert rig.latched and rig.console.guard.trial is None
+
+
+@virtually
+async def test_an_abort_in_a_proof_test_with_a_dead_carrier_isolates_as_without_the_test(tmp_path: Path) -> None:
+    async with Rig(tmp_path) as rig:
+        await rig.proven()
+        await _driving(rig, "T4")
+        await rig.do(c.Abort())
+        rig.world.faults["carrier"].put(Fault(silent=True))
+        await rig.rest(12)
+        safing = rig.console.guard.safing
+        assert safing is not None and safing.isolates and safing.phase == "SAFE" and rig.stop_shut
+        assert "aborted by Ann" in rig.console.proof.progress.ended and rig.state == "FAULT"
+
+
+@virtually
+async def test_a_trip_in_earnest_within_a_line_has_the_first_out_the_sequence_and_the_flows_as_without_the_test(
+    tmp_path: Path,
+) -> None:
+    found = []
+    for tested in (False, True):
+        async with Rig(tmp_path / str(tested)) as rig:
+            await rig.proven()
+            await rig.console.tool.set_flow("carrier", 0.0)
+            if tested:
+                await _driving(rig, "T1", lambda: rig.console.guard.told_abort is not None)  # its own abort stands
+            rig.contact("limit_controller_ok", False)
+            await rig.rest(20)
+            safing = rig.console.guard.safing
+            assert safing is not None
+            found.append((rig.first_out, safing.kind, safing.phase, safing.why, rig.stop_shut, rig.carrier_sccm()))
+            assert rig.latched and rig.state == "FAULT" and rig.console.guard.trial is None
+    assert found[0] == found[1] and found[0][:3] == ("T1", "purge", "PURGING")
+
+
+@virtually
+async def test_a_contact_that_opens_for_a_second_while_a_line_pretends_facts_ends_the_test_and_stays_latched(
+    tmp_path: Path,
+) -> None:
+    async with Rig(tmp_path) as rig:
+        await rig.proven()
+        await _driving(rig, "G2", lambda: rig.console.guard.facts.gate_proven_shut is False)
+        rig.contact("compressed_air_ok", False)
+        await rig.rest(1.0)
+        rig.contact("compressed_air_ok", True)
+        await rig.rest(60)
+        progress = rig.console.proof.progress
+        assert not progress.running and rig.first_out == "C15" and rig.state == "FAULT"
+        assert "C15 compressed air is lost" in progress.certificate["ended"]
+        assert not progress.certificate["passed"] and not progress.certificate["complete"]
+
+
+@virtually
+async def test_a_line_that_failed_bars_lithium_until_it_passes_and_no_other_line_takes_it_back(tmp_path: Path) -> None:
+    async with Rig(tmp_path) as rig:
+        await rig.proven()
+        proof = rig.console.registers.get("proof")
+        assert rig.console.guard.may_start and proof.passed
+        with pytest.MonkeyPatch.context() as dead:
+            dead.setattr(rig.console, "abort", lambda why, ending: None)
+            assert "T1 substrate 170 °C" in _bad(await _tested(rig, ["T1"]))
+        await rig.rest(1)
+        failed = rig.console.registers.get("proof")
+        assert "T1 substrate 170 °C" in failed.failed and failed.certificate == proof.certificate
+        assert not rig.console.guard.may_start and "has not passed" in rig.console.guard.why_blocked
+        for row, barred in (("C15", True), ("T1", False)):
+            assert not _bad(await _tested(rig, [row]))
+            await rig.rest(1)
+            assert rig.console.guard.may_start is not barred
+        assert rig.console.registers.get("proof") == proof
+
+
+@virtually
+async def test_a_line_that_cannot_be_driven_without_an_excuse_has_failed(tmp_path: Path) -> None:
+    def broken(check: Any, bit: int, scene: Any, hint: int) -> Any:
+        if check.levels[bit].row == "T1":
+            raise RuntimeError("no such thing")
+        return search(check, bit, scene, hint)
+
+    async with Rig(tmp_path) as rig:
+        await rig.proven()
+        with pytest.MonkeyPatch.context() as wrong:
+            wrong.setattr(tester, "search", broken)
+            progress = await _tested(rig, ["T1", "C15"])
+        bad = _bad(progress)
+        assert "no such thing" in bad["T1 substrate 170 °C"] and all(what.startswith("T1") for what in bad)
+        assert not progress.certificate["passed"] and not rig.console.guard.may_start
+
+
+@virtually
+async def test_a_proof_test_that_is_cut_shows_at_once_and_after_the_next_start(tmp_path: Path) -> None:
+    async with Rig(tmp_path) as rig:
+        await rig.proven()
+        await _driving(rig, "T4")
+        (begun,) = Certificates(tmp_path).listed()
+        assert begun["rows"] == ["T4"] and "it goes on, or was cut" in verdict(begun)
+        # the controller ends with the test in hand: nobody writes a certificate
+    async with Rig(tmp_path) as rig:
+        (cut,) = (await rig.do(c.GetProofTests())).data["certificates"]
+        assert cut["name"].startswith("0001-") and not cut["broken"] and not cut["passed"] and not cut["complete"]
+        assert verdict(cut) == "NOT FINISHED: it was cut: the controller ended while it went on"
+        assert any("was cut" in note.text for note in rig.console.guard.notes)
+
+
+@virtually
+async def test_the_proof_of_a_simulated_tool_bars_the_same_state_on_a_real_one(tmp_path: Path) -> None:
+    async with Rig(tmp_path) as rig:
+        await rig.proven()
+        assert rig.console.guard.may_start
+        kept = rig.console.registers
+    rig = Rig(tmp_path)  # which lays its own registers there
+    RegisterFile(tmp_path / "registers.yaml", chemistry()).save(kept)
+    rig.daemon.parts = replace(rig.daemon.parts, simulated=None)
+    async with rig:
+        await rig.proven()
+        assert rig.console.registers.get("proof").simulated and not rig.console.guard.may_start
+
+
+@virtually
+async def test_a_row_that_does_not_exist_is_answered_with_those_that_do(tmp_path: Path) -> None:
+    async with Rig(tmp_path) as rig:
+        text = await rig.refused(c.ProofTest(rows=["T1", "bogus"]), "proof-refused")
+        assert "there is no row 'bogus'; there are T1, T2" in text and "K20" in text
 
 
 @virtually
