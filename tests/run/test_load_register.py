@@ -169,7 +169,7 @@ async def test_lithium_limits_come_off_once_the_chamber_was_seen_empty_and_that_
         for silent in ({"material": "copper"}, {"material": "copper", "seen_empty": False}):
             assert "seen_empty: true" in await rig.refused(_load(silent), "register-refused")
         assert (await rig.ask(_load(COPPER), OPERATOR)).code == "forbidden"
-        await rig.do(_load(COPPER))
+        await rig.do(_load("{material: copper, seen_empty: true}"))  # as a person types it
         assert not rig.console.about.lithium
         await rig.do(_load({"material": "lithium"}))
         assert "the gate was not opened since" in await rig.refused(_load({"material": "nothing"}), "register-refused")
