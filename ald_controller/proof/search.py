@@ -85,6 +85,7 @@ _SETTLED = (
     (".judged", Shape(1.0)),
     (".number", Shape(1.0, rate=1.0)),
 )
+_PUMPED = (*_SETTLED, ("asked.stop_shut", Shape(0.0)))
 # one source after another opens: since the last one it was ever shorter
 _DOSING = (("valves.shut_s", Shape(100.0, rate=-0.2)),)
 _EXPOSED = (*_SETTLED[:2], ("_sccm", Shape(0.0)), ("asked.stop_shut", Shape(1.0)))
@@ -153,7 +154,7 @@ class _Trial:
 
     def candidates(self) -> Iterator[Shapes]:
         """One input just beyond the limit, what cannot be believed, what takes time, two inputs and rising ones."""
-        contexts = list(dict.fromkeys(self._context(wanted) for wanted in ((), _SETTLED, _EXPOSED, _DOSING)))
+        contexts = list(dict.fromkeys(self._context(wanted) for wanted in ((), _SETTLED, _EXPOSED, _PUMPED, _DOSING)))
         for context in contexts:
             yield from self._just_beyond(context)
         yield from self._unbelievable(self.sources[:DRIVEN])

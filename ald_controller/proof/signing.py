@@ -43,7 +43,7 @@ class Signing:
 
     def whole(self, certificate: str, results: Iterable[Result], by: str) -> None:
         """The date of the register is that of the newest whole test."""
-        failed = [result.what for result in results if not result.ok]
+        failed = list(dict.fromkeys(result.what for result in results if not result.ok))
         value = ProofTest(passed=not failed, certificate=certificate, simulated=self.simulated, failed=failed)
         self._set(value, by, stamp.iso(stamp.utc_now()), by)
 

@@ -93,6 +93,15 @@ def test_every_level_of_the_reference_tool_is_driven_but_those_that_take_a_day()
     assert len(_drives()) > 160
 
 
+def test_what_needs_a_pumped_chamber_is_driven_also_while_the_stop_valve_is_shut() -> None:
+    shut = {**SCENE.samples, "asked.stop_shut": Sample(1.0, NOW_S), "asked.total_sccm": Sample(0.0, NOW_S)}
+    low = [item for item in items(RULES, ["C8"]) if item.check.name == "least pressure"]
+    for item in low:
+        found = search(item.check, item.bit, replace(SCENE, samples=shut))
+        assert any(drive is not None for _, drive in found)
+    assert low
+
+
 def test_every_row_that_the_rules_guard_has_a_line_or_says_why_not() -> None:
     lines = {item.row for item in items(RULES)}
     told = dict(not_tested(RULES))
