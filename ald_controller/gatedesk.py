@@ -194,7 +194,8 @@ class GateDesk:
             self._file.save(self._file.registers)
         except OSError as error:
             but = ", but the load is unknown there, too" * self._struck()
-            self._record.note(f"registers are not on the disk: {error}; after a restart the old ones would be back{but}")
+            after = f"after a restart the old ones would be back{but}"
+            self._record.note(f"registers are not on the disk: {error}; {after}")
 
     def _struck(self) -> bool:
         """Whether a load that is unknown here was struck out of the file, which a full disk has room for."""

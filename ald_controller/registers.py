@@ -81,7 +81,7 @@ class ProofTest(Strict):
     passed: bool = Field(strict=True)
     certificate: Text
     simulated: bool | None = None
-    failed: list[Text] = []
+    failed: list[Text] = Field(default=[])
 
     def proves(self, *, simulated: bool | None) -> bool:
         """Whether a tool counts as proven by it; what was found on simulated wires says nothing of real ones."""
