@@ -108,7 +108,7 @@ def _carrier(setting: Setting) -> list[Check]:
 def _pusher(device: str) -> Check:
     level = Level("C7", Reaction.HOLD, 1, 0, Reset.L1, depositing)
     measure = Readable(Input(f"{device}.flow_sccm", -FLOW_SCCM, FLOW_SCCM))
-    return Check(device, measure, (level,), level.limit, "C7", says="", device=device)
+    return Check(device, measure, (level,), level.limit, "C7", says="{name} does not answer", device=device)
 
 
 def _stop_valve(setting: Setting) -> list[Check]:
@@ -172,7 +172,10 @@ def chemistry_absent(setting: Setting) -> list[str]:
         (s.pump_running, "C8: the pump has no contact: that it stands still is only seen in the pressure."),
         (s.stop_valve_open, "C9: the stop valve has no contact: nobody sees whether it follows."),
         (s.delta_p, "C10: nothing measures the chamber against the glovebox: over-pressure is the relief valve's."),
-        (s.atmosphere, "C10: no gauge reads up to atmosphere: a chamber that fills is seen to the end of its gauge."),
+        (
+            s.atmosphere,
+            "C10: no gauge reads up to atmosphere: nothing contradicts the other one, which sees filling to its end.",
+        ),
         (
             s.gas_monitor,
             "C12: no contact of a gas monitor is configured: it shuts its bottle in hardware, unseen.",

@@ -143,7 +143,7 @@ class Pressures:
         """What cannot be believed of the gauge for decisions, before whatever is decided by it."""
         still = Level("C8", Reaction.HOLD, STILL, 0, Reset.L1, depositing)
         return [
-            self._check("gauge", Readable(self.pressure), untrusted(1, 0), 1, ""),
+            self._check("gauge", Readable(self.pressure), untrusted(1, 0), 1, "the gauge cannot be believed"),
             *self._apart(),
             self._check(
                 "gauge that stands still", Still((self.pressure, SHUT)), (still,), None,
