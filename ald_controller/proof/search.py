@@ -5,11 +5,11 @@ Where one input does it, its value lies just beyond the limit, so that another l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations, islice, permutations, product
 from math import ceil, floor, inf, isfinite, nan
-from typing import Any
+from typing import Any, TypeVar
 
 from ald_controller.interlocks import Check, Facts, Input, Level, Sample, State
 from ald_controller.interlocks.chemistry_gauge import Readable
@@ -22,6 +22,7 @@ FINE_FOR_S = 3.0  # measures with short windows have said what they say by then
 # how far beyond the limit, by the unit of the number, in K or as a share of it: readings drift and have noise
 BEYOND_K, BEYOND, BEYOND_OF_RATIO = 0.5, 0.005, 0.03
 DRIFTED = 0.2  # beyond a limit that is relative to the reading itself, as a share of it
+PIECE = 40  # scans of one check at a time
 MANY = 700  # drives that are tried for one level
 DRIVEN = 4  # signals of one measure that are tried by themselves
 
@@ -29,8 +30,8 @@ DRIVEN = 4  # signals of one measure that are tried by themselves
 def search(check: Check, bit: int, scene: Scene, hint: int = 0) -> Iterator[tuple[int, Drive | None]]:
     """Tries one drive after another for one level: (number, None) for one that fails, then the one that does it.
 
-    Each try costs some milliseconds at most, so that whoever asks can do other work in between. `hint` is the number
-    of a drive to be tried first: checks of one kind are tripped alike.
+    It goes on in pieces of some milliseconds, so that whoever asks can do other work in between: (number, None) also
+    comes within a try. `hint` is the number of a drive to be tried first: checks of one kind are tripped alike.
     """
     level = check.levels[bit]
     pretended = next(_pretences(level, scene.facts), None)
@@ -39,14 +40,29 @@ def search(check: Check, bit: int, scene: Scene, hint: int = 0) -> Iterator[tupl
     trial = _Trial(check, bit, scene, pretended)
     if hint:
         for shapes in islice(trial.candidates(), hint, hint + 1):
-            if (drive := trial.tried(shapes)) is not None:
+            if (drive := (yield from _told(hint, trial.tried(shapes)))) is not None:
                 yield hint, drive
                 return
     for number, shapes in enumerate(islice(trial.candidates(), MANY)):
-        drive = trial.tried(shapes)
+        drive = yield from _told(number, trial.tried(shapes))
         yield number, drive
         if drive is not None:
             return
+
+
+Made = TypeVar("Made")
+Work = Generator[None, None, Made]  # in pieces, and what comes of it
+
+
+def _told(number: int, work: Work[Drive | None]) -> Generator[tuple[int, Drive | None], None, Drive | None]:
+    """The same work, with the number of its drive told after each piece."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            made: Drive | None = done.value
+            return made
+        yield number, None
 
 
 _PRETEND: dict[str, tuple[Any, ...]] = {
@@ -108,12 +124,13 @@ class _Trial:
     def sources(self) -> list[Input]:
         return inputs_of(self.check.measure)
 
-    def tried(self, shapes: Shapes) -> Drive | None:
+    def tried(self, shapes: Shapes) -> Work[Drive | None]:
         """The drive with its time when it makes this level stand, and none that asks for more."""
-        bare = self._timed(Drive(shapes, self.facts))
+        bare = yield from self._timed(Drive(shapes, self.facts))
         pins = self._pins(shapes)
-        pinned = self._timed(Drive((*shapes, *pins), self.facts)) if bare is not None and pins else None
-        return pinned or bare
+        if bare is None or not pins:
+            return bare
+        return (yield from self._timed(Drive((*shapes, *pins), self.facts))) or bare
 
     def _pins(self, shapes: Shapes) -> Shapes:
         """What was asked of the tool, as it is now: it may move between this look and the drive."""
@@ -121,17 +138,21 @@ class _Trial:
         told = [s.signal for s in self.sources if s.signal.partition(".")[0] in TOLD and s.signal not in driven]
         return tuple((name, Shape(self.scene.samples[name].value)) for name in told if name in self.scene.samples)
 
-    def _timed(self, drive: Drive) -> Drive | None:
-        after_s = self._after(drive, self.level.persist_s + WINDOWS_S, FINE_FOR_S)
+    def _timed(self, drive: Drive) -> Work[Drive | None]:
+        after_s = yield from self._after(drive, self.level.persist_s + WINDOWS_S, FINE_FOR_S)
         if after_s is not None and after_s > FINE_FOR_S:
-            after_s = self._after(drive, after_s + COARSE_S, inf)
+            after_s = yield from self._after(drive, after_s + COARSE_S, inf)
         if after_s is None or not self._believed(drive, after_s):
             return None
         return replace(drive, should_s=after_s)
 
-    def _after(self, drive: Drive, until_s: float, fine_s: float) -> float | None:
-        run = self.scene.run((self.check,), drive, until_s, fine_s)
-        return next((after_s for after_s, state in run if self.stands(state)), None)
+    def _after(self, drive: Drive, until_s: float, fine_s: float) -> Work[float | None]:
+        for n, (after_s, state) in enumerate(self.scene.run((self.check,), drive, until_s, fine_s), 1):
+            if self.stands(state):
+                return after_s
+            if n % PIECE == 0:
+                yield
+        return None
 
     def _believed(self, drive: Drive, after_s: float) -> bool:
         """Not by the way: where a value that cannot be believed counts as one beyond the limit, nothing else may."""
