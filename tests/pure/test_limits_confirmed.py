@@ -41,12 +41,12 @@ def test_addresses_bottles_and_a_broker_change_no_limit() -> None:
     assert limits_of(replace(SETTING, config=moved, bottles=bottles)) == limits_of(SETTING)
 
 
-# --- every field of the file ---------------------------------------------------------------------------------------
+# --- every field of the file -----------------------------------------------------------------------------------------
 
 
 ANEW: dict[type, Any] = {
-    str: "coupler-b.another", int: 7, Push: Push(device="carrier", flow="1 sccm"), Mqtt: Mqtt(host="broker", user="ald"),
-    Fill: Fill(outputs=["TMA"], time="1 s"),
+    str: "coupler-b.another", int: 7, Push: Push(device="carrier", flow="1 sccm"),
+    Mqtt: Mqtt(host="broker", user="ald"), Fill: Fill(outputs=["TMA"], time="1 s"),
     WatchdogTest: WatchdogTest.model_validate({"date": "2025-05-05", "by": "Ann", "closed_after": "1 s"}),
 }  # fmt: skip
 

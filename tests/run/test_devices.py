@@ -81,25 +81,30 @@ async def test_a_flow_controller_that_does_not_answer_holds_and_the_act_is_done_
         rig.world.faults["pusher"].put(Fault(deaf=True))
         await rig.until_state("PAUSED", 30)
         run = rig.console.run
-        assert run and "pusher" in run.why_paused and not rig.latched
+        assert run and "pusher" in run.why_paused
         rig.world.faults["pusher"].clear()
         await rig.until(lambda: not rig.console.tool.absent, 15)
+        await rig.rest(25)
+        await rig.do(c.Reset())
         await rig.do(c.Resume())
         record = await rig.ended()
         assert record.ending == "completed" and record.summary["doses"] == 2
 
 
 @virtually
-async def test_a_flow_controller_still_dead_at_the_resume_holds_again(tmp_path: Path) -> None:
+async def test_a_flow_controller_still_dead_lets_no_run_go_on(tmp_path: Path) -> None:
     async with Rig(tmp_path, warm=LIGL_C) as rig:
         await rig.start(ligl(1))
         await rig.until_step("purge")
         rig.world.faults["pusher"].put(Fault(deaf=True))
         await rig.until_state("PAUSED", 30)
-        await rig.do(c.Resume())
-        await rig.until_state("PAUSED", 30)
+        await rig.refused(c.Resume(), "latched")
+        await rig.rest(12)
+        await rig.refused(c.Reset(), "reset-refused")
         rig.world.faults["pusher"].clear()
         await rig.until(lambda: not rig.console.tool.absent, 15)
+        await rig.rest(25)
+        await rig.do(c.Reset())
         await rig.do(c.Resume())
         assert (await rig.ended()).ending == "completed"
 
