@@ -48,7 +48,11 @@ def _either(written: Any, as_time: ValidatorFunctionWrapHandler) -> Any:
 _TIME = Annotated[float, Field(ge=0.1, le=1.0), BeforeValidator(units.TIME.parse)]
 Watchdog = Annotated[
     float | Literal["external"],
-    GetPydanticSchema(lambda _, schema: core_schema.no_info_wrap_validator_function(_either, schema(_TIME))),
+    GetPydanticSchema(
+        lambda _, schema: core_schema.no_info_wrap_validator_function(
+            _either, schema(_TIME), serialization=core_schema.simple_ser_schema("any")
+        )
+    ),
 ]
 
 
