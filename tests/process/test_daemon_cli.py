@@ -137,7 +137,7 @@ def test_refusals_are_sentences_and_code_1(made: Stand, door: list[str], tmp_pat
         (["register", "set", "leak", "fast", "--by", "me"], "leak"),
         (["register", "set", "proof", "{passed: true, certificate: mine}", "--by", "me"], "ald proof-test"),
         (["proof-test", "--rows", "T1"], "nothing that may touch lithium is above 60 °C in a test"),
-        (["proof-test", "--rows", "T99"], "there is no row T99"),
+        (["proof-test", "--rows", "T99"], "there is no row 'T99'"),
     ):
         result = typed(*words, *door)
         assert result.exit_code == 1, (words, result.output)
