@@ -38,6 +38,11 @@ class Subject:
     needs: tuple[str, ...]
     first: str
     at_a_time: int = 90
+    reasons: str = ""  # the table of its survivors; "" = of its own name
+
+    @property
+    def survivors(self) -> Path:
+        return ROOT / "tests" / "mutants" / f"survivors-{self.reasons or self.name}.toml"
 
     @property
     def folder(self) -> Path:
@@ -67,17 +72,46 @@ ENGINE_LAB = Subject(
     ("tests/__init__.py", "tests/conftest.py", "tests/engine_rig.py", "tests/valve_rig.py"),
     "ald_controller.valves.wear",
 )  # fmt: skip
-_CORE = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "ald_controller" / "interlocks").glob("*.py"))
-_NOT_CORE = ("__init__.py", "words.py")  # words.py reads a file
-_ABOUT = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests" / "pure").glob("test_interlocks*.py"))
-INTERLOCKS_LAB = Subject(
-    "interlocks",
-    tuple(name for name in _CORE if not name.endswith(_NOT_CORE)),
-    (*_ABOUT, "tests/pure/test_gate.py"),
-    ("tests/__init__.py", "tests/conftest.py", "tests/interlock_bench.py", "tests/heater_bench.py", "deploy", "recipes",
-     "drivers"),
-    "ald_controller.interlocks.bypasses",
+_INTERLOCKS = "ald_controller/interlocks"
+_BENCH = (
+    "tests/__init__.py", "tests/conftest.py", "tests/interlock_bench.py", "tests/heater_bench.py", "deploy", "recipes",
+    "drivers",
 )  # fmt: skip
+# family -> its modules, the first one small; its sentences. words.py reads a file, and __init__.py only names
+_FAMILIES = {
+    "core": ("bypasses waking core measures table views", "interlocks interlocks_bypasses interlocks_waking"),
+    "alarms": ("suppression", "alarms"),
+    "thermal": (
+        "thermal_trip thermal thermal_measures thermal_power",
+        "interlocks_thermal interlocks_thermal_measures interlocks_heaters interlocks_table",
+    ),
+    "chemistry": (
+        "chemistry chemistry_doses chemistry_gas chemistry_gauge chemistry_measures",
+        "interlocks_chemistry interlocks_table",
+    ),
+    "glovebox": ("boxmode gate glovebox glovebox_measures handheld", "interlocks_glovebox gate"),
+    "control": (
+        "control_measures control control_machine proof",
+        "interlocks_control interlocks_control_machine interlocks_table",
+    ),
+    "table": (
+        "rules setting constants matrix bounds fingerprint",
+        "limits_confirmed interlocks interlocks_table interlocks_thermal interlocks_heaters",
+    ),
+}
+
+
+def _family(name: str) -> Subject:
+    """The lab of one family of rows, or of what all of them share, with the sentences about it alone."""
+    modules, sentences = (words.split() for words in _FAMILIES[name])
+    return Subject(
+        f"interlocks-{name}", tuple(f"{_INTERLOCKS}/{module}.py" for module in modules),
+        tuple(f"tests/pure/test_{sentence}.py" for sentence in sentences), _BENCH,
+        f"ald_controller.interlocks.{modules[0]}", reasons="interlocks",
+    )  # fmt: skip
+
+
+INTERLOCK_LABS = tuple(_family(name) for name in _FAMILIES)
 
 
 @dataclass(frozen=True, order=True)
@@ -127,10 +161,12 @@ class Lab:
 
 def explained(subject: Subject) -> dict[Change, str]:
     """Why each of these mutants survives, by what it changes."""
-    table = tomllib.loads((ROOT / "tests" / "mutants" / f"survivors-{subject.name}.toml").read_text("utf-8")).get(
-        "survivor", []
-    )
-    return {Change(each["where"], each["was"], each["became"]): each["why"] for each in table}
+    table = tomllib.loads(subject.survivors.read_text("utf-8")).get("survivor", [])
+    mine = [Path(source).name for source in subject.sources]
+    return {
+        Change(each["where"], each["was"], each["became"]): each["why"]
+        for each in table if each["where"].partition(":")[0] in mine
+    }  # fmt: skip
 
 
 def go_on(subject: Subject, within_s: float) -> Lab:

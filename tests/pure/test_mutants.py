@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.engine_coverage import ROOT
-from tests.mutants.lab import ENGINE_LAB, INTERLOCKS_LAB, Change, Lab, Subject, explained
+from tests.mutants.lab import ENGINE_LAB, INTERLOCK_LABS, Change, Lab, Subject, explained
 
-KNOWN = [(subject, change) for subject in (ENGINE_LAB, INTERLOCKS_LAB) for change in explained(subject)]
+KNOWN = [(subject, change) for subject in (ENGINE_LAB, *INTERLOCK_LABS) for change in explained(subject)]
 
 
 @pytest.mark.parametrize(("subject", "change"), KNOWN, ids=[str(change) for _, change in KNOWN])
@@ -26,3 +26,11 @@ def test_what_is_known_of_a_mutant_is_not_forgotten_when_mutmut_forgot_it() -> N
 
 def test_the_score_is_of_all_mutants_and_those_that_never_end_are_noticed() -> None:
     assert Lab("these", {"a": "killed", "b": "timeout", "c": "survived", "d": "no tests"}).score == 0.5
+
+
+def test_every_module_of_the_interlocks_is_broken_in_one_family() -> None:
+    broken = [source for lab in INTERLOCK_LABS for source in lab.sources]
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "ald_controller" / "interlocks").glob("*.py")}
+    assert len(broken) == len(set(broken))
+    assert {path.rpartition("/")[2] for path in modules - set(broken)} == {"__init__.py", "words.py"}
+    assert all((ROOT / each).is_file() for lab in INTERLOCK_LABS for each in (*lab.sources, *lab.sentences))
