@@ -401,8 +401,8 @@ class Interlocks(RuleBasedStateMachine):
     @rule()
     def after_repair_and_quiet_an_owner_gets_the_tool_back(self) -> None:  # I19
         self.repair()
-        for _ in range(25):
-            self.scan(4.0)
+        for _ in range(10):
+            self.scan(10.0)
         self.somebody_resets("owner", key=True, after_s=0.0)
         assert self.state.level <= Reaction.WARN  # some warnings stand for ten minutes
         assert permit(self.state)

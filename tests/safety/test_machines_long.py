@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(560)]
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "long-results" / "machines.json"
 WITHIN_S = 420.0
-AT_A_TIME = 500
+AT_A_TIME = 250  # each core
 MACHINES = sorted(path.name for path in (ROOT / "tests" / "safety").glob("test_*_machine.py"))
 
 
@@ -58,9 +60,12 @@ def test_twenty_thousand_walks_of_each_machine_find_nothing() -> None:
                 left = {m: LONG_EXAMPLES - kept.get(m, {"walks": 0})["walks"] for m in MACHINES}
                 pytest.exit(f"walks left for another call: {left}", returncode=GOES_ON)
             turn_s = time.monotonic()
-            result = _walk(machine, done["walks"])
-            assert result.returncode == 0, f"seed {done['walks']}:\n{result.stdout[-6000:]}"
-            done["walks"] += AT_A_TIME
+            seeds = range(done["walks"], LONG_EXAMPLES, AT_A_TIME)[: os.cpu_count() or 1]
+            with ThreadPoolExecutor() as threads:
+                results = list(threads.map(_walk, repeat(machine), seeds))
+            for seed, result in zip(seeds, results, strict=True):
+                assert result.returncode == 0, f"seed {seed}:\n{result.stdout[-6000:]}"
+            done["walks"] += AT_A_TIME * len(seeds)
             done["seconds"] += time.monotonic() - turn_s
             kept[machine] = done
             KEPT.parent.mkdir(exist_ok=True)
