@@ -53,31 +53,47 @@ class Rig(AbstractAsyncContextManager["Rig"]):
         self.world: World = build(
             self.file.path, at_s=asyncio.get_running_loop().time(), warm=warm, bottles=registers.rack(), builds=builds
         )
+        self.daemon = self._daemon()
+        self.task: asyncio.Task[None] | None = None
+        self.limits_confirmed = True  # the owner signs for the limits of this tool as they are, before the start
+
+    def _daemon(self) -> Daemon:
         valves = self.file.config.valves
         faulty = InlineValves(
             self.world.face(valves.line), driver=valves.driver, unit=valves.unit, coils=valves.coils,
             watchdog_ms=valves.watchdog_ms,
         )  # fmt: skip
-        self.daemon = Daemon(replace(parts_over(self.world, self.file, folder), valves=faulty))
-        self.task: asyncio.Task[None] | None = None
-        self.limits_confirmed = True  # the owner signs for the limits of this tool as they are, before the start
+        return Daemon(replace(parts_over(self.world, self.file, self.folder), valves=faulty))
 
     async def __aenter__(self) -> Rig:
         if self.limits_confirmed:
             kept, config = RegisterFile(self.folder / "registers.yaml", chemistry()), self.daemon.parts.file.config
             kept.save(with_limits_confirmed(kept.registers, config, chemistry()))
+        await self._begin()
+        return self
+
+    async def _begin(self) -> None:
         self.task = asyncio.ensure_future(self.daemon.run())
         await self.daemon.ready.wait()
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        task = await self._end()
+        if kind is None and not task.cancelled() and (broken := task.exception()):
+            raise broken
+
+    async def _end(self) -> asyncio.Task[None]:
         assert self.task is not None
         self.task.cancel()
         await asyncio.wait({self.task})
-        if kind is None and not self.task.cancelled() and (broken := self.task.exception()):
-            raise broken
+        return self.task
+
+    async def restart(self) -> None:
+        """Another controller over the same reactor and the same disk."""
+        await self._end()
+        self.daemon = self._daemon()
+        await self._begin()
 
     # --- a person --------------------------------------------------------------------------------------------------
 

@@ -52,6 +52,7 @@ class Story:
     troubles: Counter[str] = field(default_factory=Counter)
     trips: Counter[str] = field(default_factory=Counter)  # first-outs by row
     alarms: Counter[str] = field(default_factory=Counter)  # rows that were live at any time
+    restarts: int = 0  # of the controller, where a reset was refused with the sentence that asks for one
     longest_back_s: float = 0.0  # from mended to ready
     memory: list[tuple[float, float]] = field(default_factory=list)  # (hours, MiB)
 
@@ -63,10 +64,10 @@ class Story:
         return sum((h - hour) * (m - mib) for h, m in late) / sum((h - hour) ** 2 for h, _ in late)
 
     def lines(self) -> list[str]:
-        worst = f"ready again at most {self.longest_back_s:.0f} s after the mending" if self.troubles else ""
+        back = f"; ready again at most {self.longest_back_s:.0f} s after the mending, {self.restarts} restarts"
         return [
             f"{self.hours:.1f} h of virtual time: {sum(self.runs.values())} runs: {_told(self.runs)}",
-            f"{sum(self.troubles.values())} faults of {len(self.troubles)} kinds; {worst}",
+            f"{sum(self.troubles.values())} faults of {len(self.troubles)} kinds{back if self.troubles else ''}",
             f"first-outs: {_told(self.trips)}",
             f"rows that spoke: {_told(self.alarms)}",
             f"memory {self.memory[0][1]:.1f} → {self.memory[-1][1]:.1f} MiB, "
@@ -144,7 +145,7 @@ def _trouble(rig: Rig, chance: random.Random) -> Trouble:
         zone = plant.heat.zones[chance.choice(("substrate", "chamber", "source-3"))]
 
         def open_sensor(is_open: bool) -> None:
-            zone.open_sensor = is_open
+            zone.sensor.open = is_open
 
         return Trouble("open thermocouple", lambda: open_sensor(True), lambda: open_sensor(False))
 
@@ -168,10 +169,15 @@ async def _tend(rig: Rig, story: Story) -> None:
     if rig.state == "PAUSED":
         await rig.ask(c.Resume())
     if rig.state == "IDLE" and rig.console.run is None:
-        if rig.console.last is not None and rig.console.last.ending is not None:
-            story.runs[rig.console.last.ending] += 1
-            rig.console.last = None
+        _count(rig, story)
         await rig.ask(c.Start(name="soak"))
+
+
+def _count(rig: Rig, story: Story) -> None:
+    """The run that has ended, once."""
+    if rig.console.last is not None and rig.console.last.ending is not None:
+        story.runs[rig.console.last.ending] += 1
+        rig.console.last = None
 
 
 async def _ready_again(rig: Rig, story: Story) -> None:
@@ -185,5 +191,10 @@ async def _ready_again(rig: Rig, story: Story) -> None:
         await rig.rest(5.0)
         rig.contact("confirm_button", False)
         await rig.rest(0.5)  # seen released: the next press is another one
-        await rig.ask(c.Reset(reason="mended in the soak"))
+        reply = await rig.ask(c.Reset(reason="mended in the soak"))
+        if not reply.ok and "restart the controller" in reply.text:
+            _count(rig, story)
+            await rig.restart()
+            rig.console.last = None  # counted above
+            story.restarts += 1
     story.longest_back_s = max(story.longest_back_s, rig.now_s - since_s)
