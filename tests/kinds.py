@@ -15,7 +15,7 @@ BIN = Path(sys.executable).parent
 
 # kind -> budget in seconds; beyond twice of it the kind has failed
 BUDGETS = {
-    "lint": 30, "pure": 80, "safety": 120, "contract": 30, "run": 70, "rows": 70, "process": 200, "kills": 90,
+    "lint": 30, "pure": 80, "safety": 120, "contract": 30, "run": 70, "rows": 70, "process": 150, "kills": 90,
     "timing": 15,
 }  # fmt: skip
 # a kind is the folder of its name, but for these, which are parts of another one's: what of it, and what not

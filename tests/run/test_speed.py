@@ -12,7 +12,7 @@ import pytest
 
 from tests.run.rig import ROOT
 
-LEAST = 70.0  # times real time; 83 on a quiet machine of two cores, of which the rows of the hazard matrix cost a third
+LEAST = 100.0  # times real time
 
 
 def _preview() -> dict[str, object]:
@@ -35,7 +35,7 @@ def _speed(result: dict[str, object]) -> float:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_sixty_cycles_from_cold_complete_without_a_trip_at_seventy_times_real_time() -> None:
+def test_sixty_cycles_from_cold_complete_without_a_trip_at_a_hundred_times_real_time() -> None:
     result = _preview()
     assert result["ending"] == "completed" and result["trips"] == []
     assert result["cycles"] == 60 and result["doses"] == 120 and result["doses_missed"] == 0
