@@ -1,12 +1,13 @@
 """Modbus registers and coils of one unit, RTU or TCP, over a `Line`; the only file that knows pymodbus.
 
-pymodbus makes the requests and takes replies apart; its clients and transports are not used. What a reply must look
-like follows from the request, so a late, doubled or foreign frame, or one of another length, never becomes data:
-unit, function, byte count, echo of a write, checksum and, on TCP, transaction number are compared first.
+pymodbus makes the requests and their frames; its clients and transports are not used. What a reply must look like
+follows from the request, so a late, doubled or foreign frame, or one of another length, never becomes data: unit,
+function, byte count, echo of a write, checksum and, on TCP, transaction number are compared first.
 """
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,6 +45,7 @@ EXCEPTIONS = {
 }
 
 _DECODER = DecodePDU(False)
+_DATA = 2  # behind function and byte count of a reply to a read
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +111,12 @@ class Registers:
 
     async def _registers(self, kind: type[ModbusPDU], address: int, count: int) -> tuple[int, ...]:
         reply = await self._ask(self._read(kind, address, count, 2 * count))
-        return tuple(self._decoded(reply).registers)
+        return struct.unpack_from(f">{count}H", reply, _DATA)
 
     async def _bits(self, kind: type[ModbusPDU], address: int, count: int) -> tuple[bool, ...]:
         reply = await self._ask(self._read(kind, address, count, (count + 7) // 8))
-        return tuple(self._decoded(reply).bits[:count])  # the last byte is filled up with zeros
+        bits = int.from_bytes(reply[_DATA:], "little")  # the last byte is filled up with zeros
+        return tuple([bool(bits >> bit & 1) for bit in range(count)])
 
     def _read(self, kind: type[ModbusPDU], address: int, count: int, data_bytes: int) -> _Request:
         request = self._reads.get((kind, address, count))
@@ -121,13 +124,6 @@ class Registers:
             pdu = _pdu(kind(address=address, count=count))
             request = self._reads[kind, address, count] = _Request(pdu, bytes([pdu[0], data_bytes]), 2 + data_bytes)
         return request
-
-    def _decoded(self, reply: bytes) -> ModbusPDU:
-        pdu = _DECODER.decode(reply)
-        if pdu is None:
-            self._line.distrust(self._device)
-            raise BadReply(self._device, "the reply cannot be decoded", reply=reply)
-        return pdu
 
     def _framed(self, request: _Request) -> tuple[bytes, Framer]:
         self._transaction = self._transaction % 0xFFFF + 1
