@@ -35,6 +35,7 @@ class InlineValves(ValveFace):
         self._module = module
         self._outputs = outputs_of(driver, unit, coils, watchdog_ms)
         self._host: Host | None = None
+        self._said: Status | None = None  # by the host, at this moment of the loop's clock
         self._timer: asyncio.TimerHandle | None = None
         self._started: asyncio.Future[None] | None = None
         self._last_fault = "the module did not answer"
@@ -61,7 +62,10 @@ class InlineValves(ValveFace):
         """What the host says of itself now; None when it does not run."""
         if self._host is None:
             return None
-        return self._host.status(_ns(asyncio.get_running_loop().time()))
+        now_ns = _ns(asyncio.get_running_loop().time())
+        if self._said is None or self._said.at_ns != now_ns:
+            self._said = self._host.status(now_ns)
+        return self._said
 
     async def close(self) -> None:
         """Rest and end; the module's watchdog then zeroes its outputs alone."""
@@ -83,6 +87,7 @@ class InlineValves(ValveFace):
         return self._host
 
     def _tell(self, message: ToEngine) -> None:
+        self._said = None
         self._running.hear(_ns(asyncio.get_running_loop().time()), message)
         if not isinstance(message, Beat):  # a heartbeat makes nothing due: what is planned wakes the loop by itself
             self._turn()
@@ -90,7 +95,7 @@ class InlineValves(ValveFace):
     def _turn(self) -> None:
         """Everything that is due now, as the process does it; then sleep until the next time."""
         loop = asyncio.get_running_loop()
-        now_s, host = loop.time(), self._running
+        now_s, host, self._said = loop.time(), self._running, None
         now_ns = _ns(now_s)
         if not host.linked and now_ns >= host.link_at:
             host.link(now_ns)
