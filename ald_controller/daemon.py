@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from ald_controller.console import Console
 from ald_controller.consoleparts import Checker, ConsoleParts, Lister, Reporter
 from ald_controller.doors.desk import Desk
 from ald_controller.engineconfig import engine_config
-from ald_controller.feeds.asked import feed_asked
+from ald_controller.feeds.asked import AskedFeed
 from ald_controller.feeds.clearing import ClearingWatch
 from ald_controller.feeds.gas import GasFeed
 from ald_controller.feeds.machine import DiskSpace, MachineFeeds
@@ -137,7 +136,7 @@ class Daemon:
         self._clearing = ClearingWatch(tool, row, known, chemistry, now_s, utc_s)
         self._gas = GasFeed(tool, now_s)
         signed = RegisterFeeds(tool.samples, tool.config.ports, known, utc_s, self.parts.simulated)
-        guard.feeds += [partial(feed_asked, tool), self._pulses.look, self._clearing.look, self._gas.look, signed.look]
+        guard.feeds += [AskedFeed(tool).look, self._pulses.look, self._clearing.look, self._gas.look, signed.look]
 
     def _watch_machine(self, tool: Tool, guard: Guard, audit: Audit) -> MachineFeeds:
         """What the rows of control read of this computer; on virtual time nothing steps, and the disk never hangs."""

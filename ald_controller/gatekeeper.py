@@ -36,7 +36,9 @@ class GateKeeper:
 
     def known(self, facts: il.Facts) -> il.Facts:
         """These facts, with what is known here."""
-        return replace(facts, gate_released=self.gate.released, regenerating=self.regeneration is not None)
+        known = (self.gate.released, self.regeneration is not None)
+        same = (facts.gate_released, facts.regenerating) == known
+        return facts if same else replace(facts, gate_released=known[0], regenerating=known[1])
 
     def scan(self, state: il.State, facts: il.Facts) -> None:
         """One look at `state.at_s`: the lock follows, and what is new is said."""

@@ -14,16 +14,24 @@ from ald_controller.interlocks import Sample
 from ald_controller.tool import Tool
 
 OFF_C = -273.15  # the set-point of a zone that is off: no instrument has it
+_VALVES = {"contactor": "contactor", "stop_shut": "stop"}  # name of the sample -> role of its outputs
 
 
-def feed_asked(tool: Tool, now_s: float) -> None:
-    """Write what was asked of zones, flows and valves into the tool's samples, stamped now."""
-    samples, config = tool.samples, tool.config
-    for zone, asked_c in tool.heaters.asked_c().items():
-        put(samples, f"asked.{zone}_c", OFF_C if asked_c is None else asked_c, now_s)
-    for device, sccm in tool.asked_sccm.items():
-        put(samples, f"asked.{device}_sccm", sccm, now_s)
-    status = tool.valves.status
-    if status is not None:
-        for name, mask in (("contactor", config.valves.mask("contactor")), ("stop_shut", config.valves.mask("stop"))):
-            samples[f"asked.{name}"] = Sample(float(bool(status.word & mask)), status.at_ns / 1e9)
+class AskedFeed:
+    """Follows one tool."""
+
+    def __init__(self, tool: Tool) -> None:
+        self._tool = tool
+        self._masks = {f"asked.{name}": tool.config.valves.mask(role) for name, role in _VALVES.items()}
+
+    def look(self, now_s: float) -> None:
+        """Write what was asked of zones, flows and valves into the tool's samples, stamped now."""
+        tool, samples = self._tool, self._tool.samples
+        for zone, asked_c in tool.heaters.asked_c().items():
+            put(samples, f"asked.{zone}_c", OFF_C if asked_c is None else asked_c, now_s)
+        for device, sccm in tool.asked_sccm.items():
+            put(samples, f"asked.{device}_sccm", sccm, now_s)
+        status = tool.valves.status
+        if status is not None:
+            for signal, mask in self._masks.items():
+                samples[signal] = Sample(float(bool(status.word & mask)), status.at_ns / 1e9)

@@ -51,6 +51,7 @@ class ClearingWatch:
         self._tool, self._row, self._registers, self._utc_s = tool, row, registers, utc_s
         self._clear_s = {name: each.clear for name, each in chemistry.precursors.items()}
         ports, valves = tool.config.ports, tool.config.valves
+        self._stop = valves.mask("stop")
         self._masks = {name: valves.word(port.every_output) for name, port in ports.items()}
         self._known = _Known.of(registers(), ports)
         self._opened: frozenset[str] = frozenset()  # ports, since the last look
@@ -104,7 +105,7 @@ class ClearingWatch:
         flow_sccm = tool.good(f"{config.carrier}.flow_sccm")
         pumped = config.signals.pump_running is None or tool.good(config.signals.pump_running) == 1
         flows = flow_sccm is not None and flow_sccm >= PURGED * config.purge_flow
-        return tool.chamber.state == "VACUUM" and not word & config.valves.mask("stop") and pumped and flows
+        return tool.chamber.state == "VACUUM" and not word & self._stop and pumped and flows
 
     def _coldest_c(self) -> float | None:
         found = [self._tool.temperature_c(zone) for zone in self._tool.config.zones_of("substrate", "chamber")]
