@@ -146,17 +146,18 @@ class CouplerB(Unit):
     def read_holding(self, address: int, count: int) -> Sequence[int]:
         self._telegram(write=False)
         if address + count <= OUTPUT_IMAGE:
-            return _span(self._input_image(), address, count)
+            return _span(self._input_image(address + count), address, count)
         known = self._control() | {OUTPUT_IMAGE + i: word for i, word in enumerate(_words(self.coils))}
         if any(one not in known for one in range(address, address + count)):
             raise ModbusException(ILLEGAL_ADDRESS)
         return [known[one] for one in range(address, address + count)]
 
-    def _input_image(self) -> list[int]:
+    def _input_image(self, end: int) -> list[int]:
+        """The analogue channels, and the contacts behind them for whoever reads so far."""
         image = [0] * self._registers
         for channel in self.channels.values():
             image[channel.register : channel.register + 2] = channel.registers(self.now_s)
-        return image + _words(self._contacts_now())
+        return image if end <= self._registers else image + _words(self._contacts_now())
 
     def _control(self) -> dict[int, int]:
         left = 0 if self.deadline_s is None else round(max(self.deadline_s - self.now_s, 0.0) * 1000)

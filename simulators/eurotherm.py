@@ -179,16 +179,12 @@ class Eurotherm(Unit):
 
     def _status(self) -> int:
         values = self.values
-        bits = {
-            **{i: values[state] for i, state in enumerate(ALARM_STATES)},
-            4: values[MANUAL],
-            5: values[BREAK],
-            10: not values[11] <= values[PV] <= values[12],
-            12: values[NEW_ALARM],
-            13: bool(values[RATE]) and abs(values[WORKING] - values[TARGET]) > 0,
-            14: self._remote_failed(self.now_s),
-        }
-        return sum(1 << bit for bit, on in bits.items() if on)
+        word = values[MANUAL] << 4 | values[BREAK] << 5 | values[NEW_ALARM] << 12
+        for bit, state in enumerate(ALARM_STATES):
+            word |= values[state] << bit
+        word |= (not values[11] <= values[PV] <= values[12]) << 10
+        word |= (values[RATE] != 0 and values[WORKING] != values[TARGET]) << 13
+        return word | self._remote_failed(self.now_s) << 14
 
 
 class EurothermFace:
