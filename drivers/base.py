@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One measured value in a fixed unit, with the loop time in seconds at which its reply was complete.
 
     `flags` are the device's own status words (`OPL`, `HLD`, `sensor break` …); an empty tuple is a clean reading.

@@ -19,7 +19,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from drivers.base import BadReply, NoReply
@@ -54,8 +55,7 @@ class Counts:
     opened: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Ask:
+class _Ask(NamedTuple):
     device: str
     request: bytes
     framer: Framer | None
@@ -202,7 +202,7 @@ class Line:
             if debt.owed[-1].probing:
                 return rest_s
             request, framer = ask.probe
-            await self._exchange(replace(ask, request=request, framer=framer, probing=True))
+            await self._exchange(ask._replace(request=request, framer=framer, probing=True))
             debt.owed.clear()
             if self._gap_s:
                 await self._make_ready(ask)

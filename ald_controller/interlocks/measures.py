@@ -26,8 +26,7 @@ class Quality(Enum):
     TEST = "test"  # a simulated input: it may trip a rule and says nothing of the tool
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One value in its channel's fixed unit, and the loop time in seconds at which its reply was complete.
 
     After a lost reply the last sample stays in place and ages; BAD is for a device that says so itself.

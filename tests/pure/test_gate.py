@@ -262,7 +262,7 @@ def test_a_lock_that_does_not_hold_excuses_an_open_gate_for_five_seconds_and_no_
 
     def after(seconds: float) -> Gate:
         state = replace(yard.bench.state, at_s=yard.bench.now_s + seconds)
-        samples = {n: replace(s, at_s=state.at_s) for n, s in yard.bench.samples.items()}
+        samples = {n: s._replace(at_s=state.at_s) for n, s in yard.bench.samples.items()}
         return gates.step(locking, yard.permissive, state, samples, facts)
 
     assert after(4.9).released
