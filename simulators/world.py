@@ -29,6 +29,7 @@ FRAMINGS: dict[str, Framing] = {
     **dict.fromkeys(MODULES, "tcp"),
 }
 TURN_ROUND_S = {"alicat": 0.002, "mks_925": 0.005, "eurotherm_3216": 0.012, "beckhoff_io": 0.0}
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same language, read in C: ten times as fast
 VALVES = "valves"  # the name of coupler A among the devices
 
 
@@ -199,7 +200,7 @@ def build(
     that a serial line takes; `builds`: zone -> how it is made, where that is not as its role usually is. Raises
     ValueError, KeyError for a file that no tool could be built from.
     """
-    tool = yaml.safe_load(Path(tool_yaml).read_text(encoding="utf-8"))
+    tool = yaml.load(Path(tool_yaml).read_text(encoding="utf-8"), Loader=_LOADER)
     return World(
         tool, at_s=at_s, warm_c=warm, bottles=bottles, seed=seed, lag_s=lag_s, realistic_delay=realistic_delay,
         builds=builds,

@@ -57,6 +57,10 @@ SUPPRESSIONS: tuple[Suppression, ...] = (
     _because("G3", "G5 G6", "an open gate joins the pressures of chamber and box"),
     _because(ABORT, "C2 C4 C6 C7 C9 T2 T3 T6 T8", "an abort shuts valves, cuts flows and takes heaters off"),
 )  # fmt: skip
+_CONSEQUENCE_OF = {
+    row: tuple(s for s in SUPPRESSIONS if row in s.consequences)
+    for row in {row for s in SUPPRESSIONS for row in s.consequences}
+}
 
 
 def explained(state: State, causes: Iterable[Cause]) -> dict[tuple[str, str], str]:
@@ -99,10 +103,8 @@ def _explains(state: State, cause: Cause, later: Cause) -> bool:
         return False
     aborted = cause.reaction >= Reaction.ABORT_PURGE and cause.row != "K5"
     return any(
-        (cause.row in s.causes or (aborted and ABORT in s.causes))
-        and later.row in s.consequences
-        and _close_enough(state, s, cause, later)
-        for s in SUPPRESSIONS
+        (cause.row in s.causes or (aborted and ABORT in s.causes)) and _close_enough(state, s, cause, later)
+        for s in _CONSEQUENCE_OF.get(later.row, ())
     )
 
 

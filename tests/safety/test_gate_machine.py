@@ -32,6 +32,12 @@ LOOSE: dict[str, tuple[float, ...]] = {
 }  # fmt: skip
 
 
+READ = frozenset(LOOSE).union(
+    (source.signal for check in BOX.checks for source in check.measure.inputs),
+    (f"{device}.setpoint_sccm" for device in PERMISSIVE.flows),
+)
+
+
 class TheGate(RuleBasedStateMachine):
     """Everything that the lock depends on changes at will; who works at the box relies on what is said here."""
 
@@ -51,6 +57,8 @@ class TheGate(RuleBasedStateMachine):
         self.now_s += after_s
         self.n += 1
         for signal, value in (self.values | {"valves.sequence": float(self.n)}).items():
+            if signal not in READ:
+                continue
             self.samples[signal] = Sample(value, self.now_s, self.quality.get(signal, Quality.GOOD))
         self.sources_shut_s = self.sources_shut_s + after_s if self.sources_shut() else 0.0
         contacts = [self.good(one) == 1 for one in GATE]

@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from ald_controller.config import CHAMBER_STATES
 from ald_controller.interlocks import (
     MATRIX,
+    AlarmView,
     Blocks,
     Bypass,
     BypassRefused,
@@ -152,6 +153,7 @@ class Interlocks(RuleBasedStateMachine):
         self.before = self.state = boot(RULES, self.now_s)
         self.twin = boot(RESTLESS, self.now_s + SHIFT_S)
         self.was_reset = False
+        self.shown: tuple[State, tuple[AlarmView, ...]] | None = None
         assert self.state.level >= Reaction.ABORT_PURGE  # I7
         assert self.state.blocked is Blocks.ALL
         self.scan(0.125)
@@ -177,6 +179,12 @@ class Interlocks(RuleBasedStateMachine):
             return False
         same = before.value == value and before.quality is self.quality.get(signal, Quality.GOOD)
         return same and 0 <= self.now_s - before.at_s < 0.5
+
+    def alarms(self) -> tuple[AlarmView, ...]:
+        """Of this state; the invariants after one act share them."""
+        if self.shown is None or self.shown[0] is not self.state:
+            self.shown = self.state, alarms(self.state)
+        return self.shown[1]
 
     @rule(after_s=pauses)
     def wait(self, after_s: float) -> None:
@@ -326,7 +334,7 @@ class Interlocks(RuleBasedStateMachine):
         if first is not None:
             assert first.cause.since_s == min(c.since_s for c in self.state.latched)
             assert self.was_reset or self.before.first_out is None or self.before.first_out is first
-            (shown,) = [a for a in alarms(self.state) if a.first_out]
+            (shown,) = [a for a in self.alarms() if a.first_out]
             assert shown.row == first.cause.row
             assert shown.consequence_of == ""
 
@@ -393,7 +401,7 @@ class Interlocks(RuleBasedStateMachine):
 
     @invariant()
     def every_cause_can_be_shown(self) -> None:
-        for alarm in alarms(self.state):
+        for alarm in self.alarms():
             assert alarm.text.strip()
             assert alarm.live or alarm.latched
 
