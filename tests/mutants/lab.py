@@ -21,6 +21,7 @@ from pathlib import Path
 from tests.engine_coverage import ENGINE, ROOT, SENTENCES
 
 MUTMUT = str(Path(sys.executable).parent / "mutmut")
+DIRECT = "tests.mutants.direct"
 NOT_YET = "not checked"
 KILLED = ("killed", "timeout")  # one that never ends is noticed, too
 
@@ -58,6 +59,8 @@ class Subject:
 [tool.mutmut]
 source_paths = ["ald_controller"]
 only_mutate = {list(self.sources)}
+pytest_add_cli_args = ["-p", "{DIRECT}"]
+process_isolation = "forkserver"
 pytest_add_cli_args_test_selection = {list(self.sentences)}
 also_copy = {[n for n in self.needs if "/" not in n and not n.startswith("tests")]}
 track_dependencies = false
@@ -74,13 +77,14 @@ ENGINE_LAB = Subject(
 )  # fmt: skip
 _INTERLOCKS = "ald_controller/interlocks"
 _BENCH = (
-    "tests/__init__.py", "tests/conftest.py", "tests/interlock_bench.py", "tests/heater_bench.py", "deploy", "recipes",
-    "drivers",
+    "tests/__init__.py", "tests/conftest.py", "tests/interlock_bench.py", "tests/heater_bench.py", "tests/standing.py",
+    "deploy", "recipes", "drivers",
 )  # fmt: skip
 # family -> its modules, the first one small; its sentences. words.py reads a file, and __init__.py only names
 _FAMILIES = {
-    "core": ("bypasses waking core measures table views", "interlocks interlocks_bypasses interlocks_waking"),
-    "alarms": ("suppression", "alarms"),
+    "measures": ("measures", "interlocks_measures"),
+    "core": ("bypasses waking table core", "interlocks interlocks_bypasses interlocks_waking"),
+    "alarms": ("suppression views", "interlocks_suppression interlocks_views alarms"),
     "thermal": (
         "thermal_trip thermal thermal_measures thermal_power",
         "interlocks_thermal interlocks_thermal_measures interlocks_heaters interlocks_table",
@@ -107,7 +111,7 @@ def _family(name: str) -> Subject:
     return Subject(
         f"interlocks-{name}", tuple(f"{_INTERLOCKS}/{module}.py" for module in modules),
         tuple(f"tests/pure/test_{sentence}.py" for sentence in sentences), _BENCH,
-        f"ald_controller.interlocks.{modules[0]}", reasons="interlocks",
+        f"ald_controller.interlocks.{modules[0]}", at_a_time=300, reasons="interlocks",
     )  # fmt: skip
 
 
@@ -225,7 +229,7 @@ def _fingerprint(subject: Subject) -> str:
 def _copy(subject: Subject) -> None:
     folder, no_bytecode = subject.folder, shutil.ignore_patterns("__pycache__")
     shutil.rmtree(folder, ignore_errors=True)
-    for name in ("ald_controller", *subject.sentences, *subject.needs):
+    for name in ("ald_controller", *subject.sentences, *subject.needs, DIRECT.replace(".", "/") + ".py"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, folder / name, ignore=no_bytecode)

@@ -22,31 +22,20 @@ from ald_controller.alarms import (
 )
 from ald_controller.annunciator import Annunciator
 from ald_controller.interlocks import (
-    ABORT,
-    MATRIX,
-    SUPPRESSIONS,
     AlarmView,
-    Blocks,
-    Cause,
-    Check,
     Facts,
-    FirstOut,
-    Input,
-    Level,
     Priority,
     Reaction,
     Reset,
     Row,
     RuleSet,
-    State,
     alarms,
     boot,
     step,
 )
-from ald_controller.interlocks.measures import Value
 from ald_controller.interlocks.setting import never_commissioned
-from ald_controller.interlocks.thermal_measures import Uncommissioned
 from tests.interlock_bench import RULES, WORDS
+from tests.standing import cause_of, plain_rules
 
 WARN, BLOCK, HOLD, PURGE, ISOLATE = (
     Reaction.WARN, Reaction.BLOCK, Reaction.HOLD, Reaction.ABORT_PURGE, Reaction.ABORT_ISOLATE,
@@ -351,151 +340,14 @@ def test_no_alarm_is_ever_lost_and_every_one_has_a_legal_past(steps: list[tuple[
         assert all(second in after[first] for first, second in pairwise(past)), past
 
 
-# --- the table of consequences ---------------------------------------------------------------------------------------
-
-
-def _rules(*rows: str, zone: str = "", device: str = "", link: str = "") -> RuleSet:
-    """One check a row, of one input each."""
-    levels = [Level(row, PURGE, 1.0, 0.0, Reset.L1, lambda facts: True) for row in rows]
-    checks = tuple(
-        Check(row, Value(Input(f"{device or 'dev'}.{row}", 0, 9)), (level,), None, row, zone=zone,
-              device=device or "dev", link=row == link)
-        for row, level in zip(rows, levels, strict=True)
-    )  # fmt: skip
-    return RuleSet(checks, WORDS)
-
-
-def _standing(rules: RuleSet, *causes: Cause) -> State:
-    return replace(boot(rules, 0.0), latched=causes, first_out=FirstOut(causes[0], Facts(), {}))
-
-
-def _cause(check: int, row: str, at_s: float, reaction: Reaction = PURGE, **more: object) -> Cause:
-    return replace(Cause(check, row, row, reaction, Reset.L1, Blocks.ALL, at_s, "as it was"), **more)
-
-
-def _root(state: State, row: str, abort: Cause | None = None) -> str:
-    return next(v.consequence_of for v in alarms(state, abort) if v.row == row)
-
-
-PAIRS = [
-    (cause, later, s)
-    for s in SUPPRESSIONS for cause in sorted(s.causes) for later in sorted(s.consequences) if cause != later
-]  # fmt: skip
-
-
-def test_every_row_of_the_table_exists_and_has_its_reason() -> None:
-    for s in SUPPRESSIONS:
-        assert s.causes | s.consequences <= {*MATRIX, ABORT} and len(s.why) > 10
-        assert not any(WORDS[row].priority == "critical" for row in s.consequences), s
-
-
-@pytest.mark.parametrize(("cause", "later", "rule"), PAIRS, ids=lambda x: x if isinstance(x, str) else "")
-def test_each_consequence_of_the_table_is_told_as_one(cause: str, later: str, rule: object) -> None:
-    rules = _rules(cause if cause != ABORT else "K4", later, zone="substrate", device="dev")
-    first = _cause(0 if cause != ABORT else -1, cause, 1.0)
-    second = _cause(1, later, 2.0)
-    if cause == ABORT:
-        state = replace(boot(rules, 0.0), latched=(second,), first_out=None)
-        assert _root(state, later, first) == ABORT
-    else:
-        assert _root(_standing(rules, first, second), later) == cause
-        # whatever came before is no consequence
-        assert _root(_standing(rules, replace(first, since_s=3.0), second), later) == ""
-
-
-def test_what_asks_for_more_than_its_cause_is_announced() -> None:
-    rules = _rules("C7", "C2")
-    worse = _standing(rules, _cause(0, "C7", 1.0, HOLD), _cause(1, "C2", 2.0, PURGE))
-    assert _root(worse, "C2") == ""
-
-
-@pytest.mark.parametrize("row", [row for row in MATRIX if WORDS[row].priority == "critical"])
-def test_a_critical_row_is_never_suppressed(row: str) -> None:
-    for cause in MATRIX:
-        if cause != row:
-            rules = _rules(cause, row, zone="substrate", device="dev", link=cause)
-            assert _root(_standing(rules, _cause(0, cause, 1.0, ISOLATE), _cause(1, row, 2.0)), row) == ""
-
-
-def test_the_first_out_is_never_suppressed() -> None:
-    rules = _rules("C7", "C2")
-    state = _standing(rules, _cause(0, "C7", 1.0), _cause(1, "C2", 2.0))
-    first = replace(state, first_out=FirstOut(state.latched[1], Facts(), {}))
-    assert _root(first, "C2") == ""
-
-
-def test_a_constant_that_was_never_commissioned_is_no_consequence_and_explains_nothing() -> None:
-    rules = _rules("C9", "C2")
-    state = _standing(rules, _cause(0, "C9", 1.0), _cause(1, "C2", 2.0))
-    assert _root(state, "C2") == "C9"
-    for unfinished in range(2):
-        checks = tuple(
-            replace(check, measure=Uncommissioned()) if i == unfinished else check
-            for i, check in enumerate(rules.checks)
-        )
-        assert _root(replace(state, rules=replace(rules, checks=checks)), "C2") == ""
-
-
-def test_faces_of_one_fault_are_one_zones_and_not_anothers() -> None:
-    one = _rules("T2", "T6", zone="substrate")
-    other = replace(one, checks=(one.checks[0], replace(one.checks[1], zone="chamber")))
-    causes = _cause(0, "T2", 1.0, HOLD), _cause(1, "T6", 2.0, HOLD)
-    assert _root(_standing(one, *causes), "T6") == "T2"
-    assert _root(_standing(other, *causes), "T6") == ""
-
-
-def test_flags_of_one_module_are_one_alarm_and_another_module_is_another() -> None:
-    one = _rules("K3", "K1", device="valves")
-    other = replace(one, checks=(one.checks[0], replace(one.checks[1], device="coupler-b")))
-    causes = _cause(0, "K3", 1.0), _cause(1, "K1", 2.0)
-    assert _root(_standing(one, *causes), "K1") == "K3"
-    assert _root(_standing(other, *causes), "K1") == ""
-
-
-def test_a_dead_link_explains_what_it_made_old_however_severe_and_nothing_else() -> None:
-    rules = _rules("K3", "K14", device="coupler-b", link="K3")
-    causes = _cause(0, "K3", 1.0), _cause(1, "K14", 2.0, ISOLATE)
-    assert _root(_standing(rules, *causes), "K14") == "K3"
-    elsewhere = replace(rules, checks=(replace(rules.checks[0], device="chamber"), rules.checks[1]))
-    assert _root(_standing(elsewhere, *causes), "K14") == ""
-
-
-def test_a_chain_of_consequences_names_its_beginning() -> None:
-    rules = _rules("G8", "C7", "C2")
-    state = _standing(rules, _cause(0, "G8", 1.0), _cause(1, "C7", 2.0), _cause(2, "C2", 3.0))
-    assert _root(state, "C2") == "G8"
-
-
-def test_inputs_that_come_up_after_a_start_are_consequences_of_the_start_and_nothing_else_is() -> None:
-    rules = _rules("G6", "K14")
-    start = boot(rules, 0.0)
-    live = replace(start, active=(_cause(0, "G6", 0.1, WARN), _cause(1, "K14", 0.1, unread=True)))
-    assert (_root(live, "K14"), _root(live, "G6")) == ("K5", "")
-
-
-def test_an_abort_is_the_consequence_of_the_row_that_it_was_made_for() -> None:
-    rules = _rules("K3")
-    state = _standing(rules, _cause(0, "K3", 1.0))
-    told = Cause(-1, ABORT, "tool", PURGE, Reset.L1, Blocks.ALL, 1.0, "K3 as it was")
-    assert _root(state, ABORT, told) == "K3"
-    assert _root(state, ABORT, replace(told, detail="aborted by Ann")) == ""
-
-
-def test_an_abort_by_a_person_is_first_out_where_no_row_is() -> None:
-    told = Cause(-1, ABORT, "tool", PURGE, Reset.L1, Blocks.ALL, 1.0, "aborted by Ann")
-    state = replace(boot(_rules("K3"), 0.0), latched=(), first_out=None)
-    (alarm,) = alarms(state, told)
-    assert alarm.first_out and "aborted by Ann" in alarm.text
-
-
 # --- its host --------------------------------------------------------------------------------------------------------
 
 
 def test_the_annunciator_keeps_every_change_with_its_time_and_looks_only_when_something_changed() -> None:
     times = iter(range(1000))
     keeper = Annunciator(lambda: UTC + next(times))
-    rules = _rules("G6", "K14")
-    state = replace(boot(rules, 0.0), latched=(), first_out=None, active=(_cause(0, "G6", 0.0, WARN),))
+    rules = plain_rules("G6", "K14")
+    state = replace(boot(rules, 0.0), latched=(), first_out=None, active=(cause_of(0, "G6", 0.0, WARN),))
     assert [change.kind for change in keeper.look(state, None, 0.1)] == ["raised"]
     used = next(times)
     assert keeper.look(replace(state, at_s=0.2), None, 0.2) == ()
