@@ -26,18 +26,18 @@ class Looking:
 
 
 VALUES, SAMPLES, TIME = range(3)
-WAKES = wakes_of([Looking("values"), Looking("samples", (A, B)), Looking("time")])
+READERS = Looking("values"), Looking("samples", (A, B)), Looking("time")
 OLD = {"a": Sample(1.0, 100.0), "b": Sample(2.0, 100.0)}
 
 
 def wake(**changed: Sample | None) -> set[int]:
     now = {name: sample for name, sample in (OLD | changed).items() if sample is not None}
-    return woken(WAKES, OLD, now, 101.0)
+    return woken(wakes_of(READERS), OLD, now, 101.0)
 
 
 def test_nobody_is_woken_while_the_same_samples_lie_there() -> None:
     assert wake() == set()
-    assert woken(WAKES, {}, {}, 101.0) == set()
+    assert woken(wakes_of(READERS), {}, {}, 101.0) == set()
 
 
 def test_another_value_wakes_whoever_reads_it_and_time_is_woken_by_nothing() -> None:
@@ -68,8 +68,8 @@ def test_a_stamp_as_far_ahead_as_is_believed_is_no_news() -> None:
 
 def test_no_number_after_no_number_and_the_first_sample_of_all_are_news() -> None:
     never = {"a": Sample(nan, 100.0)}
-    assert woken(WAKES, never, {"a": Sample(nan, 101.0)}, 101.0) == {VALUES, SAMPLES}
-    assert woken(WAKES, {}, {"a": Sample(1.0, 101.0)}, 101.0) == {VALUES, SAMPLES}
+    assert woken(wakes_of(READERS), never, {"a": Sample(nan, 101.0)}, 101.0) == {VALUES, SAMPLES}
+    assert woken(wakes_of(READERS), {}, {"a": Sample(1.0, 101.0)}, 101.0) == {VALUES, SAMPLES}
 
 
 def test_what_is_calm_is_due_a_little_before_its_first_input_is_too_old() -> None:
