@@ -31,6 +31,7 @@ PARTS: dict[str, tuple[float, list[str]]] = {
     "links": (260.0, ["tests/process/test_valve_links_long.py"]),
     "mutants": (500.0, ["tests/mutants", "-k", "engine"]),
     "interlock-mutants": (500.0, ["tests/mutants", "-k", "interlocks"]),
+    "row-mutants": (500.0, ["tests/mutants", "-k", "of_the_rows"]),
     "kills": (480.0, ["tests/process/test_kills_long.py"]),
     "explore": (420.0, ["tests/pure/test_exploration.py"]),
     "pairs": (450.0, ["tests/safety/test_rule_pairs.py"]),

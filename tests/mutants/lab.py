@@ -116,7 +116,8 @@ def _family(name: str) -> Subject:
     )  # fmt: skip
 
 
-INTERLOCK_LABS = tuple(_family(name) for name in _FAMILIES)
+CORE_LABS = tuple(_family(name) for name in ("measures", "core", "bypasses", "alarms"))  # what decides
+ROW_LABS = tuple(_family(name) for name in _FAMILIES if name not in ("measures", "core", "bypasses", "alarms"))
 
 
 @dataclass(frozen=True, order=True)

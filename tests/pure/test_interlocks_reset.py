@@ -123,6 +123,22 @@ def test_neither_a_warning_nor_another_name_of_the_row_holds_up_a_reset() -> Non
     assert scene.reset(after_s=10.0).latched == () and [c.name for c in scene.state.active] == ["warned"]
 
 
+def test_a_warning_that_cannot_be_read_holds_up_no_reset_of_its_name() -> None:
+    warns = check(level(WARN, 10, 5, AUTO), source=FLOW, name="zone")
+    scene = Scene(check(level(HOLD, 170, 165), name="zone"), warns)
+    scene.scan(175)
+    scene.scan(20, mfc_sccm=nan)
+    scene.scan(20, after_s=10.0)
+    assert scene.reset().latched == ()
+
+
+def test_the_ten_seconds_pass_while_a_lower_limit_still_warns() -> None:
+    scene = tripped(level(WARN, 100, 90, AUTO), level(HOLD, 170, 165))
+    for _ in range(11):
+        assert scene.scan(120).active[0].reaction is WARN
+    assert scene.reset().latched == ()
+
+
 def test_the_start_is_reset_whatever_the_last_check_reads_below_its_limit() -> None:
     scene = Scene(check(level(HOLD, 170, 165)))
     scene.values["oven.c"] = 168.0

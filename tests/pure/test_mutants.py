@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.engine_coverage import ROOT
-from tests.mutants.lab import ENGINE_LAB, INTERLOCK_LABS, Change, Lab, Subject, explained
+from tests.mutants.lab import CORE_LABS, ENGINE_LAB, ROW_LABS, Change, Lab, Subject, explained
 
+INTERLOCK_LABS = (*CORE_LABS, *ROW_LABS)
 KNOWN = [(subject, change) for subject in (ENGINE_LAB, *INTERLOCK_LABS) for change in explained(subject)]
 
 
