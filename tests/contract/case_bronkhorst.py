@@ -1,0 +1,48 @@
+"""The Bronkhorst controller for the harness of wire faults."""
+
+from __future__ import annotations
+
+from drivers.bronkhorst import Bronkhorst, BronkhorstConfig
+from drivers.line import Line
+from drivers.propar import TIMEOUT_S
+from simulators.bronkhorst import BronkhorstFace
+from tests.contract.cases import Case, Rising, Truth
+
+
+class RisingFlow(Rising):
+    """Flow and supply pressure rise; what is set is only noted."""
+
+    def set_flow(self, name: str, sccm: float, at_s: float) -> None:
+        self.switched[name] = sccm > 0
+
+    def flow_sccm(self, name: str, at_s: float) -> float:
+        return 10.0 + self.since_s(at_s)
+
+    def supply_pa(self, at_s: float) -> float:
+        return 2e5 + 1e3 * self.since_s(at_s)
+
+
+def face(plant: RisingFlow) -> BronkhorstFace:
+    return BronkhorstFace(plant, "carrier", full_scale_sccm=500, gas="Ar")
+
+
+def driver(line: Line) -> Bronkhorst:
+    return Bronkhorst("carrier", line, BronkhorstConfig(500, "Ar", pressure=True))
+
+
+CASES = (
+    Case(
+        name="bronkhorst",
+        framing="ascii",  # of the faults' point of view: no checksum, no Modbus function
+        plant=RisingFlow,
+        face=face,
+        driver=driver,
+        channels={
+            "flow_sccm": Truth(lambda plant, at_s: plant.flow_sccm("carrier", at_s), 500 / 32000),
+            "pressure_pa": Truth(lambda plant, at_s: plant.supply_pa(at_s), 0.1),
+        },
+        slowest_s=TIMEOUT_S,
+        set=lambda device: device.set_flow(20.0),
+        wrong_unit="\x10\x02\x01B",
+    ),
+)
