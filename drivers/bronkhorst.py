@@ -76,7 +76,7 @@ class Bronkhorst:
         self._settings = settings
         self._propar = Propar(line, settings.node, name)
         self._full_sccm = 0.0  # the capacity as the instrument last said it; 0: not asked yet
-        self._set: int | None = None  # the set-point last read back, in digits
+        self._set: int | None = None  # the set-point last written and read back, else found first; in digits
         self._sensors = (TEMPERATURE, PRESSURE) if settings.pressure else (TEMPERATURE,)
 
     @staticmethod
@@ -111,7 +111,8 @@ class Bronkhorst:
             raise DeviceFault(self.name, f"alarm info {alarm:#04x}: {what}")
         if why := self._differs(got):
             raise DeviceFault(self.name, why)
-        moved = (MOVED,) if self._set is not None and self._set != got[SETPOINT] else ()
+        self._set = int(got[SETPOINT]) if self._set is None else self._set
+        moved = (MOVED,) if self._set != got[SETPOINT] else ()
         return {
             "flow_sccm": Reading(self._sccm(int(got[MEASURE])), now_s, _flow_flags(alarm, int(got[MEASURE]))),
             "setpoint_sccm": Reading(self._sccm(int(got[SETPOINT])), now_s, moved),

@@ -9,8 +9,8 @@ only", and takes the set-point without following it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
+from simulators.alicat import FlowPlant
 from simulators.propar import READ_ONLY, WRONG_VALUE, ProparPort, Refusal, Slot, Value
 
 FULL, HIGHEST, LOWEST = 32000, 41942, -23593  # of measure: 100 %, 131 %, -74 %
@@ -23,14 +23,6 @@ BUS, ANALOGUE, CLOSED, FULL_SCALE, PURGE, NOTHING, RS232, SAFE = 0, 1, 3, 7, 8, 
 DMFC = 7
 FIRMWARE, MODEL = "V8.14", "F-201CV-100-AAD-00-V"
 GAS_C = 21.9
-
-
-class FlowPlant(Protocol):
-    """What a flow controller moves and measures."""
-
-    def set_flow(self, name: str, sccm: float, at_s: float) -> None: ...
-    def flow_sccm(self, name: str, at_s: float) -> float: ...
-    def supply_pa(self, at_s: float) -> float: ...
 
 
 class BronkhorstFace:

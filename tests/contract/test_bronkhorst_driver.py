@@ -412,6 +412,17 @@ def test_a_set_point_changed_elsewhere_is_named_by_the_next_poll_until_it_is_set
     run_virtual(main())
 
 
+def test_a_set_point_that_was_never_ours_is_watched_from_the_first_poll_on() -> None:
+    async def main() -> None:
+        face = BronkhorstFace(Flows(), "carrier", full_scale_sccm=100)
+        device = Bronkhorst("carrier", memory_line("test", face), BronkhorstConfig(100, "Ar"))
+        await device.poll()
+        face.setpoint = 16000
+        assert (await device.poll())["setpoint_sccm"].flags == ("set-point changed elsewhere",)
+
+    run_virtual(main())
+
+
 def test_a_source_switched_at_the_instrument_is_a_fault_of_the_next_poll_and_refuses_set_points() -> None:
     async def main() -> None:
         plant = Flows()
