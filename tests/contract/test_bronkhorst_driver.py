@@ -6,13 +6,8 @@ import pytest
 
 from drivers.base import BadReply, DeviceFault, NoReply, Reading, Refused
 from drivers.bronkhorst import MEASURE, Bronkhorst, BronkhorstConfig
-from drivers.line import memory_line
 from drivers.propar import frame, question
-from simulators.bronkhorst import BronkhorstFace
-from simulators.face import Bus
-from simulators.faults import Fault, Faults
 from simulators.virtualtime import run_virtual
-from tests.contract.case_bronkhorst import CASES
 from tests.contract.scripted import Answer, Peer, Say, now_s, to
 
 POLL = "04 81 A0 01 20 A1 01 21 84 01 04 CD 01 4D F1 01 71 0A 94 01 14 7F 01 7F 07 21 47 21 47"
@@ -225,6 +220,10 @@ WRONG = {
     "twice": polled() * 2,
     "ascii mode": b":0680020120" + b"3E8A\r\n",
     "nothing in it": b"\x10\x02\x01\x80\x00\x10\x03",
+    "no node": b"\x10\x02\x01\x10\x03",
+    "a string without its length": whole(1, "02 81 A0 3E 8A A1 3E 80 84 00 CD 42 C8 00 00 F1"),
+    "a string longer than the message": polled().replace(b"\xf1\x0a", b"\xf1\x7a"),
+    "a string without its end": polled().replace(b"\xf1\x0a", b"\xf1\x00"),
 }
 
 
@@ -237,6 +236,16 @@ def test_what_is_no_answer_to_this_request_is_never_data(what: str) -> None:
         with pytest.raises(BadReply):
             await device.poll()
         assert (await device.poll())["flow_sccm"].value == 16010 / 320
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("bytes_", [1, 2, 5, 20, 49])
+def test_half_a_frame_is_no_reply(bytes_: int) -> None:
+    async def main() -> None:
+        device, _ = polling(polled()[:bytes_])
+        with pytest.raises(NoReply):
+            await device.poll()
 
     run_virtual(main())
 
@@ -312,12 +321,24 @@ def test_a_set_point_that_is_not_taken_or_not_followed_is_refused(status: str, b
     run_virtual(main())
 
 
-def test_a_set_point_without_an_answer_is_not_sent_again() -> None:
+@pytest.mark.parametrize(
+    "answer", [b"", whole(2, "02 01 21 0F A0"), whole(1, "00 00 05"), whole(2, "00 00 05", node=3)]
+)
+def test_a_set_point_without_an_answer_of_its_own_is_not_sent_again(answer: bytes) -> None:
     async def main() -> None:
-        peer = Peer((whole(1, SHORT), whole(1, SHORTLY.format(**HEALTHY))), (whole(2, "01 01 21 0F A0"), b""))
-        with pytest.raises(NoReply):
+        peer = Peer((whole(1, SHORT), whole(1, SHORTLY.format(**HEALTHY))), (whole(2, "01 01 21 0F A0"), answer))
+        with pytest.raises((NoReply, BadReply)):
             await controller(peer).set_flow(12.5)
         assert len(peer.requests) == 2
+
+    run_virtual(main())
+
+
+def test_a_set_point_is_not_sent_to_an_instrument_with_another_gas() -> None:
+    async def main() -> None:
+        peer = Peer((whole(1, SHORT), whole(1, SHORTLY.format(**HEALTHY).replace("41 72", "48 65"))))
+        with pytest.raises(Refused, match="the fluid selected is He"):
+            await controller(peer).set_flow(12.5)
 
     run_virtual(main())
 
@@ -360,116 +381,3 @@ def test_safe_says_so_when_the_valve_follows_something_else() -> None:
 def test_settings_without_a_meaning_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"Bronkhorst|gas|standard"):
         BronkhorstConfig(**{"full_scale_sccm": 100.0, "gas": "Ar"} | wrong)  # type: ignore[arg-type]
-
-
-# --- against its face ---
-
-
-class Flows:
-    def __init__(self) -> None:
-        self.flows = {"carrier": 0.0, "pusher": 0.0}
-
-    def set_flow(self, name: str, sccm: float, at_s: float) -> None:
-        self.flows[name] = sccm
-
-    def flow_sccm(self, name: str, at_s: float) -> float:
-        return self.flows[name]
-
-    def supply_pa(self, at_s: float) -> float:
-        return 2e5
-
-
-def test_the_healthy_case_polls_the_truth() -> None:
-    async def main() -> None:
-        (case,) = CASES
-        plant = case.plant()
-        device = case.driver(memory_line("test", case.face(plant)))
-        await device.identify()
-        readings = await device.poll()
-        assert frozenset(readings) == Bronkhorst.channels(device._settings)
-        for name, truth in case.channels.items():
-            assert abs(readings[name].value - truth.at(plant, now_s())) <= truth.resolution
-        assert case.set
-        await case.set(device)
-        assert plant.switched["carrier"]
-
-    run_virtual(main())
-
-
-def test_a_set_point_changed_elsewhere_is_named_by_the_next_poll_until_it_is_set_again() -> None:
-    async def main() -> None:
-        face = BronkhorstFace(Flows(), "carrier", full_scale_sccm=100)
-        device = Bronkhorst("carrier", memory_line("test", face), BronkhorstConfig(100, "Ar"))
-        await device.set_flow(12.5)
-        assert (await device.poll())["setpoint_sccm"] == Reading(12.5, now_s())
-        face.hear(now_s(), bytes.fromhex("10 02 01 80 05 01 01 21 3E 80 10 03"))  # another master
-        readings = await device.poll()
-        assert readings["setpoint_sccm"] == Reading(50.0, now_s(), ("set-point changed elsewhere",))
-        assert readings["flow_sccm"].flags == (), "what flows is still measured"
-        await device.set_flow(12.5)
-        assert (await device.poll())["setpoint_sccm"].flags == ()
-
-    run_virtual(main())
-
-
-def test_a_set_point_that_was_never_ours_is_watched_from_the_first_poll_on() -> None:
-    async def main() -> None:
-        face = BronkhorstFace(Flows(), "carrier", full_scale_sccm=100)
-        device = Bronkhorst("carrier", memory_line("test", face), BronkhorstConfig(100, "Ar"))
-        await device.poll()
-        face.setpoint = 16000
-        assert (await device.poll())["setpoint_sccm"].flags == ("set-point changed elsewhere",)
-
-    run_virtual(main())
-
-
-def test_a_source_switched_at_the_instrument_is_a_fault_of_the_next_poll_and_refuses_set_points() -> None:
-    async def main() -> None:
-        plant = Flows()
-        face = BronkhorstFace(plant, "carrier", full_scale_sccm=100)
-        device = Bronkhorst("carrier", memory_line("test", face), BronkhorstConfig(100, "Ar"))
-        await device.set_flow(12.5)
-        face.switch(8)
-        with pytest.raises(DeviceFault, match="purge"):
-            await device.poll()
-        with pytest.raises(Refused, match="purge"):
-            await device.set_flow(12.5)
-        with pytest.raises(Refused, match="purge"):
-            await device.safe()
-        face.switch(0)
-        await device.safe()
-        assert plant.flows["carrier"] == 0.0
-
-    run_virtual(main())
-
-
-def test_two_controllers_share_a_bus() -> None:
-    async def main() -> None:
-        plant = Flows()
-        nodes = {"carrier": 3, "pusher": 16}
-        bus = Bus([BronkhorstFace(plant, name, full_scale_sccm=100, node=node) for name, node in nodes.items()])
-        line = memory_line("test", bus)
-        one, two = (Bronkhorst(name, line, BronkhorstConfig(100, "Ar", node=node)) for name, node in nodes.items())
-        await one.set_flow(10.0)
-        await two.set_flow(20.0)
-        for _ in range(3):
-            assert (await one.poll())["flow_sccm"].value == 10.0
-            assert (await two.poll())["flow_sccm"].value == 20.0
-
-    run_virtual(main())
-
-
-@pytest.mark.parametrize("byte", range(2, 5))
-@pytest.mark.parametrize("bit", range(8))
-def test_a_wrong_bit_in_sequence_number_node_or_length_is_never_data(byte: int, bit: int) -> None:
-    async def main() -> None:
-        faults = Faults("ascii")
-        (case,) = CASES
-        device = case.driver(memory_line("test", faults.wrap(case.face(case.plant()))))
-        await device.identify()
-        faults.put(Fault(flip_bit=8 * byte + bit, times=1))
-        with pytest.raises((BadReply, NoReply)):
-            await device.poll()
-        await device.poll()
-
-    run_virtual(main())

@@ -108,16 +108,42 @@ def test_a_chained_write_may_unlock_change_and_lock_again(face: BronkhorstFace) 
         ("01 00 0A 01", "06 02"),
         ("01 01 21 3E", "22 04"),
         ("04 01 A0 01 20", "22 05"),
+        ("04 01 20 01 20 00", "22 05"),
+        ("01 01 21 3E 80 00", "22 05"),
+        ("01 71 66 05 41", "22 03"),
+        ("01 01 50 01", "05 02"),
+        ("01 01 10 01", "06 02"),
         ("07 01 20 01 20", "02 00"),
     ],
     ids=["parameter", "process", "type", "types differ", "value", "read only", "size", "mode", "lock", "short", "chain",
+         "too long", "too long a write", "string cut short", "another type", "fluid set",
          "command"],
 )  # fmt: skip
 def test_what_it_cannot_do_is_refused_with_the_status_of_the_manual(
     face: BronkhorstFace, message: str, status: str
 ) -> None:
-    length = len(bytes.fromhex(message))
-    assert ask(face, f"10 02 09 80 {length:02X} {message} 10 03") == f"10 02 09 80 03 00 {status} 10 03"
+    data = bytes.fromhex(message)
+    framed = f"10 02 09 80 {len(data):02X} {message.replace('10', '10 10')} 10 03"
+    assert ask(face, framed) == f"10 02 09 80 03 00 {status} 10 03"
+
+
+def test_strings_are_written_with_their_length_or_with_a_nul(face: BronkhorstFace) -> None:
+    assert tell(face, ":07800171660241 42".replace(" ", "")) == ":0480000006\r\n"
+    assert face.user_tag == "AB"
+    assert tell(face, ":0780017166004300") == ":0480000006\r\n"
+    assert face.user_tag == "C"
+    assert tell(face, ":0780010060003900") == ":0480000006\r\n"
+    assert face.winks == 1
+
+
+def test_unit_and_fluid_are_changed_only_when_unlocked(face: BronkhorstFace) -> None:
+    fluid, unit = "0E8001017107" + b"Helium ".hex(), "0E8001017F07" + b"ln/min ".hex()
+    ask_both = [tell(face, f":{fluid[:2]}{one[2:]}".replace(":0E", ":0C")) for one in (fluid, unit)]
+    assert ask_both == [":0480000D02\r\n"] * 2
+    tell(face, ":058001000A40")
+    assert [tell(face, ":0C" + one[2:]) for one in (fluid, unit)] == [":048000000B\r\n"] * 2
+    assert (face.fluid, face.unit, face.capacity) == ("Helium", "ln/min", 0.1)
+    assert tell(face, ":0C8001017F07" + b"gallons".hex()) == ":0480000602\r\n"
 
 
 def test_a_write_without_acknowledgement_has_none(face: BronkhorstFace, plant: Flows) -> None:

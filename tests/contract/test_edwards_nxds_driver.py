@@ -8,10 +8,7 @@ import pytest
 
 from drivers.base import BadReply, DeviceFault, NoReply, Reading, Refused
 from drivers.edwards_nxds import EdwardsNxds, EdwardsNxdsConfig
-from drivers.line import memory_line
-from simulators.edwards_nxds import NxdsFace, ScrollPump
 from simulators.virtualtime import run_virtual
-from tests.contract.case_edwards_nxds import CASES
 from tests.contract.scripted import Answer, Peer, Say, now_s, to
 
 STATUS, IDLE, RUNNING = b"?V802\r", b"=V802 0;0400;0000;0000;0000\r", b"=V802 30;047A;0000;0000;0000\r"
@@ -67,6 +64,14 @@ def test_a_pump_that_knows_none_of_them_is_refused() -> None:
         peer = Peer(always={STATUS: RUNNING, b"?V808\r": b"*V808 2\r", b"?V859\r": b"*V859 2\r"})
         with pytest.raises(Refused, match="knows none of V808, V859: is it an nXDS"):
             await pump(peer).poll()
+
+    run_virtual(main())
+
+
+def test_a_question_that_is_refused_says_why() -> None:
+    async def main() -> None:
+        with pytest.raises(Refused, match="V802: error 7: its memory has failed"):
+            await pump(Peer(always={STATUS: b"*V802 7\r"})).poll()
 
     run_virtual(main())
 
@@ -341,90 +346,5 @@ def test_a_multi_drop_pump_is_asked_by_address() -> None:
         )
         with pytest.raises(BadReply, match="an answer from V808 is expected"):
             await pump(peer, unit=7).poll()
-
-    run_virtual(main())
-
-
-# --- against its face ---
-
-
-def test_the_healthy_case_polls_the_truth() -> None:
-    async def main() -> None:
-        (case,) = CASES
-        plant = case.plant()
-        device = case.driver(memory_line("test", case.face(plant)))
-        await device.identify()
-        readings = await device.poll()
-        assert frozenset(readings) == EdwardsNxds.channels(device._settings)
-        for name, truth in case.channels.items():
-            assert abs(readings[name].value - truth.at(plant, now_s())) <= truth.resolution
-        assert case.set
-        await case.set(device)
-        assert plant.switched["pump"]
-
-    run_virtual(main())
-
-
-def against_its_face() -> tuple[EdwardsNxds, NxdsFace]:
-    face = NxdsFace(ScrollPump(), "pump")
-    return EdwardsNxds("pump", memory_line("test", face), EdwardsNxdsConfig()), face
-
-
-def test_a_pump_runs_stands_by_and_stops() -> None:
-    async def main() -> None:
-        device, face = against_its_face()
-        await device.identify()
-        await device.start()
-        await device.start()
-        face.hear(now_s() + 60.0, b"")
-        assert flags(await device.poll()) == {}
-        await device.standby(True)
-        assert values(await device.poll())["standby"] == 1
-        await device.stop()
-        await device.stop()
-        assert values(await device.poll())["running"] == 0
-        assert not face.running
-
-    run_virtual(main())
-
-
-def test_what_somebody_does_at_the_pump_is_named_by_the_next_poll() -> None:
-    async def main() -> None:
-        device, face = against_its_face()
-        await device.stop()
-        face.press(now_s())
-        assert flags(await device.poll()) == {"running": ("changed elsewhere", "manual control")}
-        with pytest.raises(Refused, match="started by its button"):
-            await device.stop()
-        face.press(now_s())
-        await device.start()
-        face.hear(now_s(), b"!C803 1\r")  # another computer
-        assert flags(await device.poll()) == {"standby": ("changed elsewhere",)}
-
-    run_virtual(main())
-
-
-def test_the_lost_link_of_serial_enable_is_a_fault_until_it_is_back_and_stop_was_said() -> None:
-    async def main() -> None:
-        device, face = against_its_face()
-        await device.start()
-        face.enable_serial(False, now_s())
-        with pytest.raises(DeviceFault, match="serial enable was lost"):
-            await device.poll()
-        face.enable_serial(True, now_s())
-        with pytest.raises(DeviceFault, match="serial enable was lost"):
-            await device.start()
-        await device.stop()
-        await device.start()
-        assert values(await device.poll())["running"] == 1
-
-    run_virtual(main())
-
-
-def test_a_pump_without_the_objects_of_the_next_is_read_all_the_same() -> None:
-    async def main() -> None:
-        face = NxdsFace(ScrollPump(), "pump", nxds_only=True)
-        device = EdwardsNxds("pump", memory_line("test", face), EdwardsNxdsConfig())
-        assert values(await device.poll())["run_hours"] == 1234
 
     run_virtual(main())
