@@ -102,6 +102,7 @@ class PfeifferTpg:
     async def identify(self) -> Identity:
         """Raises Refused when model or gauges are not those of the settings, or the unit is no pressure."""
         self._unit = None
+        await self._wake()
         model, serial, firmware = await self._who()
         if (await self._query("ERR"))[:1] == "1":
             raise DeviceFault(self.name, ERRORS[0])
@@ -190,6 +191,10 @@ class PfeifferTpg:
         return {_name(gauge): found[0 if self._alone else gauge.channel - 1] for gauge in self._settings.gauges}
 
     # --- two steps ---
+
+    async def _wake(self) -> None:
+        """The first character ends what a controller streams after power-up; a line already under way is dropped."""
+        await self._ask(PROBE, lambda buffer: len(buffer) if buffer.endswith(NAK) else None)
 
     async def _query(self, mnemonic: str) -> str:
         """The line of data that answers a mnemonic; raises Refused with the meaning of a NAK."""

@@ -310,7 +310,7 @@ class Mks937Face(_Frames):
 
     def _ion_state(self, channel: int) -> str:
         if self.gauges[channel - 1] == "NG":
-            raise _Nak(NO_GAUGE)
+            return "N"
         if channel not in self.ion:
             raise _Nak(NO_ION_GAUGE)
         return "O" if channel in self.off else self.ion[channel]

@@ -140,6 +140,7 @@ def test_outside_its_range_a_gauge_says_a_word(controller):
 
 def test_an_ion_gauge_has_a_state_and_can_be_switched_off(controller):
     assert ask(controller, "@003T3?;FF") == "@003ACKG;FF"
+    assert ask(controller, "@003T5?;FF") == "@003ACKN;FF"
     assert ask(controller, "@003CP3!OFF;FF") == "@003ACKOFF;FF"
     assert ask(controller, "@003T3?;FF") == "@003ACKO;FF"
     assert ask(controller, "@003PR3?;FF") == "@003ACKOFF;FF"
@@ -150,7 +151,7 @@ def test_an_ion_gauge_has_a_state_and_can_be_switched_off(controller):
     [
         ("XYZ?", 160, "UNRECOGNIZED_MESSAGE"),
         ("T2?", 152, "NOT_IONGAUGE"),
-        ("T4?", 151, "NO_GAUGE"),
+        ("CP4?", 151, "NO_GAUGE"),
         ("PR7?", 163, "INVALID_CHANNEL"),
         ("PC1?", 181, "COMBINATION_DISABLED"),
         ("U!FURLONG", 169, "INVALID_ARGUMENT"),

@@ -163,8 +163,9 @@ def asked(*who: tuple[bytes, Answer], tid: str = "PKR,TPR/PCR", unit: str = "4",
     return Peer(*who, *step("ERR", error), *step("TID", tid), *step("UNI", unit))
 
 
-AYT = step("AYT", "TPG362,PTG28290,44990000,010400,010100")
-NO_AYT = (*step("AYT", "0001", NAK), *step("PNR", "302-510-D"))
+WAKE = (PROBE, NAK)
+AYT = (WAKE, *step("AYT", "TPG362,PTG28290,44990000,010400,010100"))
+NO_AYT = (WAKE, *step("AYT", "0001", NAK), *step("PNR", "302-510-D"))
 
 
 def test_a_new_controller_says_who_it_is() -> None:
@@ -172,6 +173,15 @@ def test_a_new_controller_says_who_it_is() -> None:
         identity = await controller(asked(*AYT), TWO).identify()
         assert (identity.model, identity.serial, identity.firmware) == ("TPG362", "44990000", "010400")
         assert identity.facts == {"unit": "hPa", "gauges": "PKR, TPR/PCR"}
+
+    run_virtual(main())
+
+
+def test_a_line_under_way_when_it_is_first_asked_is_dropped() -> None:
+    async def main() -> None:
+        peer = asked(*AYT[1:], tid="PKR,TPR")
+        peer._script.insert(0, (PROBE, b"0,9.0000E+02,5,2.0000E-02\r\n" + NAK))
+        assert (await controller(peer).identify()).serial == "44990000"
 
     run_virtual(main())
 
@@ -192,7 +202,7 @@ def test_an_old_controller_is_known_by_its_firmware() -> None:
         ("TPG361", AYT, "it is a TPG362, the settings say TPG361"),
         ("TPG262", AYT, "it is a TPG362, the settings say TPG262"),
         ("TPG362", NO_AYT, "it is a TPG 26x; the settings say TPG362"),
-        ("TPG262", (*step("AYT", "0001", NAK), *step("PNR", "010400")), "cannot tell what it is"),
+        ("TPG262", (WAKE, *step("AYT", "0001", NAK), *step("PNR", "010400")), "cannot tell what it is"),
     ],
 )
 def test_another_controller_than_the_settings_say_is_refused(model: str, who: tuple, words: str) -> None:
@@ -366,5 +376,18 @@ def test_against_its_simulated_controller_it_reads_what_is_true(case: Case) -> N
             for channel, truth in case.channels.items():
                 assert readings[channel].value == pytest.approx(truth.at(plant, now_s()), abs=truth.resolution)
                 assert readings[channel].flags == ()
+
+    run_virtual(main())
+
+
+def test_a_controller_that_streams_after_power_up_is_identified_at_once() -> None:
+    async def main() -> None:
+        plant = CASES[0].plant()
+        face = CASES[0].face(plant)
+        face.power_up(now_s())  # type: ignore[attr-defined]
+        device = CASES[0].driver(memory_line("test", face))
+        await asyncio.sleep(0.97)
+        await device.identify()
+        assert set(await device.poll()) == set(CASES[0].channels)
 
     run_virtual(main())
