@@ -30,6 +30,8 @@ _NUMBER = re.compile(r"\+?\d\.\d{1,3}E[+-]?\d{1,2}")
 _SIGNED = re.compile(r"[+-]?\d\.\d{1,3}[Ee][+-]?\d{1,2}")  # a capacitance manometer may read below zero
 _WORD = re.compile(r"[A-Z<>][ -~]*")
 CHANNELS = 6
+TRANSDUCERS = "910", "925", "902B", "972B", "974B"
+CONTROLLERS = "937B", "946"
 
 ERRORS = {
     "150": "wrong gauge",
@@ -114,6 +116,8 @@ class MksConfig:
     def __post_init__(self) -> None:
         if not 1 <= self.unit <= 253:
             raise ValueError(f"the address of an MKS transducer is 1…253, not {self.unit}")
+        if self.model not in TRANSDUCERS:
+            raise ValueError(f"the model of a transducer is one of {', '.join(TRANSDUCERS)}, not '{self.model}'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,8 @@ class Mks937Config:
     def __post_init__(self) -> None:
         if not 1 <= self.unit <= 253:
             raise ValueError(f"the address of an MKS controller is 1…253, not {self.unit}")
+        if self.model not in CONTROLLERS:
+            raise ValueError(f"the model of a controller is one of {', '.join(CONTROLLERS)}, not '{self.model}'")
         channels = [gauge.channel for gauge in self.gauges]
         if not channels or len(set(channels)) != len(channels):
             raise ValueError("at least one gauge is needed, and each channel once")

@@ -22,7 +22,7 @@ RANGES_PA = {  # what a type of gauge measures; linear gauges have four decimals
     "PKR": (5e-7, 1e5), "TPR": (5e-2, 1e5), "PCR": (5e-2, 1.5e5), "IKR": (2e-7, 1.0), "PBR": (5e-8, 1e5),
     "IMR": (1e-4, 1e5), "CMR": (0.0, 1.1e5), "APR": (10.0, 5.5e6), "PSG": (5e-2, 1e5), "PCG": (5e-2, 1.5e5),
     "PEG": (1e-7, 1.0), "MPG": (5e-7, 1e5), "CDG": (0.0, 1.1e5), "BPG": (5e-8, 1e5), "BCG": (5e-8, 1.5e5),
-    "HPG": (1e-4, 1e5),
+    "HPG": (1e-4, 1e5), "BAG": (1e-8, 10.0),
 }  # fmt: skip
 LINEAR = frozenset({"CMR", "APR", "CDG"})
 SWITCHABLE = frozenset({"PKR", "IKR", "PBR", "IMR", "PEG", "MPG"})

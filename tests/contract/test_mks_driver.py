@@ -392,6 +392,13 @@ def test_settings_that_no_controller_could_have_are_refused(
         Mks937Config(unit, gauges)
 
 
+def test_models_of_another_family_are_refused() -> None:
+    with pytest.raises(ValueError, match="one of 910, 925, 902B, 972B, 974B, not '937B'"):
+        MksConfig(253, "937B")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="one of 937B, 946, not '925'"):
+        Mks937Config(3, (CC,), "925")  # type: ignore[arg-type]
+
+
 def test_a_type_is_one_of_five() -> None:
     with pytest.raises(ValueError, match="not 'PKR'"):
         MksGauge(1, "PKR")  # type: ignore[arg-type]
