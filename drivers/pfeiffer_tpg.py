@@ -55,10 +55,15 @@ _OLD_FIRMWARE = re.compile(r"\d{3}-\d{3}-?\w*")  # 302-510-D; that of a 36x is 0
 
 @dataclass(frozen=True, slots=True)
 class TpgGauge:
-    """A connected gauge: its channel as printed on the controller, and its type as the controller names it (`PKR`)."""
+    """A connected gauge: its channel as printed on the controller, and its type as the controller names it (`PKR`).
+
+    `range_code` is what the controller answers to FSR for a linear gauge whose full scale is set as it should be: a
+    wrong one makes every value wrong by a factor. −1: not compared.
+    """
 
     channel: int
     type: str
+    range_code: int = -1
 
     def __post_init__(self) -> None:
         if not re.fullmatch("[A-Z]{3}[0-9]{0,3}", self.type):
@@ -107,6 +112,7 @@ class PfeifferTpg:
         if (await self._query("ERR"))[:1] == "1":
             raise DeviceFault(self.name, ERRORS[0])
         found = await self._gauge_types()
+        await self._expect_ranges()
         unit = await self._read_unit()
         self._unit = unit
         return Identity(model, serial, firmware, {"unit": unit, "gauges": ", ".join(found)})
@@ -169,6 +175,23 @@ class PfeifferTpg:
                     self.name, f"channel {gauge.channel} has a gauge '{there}', the settings say {gauge.type}"
                 )
         return found
+
+    async def _expect_ranges(self) -> None:
+        """The full scale of linear gauges is chosen at the controller; the meaning of a code differs by model."""
+        compared = [gauge for gauge in self._settings.gauges if gauge.range_code >= 0]
+        if not compared:
+            return
+        codes = [one.strip() for one in (await self._query("FSR")).split(",")]
+        if len(codes) not in (GAUGES[self._settings.model], COLUMNS[self._settings.model]):
+            raise self._bad(f"{COLUMNS[self._settings.model]} ranges of gauges are expected, not {codes}")
+        for gauge in compared:
+            there = codes[gauge.channel - 1]
+            if there != str(gauge.range_code):
+                raise Refused(
+                    self.name,
+                    f"channel {gauge.channel} has range code {there}, the settings say {gauge.range_code}: "
+                    "set the full scale of the gauge at the controller",
+                )
 
     async def _read_unit(self) -> str:
         code = await self._query("UNI")

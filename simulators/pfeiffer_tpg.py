@@ -74,6 +74,7 @@ class TpgFace:
         self.forced: dict[int, int] = {}
         self.error = [0, 0, 0, 0]  # controller, no hardware, parameter, syntax
         self.settings = {"BAU": "0"}
+        self.ranges = ["5"] * self.kind.columns  # 1000 mbar; the codes of a TPG 261, those of the others may differ
         self._plant, self._now, self._buffer = plant, 0.0, b""
         self._answer: Callable[[], str] = self._word
         self._every_s: float | None = None
@@ -128,6 +129,7 @@ class TpgFace:
             "PNR": self._reads(lambda: self.kind.firmware),
             "UNI": self._set_unit,
             "SEN": self._switch,
+            "FSR": self._set_ranges,
             "BAU": self._set_baud,
             "COM": self._stream,
         }
@@ -210,6 +212,14 @@ class TpgFace:
         states = ("1" if channel in self.off else "2" for channel in range(1, self.kind.columns + 1))
         shown = zip(self.gauges, states, strict=True)
         return ",".join(state if gauge in SWITCHABLE else "0" for gauge, state in shown)
+
+    def _set_ranges(self, parameters: list[str]) -> bytes:
+        if parameters and len(parameters) != self.kind.columns:
+            return self._refuse(3)
+        if not all(one.isdecimal() and len(one) == 1 for one in parameters):
+            return self._refuse(2)
+        self.ranges = parameters or self.ranges
+        return self._accept(lambda: ",".join(self.ranges))
 
     def _set_baud(self, parameters: list[str]) -> bytes:
         if parameters and (len(parameters) > 1 or parameters[0] not in ("0", "1", "2", "3", "4")):

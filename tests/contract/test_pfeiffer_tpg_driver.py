@@ -233,6 +233,21 @@ def test_a_type_fits_its_variants(there: str, wanted: str) -> None:
     run_virtual(main())
 
 
+RANGED = TpgConfig("TPG362", (TpgGauge(1, "CMR", 3), TPR))
+CMR = (*AYT, *step("ERR", "0000"), *step("TID", "CMR/APR,TPR/PCR"))
+
+
+def test_the_range_of_a_linear_gauge_is_compared_when_the_settings_say_one() -> None:
+    async def main() -> None:
+        await controller(Peer(*CMR, *step("FSR", "3,5"), *step("UNI", "4")), RANGED).identify()
+        with pytest.raises(Refused, match="channel 1 has range code 5, the settings say 3"):
+            await controller(Peer(*CMR, *step("FSR", "5,5")), RANGED).identify()
+        with pytest.raises(BadReply, match="2 ranges of gauges"):
+            await controller(Peer(*CMR, *step("FSR", "3")), RANGED).identify()
+
+    run_virtual(main())
+
+
 def test_types_of_too_few_gauges_are_not_read() -> None:
     async def main() -> None:
         with pytest.raises(BadReply, match="2 types of gauges"):

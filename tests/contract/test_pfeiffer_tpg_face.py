@@ -57,7 +57,8 @@ def test_enq_asks_again_for_the_same_and_pieces_are_joined(face):
 @pytest.mark.parametrize(
     ("mnemonic", "word"),
     [("XYZ", "0001"), ("PR3", "0001"), ("PR1,1", "0001"), ("UNI,9", "0010"), ("UNI,0,0", "0001"),
-     ("SEN,1", "0001"), ("SEN,1,7", "0010"), ("BAU,9", "0010"), ("COM,3", "0010")],
+     ("SEN,1", "0001"), ("SEN,1,7", "0010"), ("BAU,9", "0010"), ("FSR,1", "0001"), ("FSR,x,1", "0010"),
+     ("COM,3", "0010")],
 )  # fmt: skip
 def test_what_is_refused_gives_its_error_word_once(face, mnemonic, word):
     assert refused(face, mnemonic) == word.encode() + b"\r\n"
@@ -105,6 +106,12 @@ def test_a_gauge_is_switched_off_and_on(face):
     assert ask(face, "SEN,1,1") == b"1,0\r\n"
     assert ask(face, "PR1") == b"4,0.0000E+00\r\n"
     assert ask(face, "SEN,2,0") == b"2,0\r\n"
+
+
+def test_ranges_and_baud_rate_are_set_and_told(face):
+    assert ask(face, "FSR") == b"5,5\r\n"
+    assert ask(face, "FSR,3,5") == b"3,5\r\n"
+    assert ask(face, "BAU,1") == b"1\r\n"
 
 
 def test_a_logarithmic_gauge_has_two_decimals_and_a_linear_one_four(plant):
