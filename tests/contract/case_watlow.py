@@ -1,0 +1,51 @@
+"""The Watlow controller for the harness of wire faults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drivers.line import Line
+from drivers.modbus import RTU_TIMEOUT_S
+from drivers.watlow import Watlow, WatlowConfig
+from simulators.face import Face
+from simulators.watlow import Watlow as Simulated
+from tests.contract.cases import Case, Rising, Truth
+
+START_C, K_PER_S = 100.0, 2.0
+
+
+class Heated(Rising):
+    """A zone that grows warmer whatever its controller does."""
+
+    def advance(self, at_s: float) -> None: ...
+
+    def control(self, zone: str, law: object) -> None: ...
+
+    def temperature_c(self, zone: str, at_s: float) -> float:
+        return START_C + K_PER_S * self.since_s(at_s)
+
+
+def face(plant: Any) -> Face:
+    return Simulated(plant, "substrate", unit=1).face()
+
+
+def driver(line: Line) -> Watlow:
+    return Watlow("substrate", line, WatlowConfig(1, 20.0))
+
+
+async def follow(device: Watlow) -> None:
+    await device.follow(150.0)
+
+
+CASES = (
+    Case(
+        name="watlow",
+        framing="rtu",
+        plant=Heated,
+        face=face,
+        driver=driver,
+        channels={"temperature_c": Truth(lambda plant, at_s: plant.temperature_c("", at_s), 0.001)},
+        slowest_s=RTU_TIMEOUT_S,
+        set=follow,
+    ),
+)
