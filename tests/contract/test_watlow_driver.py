@@ -355,7 +355,7 @@ def test_what_is_no_set_point_is_never_sent(celsius: float) -> None:
     "settings", [{"unit": 0}, {"unit": 248}, {"safe_local_c": 300.0}, {"safe_local_c": float("nan")}, {"sensor": "K"}]
 )
 def test_settings_that_no_instrument_has_are_refused(settings: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="Watlow|safe set-point"):
+    with pytest.raises(ValueError, match=r"Watlow|safe set-point"):
         WatlowConfig(**({"unit": 1, "safe_local_c": 20.0} | settings))  # type: ignore[arg-type]
 
 
