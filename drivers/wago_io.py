@@ -177,7 +177,8 @@ class WagoIo:
         """Model, no serial number, firmware."""
         try:
             firmware, series, item = [await self._get(NAMEPLATE + i) for i in range(3)]
-        except Refused:
+        except Refused as refusal:
+            _unless_missing(refusal)
             return "WAGO bus coupler", "", ""
         return f"WAGO {series}-{item}", "", str(firmware)
 
@@ -197,7 +198,8 @@ class WagoIo:
         """The terminal of each analogue channel must be of its kind, as far as the coupler tells them."""
         try:
             _, *found = await self._registers.read_holding(TERMINALS, 65)
-        except Refused:
+        except Refused as refusal:
+            _unless_missing(refusal)
             return "not told by this coupler"
         place, wired = 0, {one.register: one for one in self._settings.analogue}
         items = [item for item in found if item and not item & 0x8000]  # the others are digital
@@ -342,3 +344,9 @@ class WagoIo:
     async def _get(self, address: int) -> int:
         (value,) = await self._registers.read_holding(address, 1)
         return value
+
+
+def _unless_missing(refusal: Refused) -> None:
+    """A register that a coupler does not have is no fault; a coupler that is busy or broken has told nothing."""
+    if not refusal.what.startswith("Modbus exception 2:"):
+        raise refusal

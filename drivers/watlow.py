@@ -52,6 +52,7 @@ SENSORS = {  # sensor type, and how a thermocouple is linearised
 }
 SAVED_AFTER_S = 6.0  # what was changed while saving is on is stored every five seconds
 NONVOLATILE_WRITES = 40  # in one life of this driver; the memory lasts for about 1,000,000
+NO_SUCH_REGISTER = "Modbus exception 2:"
 CLOSE_ENOUGH = 0.05  # °C or °F between a set-point and its read-back: the device may round, not choose
 
 
@@ -172,7 +173,9 @@ class Watlow:
             return self._settings.sensor
         try:
             found = await self._get(LINEARIZATION)
-        except Refused:
+        except Refused as refusal:
+            if not refusal.what.startswith(NO_SUCH_REGISTER):
+                raise
             return "a thermocouple, of which kind cannot be asked"
         if found != curve:
             raise Refused(
@@ -197,8 +200,8 @@ class Watlow:
 
         Only what changes while saving is on is kept, so the set-point goes by way of another one, with the loop off.
         """
-        self._count(5)
         try:
+            self._count(5)
             if saving != YES:
                 await self._put(SAVE, YES)
         finally:

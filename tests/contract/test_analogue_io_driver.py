@@ -15,7 +15,6 @@ from drivers.base import DriverError, Reading, Refused
 from drivers.line import memory_line
 from simulators.analogue_io import AnalogueFace, AnalogueModule, Input
 from simulators.virtualtime import run_virtual
-from tests.contract.case_analogue_io import CASES
 from tests.contract.scripted import Peer, to
 
 O2 = ModbusAnalogueInput("o2_ppm", 0, "4-20 mA", 6553.4, 32767, 0, 100, 0.4)
@@ -344,23 +343,6 @@ def test_a_tool_file_says_it_with_units_and_leaves_out_what_is_usual() -> None:
     }  # fmt: skip
     made = settings_of(AnalogueIoConfig, file_model(AnalogueIoConfig).model_validate(written))
     assert made == AnalogueIoConfig(1, "tcp", (channel(raw_low=6553.0, filter_s=2.0),))
-
-
-def test_the_healthy_cases_poll_right() -> None:
-    async def main() -> None:
-        for case in CASES:
-            plant = case.plant()
-            device = case.driver(memory_line("test", case.face(plant)))
-            await device.identify()
-            await asyncio.sleep(5.0)
-            readings = await device.poll()
-            for name, truth in case.channels.items():
-                reading = readings[name]
-                assert reading.value == pytest.approx(truth.at(plant, reading.at_s), abs=truth.resolution)
-                assert reading.flags == ()
-            await device.safe()
-
-    run_virtual(main())
 
 
 def test_a_silent_module_has_no_reading() -> None:

@@ -1,4 +1,4 @@
-"""Clients that others wrote drive the simulated Watlow, the analogue module and the WAGO coupler on real wires."""
+"""Clients that others wrote drive the simulated Watlow, analogue module and WAGO coupler; a server is read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import pytest
 from pyhoff.devices import WAGO_750_352, WAGO_750_530
 from pymodbus.client import ModbusSerialClient, ModbusTcpClient
 from pyModbusTCP.client import ModbusClient
+from pyModbusTCP.server import ModbusServer as ServerOfOthers
 
+from drivers.analogue_io import AnalogueIo, AnalogueIoConfig, ModbusAnalogueInput
+from drivers.line import open_line
 from simulators.analogue_io import AnalogueFace, AnalogueModule, Input
 from simulators.serve import on_pty, on_tcp
 from simulators.wago_io import Channel, WagoB, WagoBFace
@@ -150,3 +153,22 @@ async def test_py_modbus_tcp_reads_inputs_below_the_alias_and_outputs_from_it_on
 
     async with on_tcp(lambda: WagoBFace(coupler)) as address:
         await asyncio.to_thread(drive, int(address.rpartition(":")[2]))
+
+
+async def test_the_analogue_driver_reads_a_server_of_py_modbus_tcp() -> None:
+    server = ServerOfOthers(host="127.0.0.1", port=0, no_block=True)
+    server.start()
+    try:
+        port = server._service.server_address[1]  # type: ignore[union-attr]
+        server.data_bank.set_input_registers(10, [19660, 0])
+        server.data_bank.set_holding_registers(10, [0x4140, 0])
+        line = open_line("box", f"tcp://127.0.0.1:{port}")
+        o2 = ModbusAnalogueInput("o2_ppm", 10, "4-20 mA", 6553, 32767, 0, 100, 0.4, status=11, error_mask=1)
+        second = ModbusAnalogueInput("second_c", 10, "4-20 mA", 4, 20, 0, 400, 1.5, "float32 high first")
+        for one, table, value in ((o2, "input", 50.0), (second, "holding", 200.0)):
+            device = AnalogueIo("box", line, AnalogueIoConfig(1, "tcp", (one,), table))  # type: ignore[arg-type]
+            await device.identify()
+            assert (await device.poll())[one.channel].value == pytest.approx(value, abs=0.01)
+        await line.close()
+    finally:
+        await asyncio.to_thread(server.stop)

@@ -14,7 +14,6 @@ from drivers.line import memory_line
 from drivers.wago_io import WagoAnalogueInput, WagoDigitalInput, WagoDigitalOutput, WagoIo, WagoIoConfig
 from simulators.virtualtime import run_virtual
 from simulators.wago_io import Channel, WagoB, WagoBFace
-from tests.contract.case_wago import CASES
 
 ANALOGUE = (
     WagoAnalogueInput("o2_ppm", 0, "4-20 mA", 0, 100, 0.4),
@@ -382,21 +381,3 @@ def test_settings_that_cannot_be_are_refused(changed: dict[str, Any], words: str
     known = {"watchdog_s": 1.0, "analogue": ANALOGUE, "digital": (), "outputs": ()}
     with pytest.raises(ValueError, match=words):
         WagoIoConfig(unit=1, **(known | changed))
-
-
-def test_the_healthy_case_polls_right() -> None:
-    async def main() -> None:
-        for case in CASES:
-            plant = case.plant()
-            device = case.driver(memory_line("test", case.face(plant)))
-            await device.identify()
-            await asyncio.sleep(5.0)
-            readings = await device.poll()
-            for name, truth in case.channels.items():
-                reading = readings[name]
-                assert reading.value == pytest.approx(truth.at(plant, reading.at_s), abs=truth.resolution)
-            assert case.set is not None
-            await case.set(device)
-            assert plant.switched["vent"]
-
-    run_virtual(main())

@@ -13,8 +13,6 @@ from drivers.line import memory_line
 from drivers.watlow import NONVOLATILE_WRITES, Watlow, WatlowConfig
 from simulators.virtualtime import run_virtual
 from simulators.watlow import Watlow as Simulated
-from tests.contract.case_watlow import CASES
-from tests.contract.cases import Rising
 
 SETPOINT, MODE, SAVE, ORDER, UNIT = 2160, 1880, 2494, 2488, 2490
 OFF, AUTO, MANUAL = 62, 10, 54
@@ -143,8 +141,9 @@ def test_somebody_who_changes_it_again_and_again_does_not_wear_its_memory_out() 
     async def main(bench: Bench) -> None:
         with pytest.raises(Refused, match="writes of the device's memory are enough"):
             for _ in range(50):
-                bench.unit.codes[SAVE] = 106
+                bench.unit.codes |= {SAVE: 106, MODE: AUTO}
                 await bench.device.identify()
+        assert bench.unit.codes[MODE] == OFF, "off it is all the same"
         assert bench.device.nonvolatile_writes <= NONVOLATILE_WRITES
 
     virtually(main)
@@ -292,6 +291,28 @@ def test_an_instrument_that_is_not_as_configured_is_refused_before_it_is_written
     virtually(main)
 
 
+@pytest.mark.parametrize("exception", [2, 6])
+def test_a_kind_of_thermocouple_that_is_not_told_is_no_fault_but_a_busy_instrument_has_told_nothing(
+    exception: int,
+) -> None:
+    async def main(bench: Bench) -> None:
+        answer = bench.face.hear
+        question = bytes.fromhex("010301720001")
+
+        def refusing(now_s: float, data: bytes) -> bytes:
+            said = bytes([1, 0x83, exception])
+            return said + crc(said) if data.startswith(question) else answer(now_s, data)
+
+        bench.face.hear = refusing  # type: ignore[method-assign]
+        if exception == 2:
+            assert "cannot be asked" in (await bench.device.identify()).facts["sensor"]
+        else:
+            with pytest.raises(Refused, match="exception 6"):
+                await bench.device.identify()
+
+    virtually(main)
+
+
 def test_safe_is_off_written_before_anything_is_asked() -> None:
     async def main(bench: Bench) -> None:
         await bench.device.identify()
@@ -357,24 +378,6 @@ def test_what_is_no_set_point_is_never_sent(celsius: float) -> None:
 def test_settings_that_no_instrument_has_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"Watlow|safe set-point"):
         WatlowConfig(**({"unit": 1, "safe_local_c": 20.0} | settings))  # type: ignore[arg-type]
-
-
-def test_the_healthy_case_polls_right() -> None:
-    async def main() -> None:
-        for case in CASES:
-            plant = case.plant()
-            assert isinstance(plant, Rising)
-            device = case.driver(memory_line("test", case.face(plant)))
-            await device.identify()
-            await asyncio.sleep(5.0)
-            readings = await device.poll()
-            for channel, truth in case.channels.items():
-                at_s = readings[channel].at_s
-                assert readings[channel].value == pytest.approx(truth.at(plant, at_s), abs=truth.resolution)
-            assert case.set is not None
-            await case.set(device)
-
-    run_virtual(main())
 
 
 def test_a_dead_instrument_is_never_safe() -> None:
