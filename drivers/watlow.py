@@ -114,7 +114,7 @@ class Watlow:
         self._following: float | None = None  # the set-point last read back, in the device's unit
         self._setpoint: float | None = None  # as read back last, whatever it was for
         self._mode: int | None = None  # the control mode as read back last
-        self._stored = False  # what the device does after a power cut is safe, as far as this driver knows
+        self._stored: bool | None = None  # whether what the device does after a power cut is safe; None: not known yet
         self.nonvolatile_writes = 0
 
     @staticmethod
@@ -188,7 +188,8 @@ class Watlow:
         saving = await self._get(SAVE)
         safe = wire.shown(self._settings.safe_local_c)
         was = await self._get(MODE), wire.number(await self._registers.read_holding(SETPOINT, 2))
-        if saving == NO and (self._stored or (was[0] == OFF and abs(was[1] - safe) <= CLOSE_ENOUGH)):
+        untouched = was[0] == OFF and abs(was[1] - safe) <= CLOSE_ENOUGH
+        if saving == NO and (untouched if self._stored is None else self._stored):
             await self._put(MODE, OFF)
             await self._put_setpoint(wire, safe)
         else:

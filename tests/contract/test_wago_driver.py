@@ -296,6 +296,27 @@ def test_an_output_that_is_acknowledged_and_not_switched_is_refused() -> None:
     virtually(main)
 
 
+def test_an_output_whose_write_was_lost_is_not_blamed_on_somebody_else() -> None:
+    async def main(bench: Bench) -> None:
+        await bench.device.identify()
+        bench.silent = True
+        with pytest.raises(NoReply):
+            await bench.device.set_output("vent", True)
+        bench.silent = False
+        await bench.device.poll()
+
+    virtually(main)
+
+
+def test_a_watchdog_that_keeps_another_time_is_refused() -> None:
+    async def main(bench: Bench) -> None:
+        bench.coupler._map._write[0x1000] = lambda value: None  # type: ignore[index]
+        with pytest.raises(Refused, match=r"read back \[100, 16384, 0\] instead of \[10, 16384, 0\]"):
+            await bench.device.identify()
+
+    virtually(main)
+
+
 def test_safe_switches_everything_off_and_says_so_when_it_cannot() -> None:
     async def main(bench: Bench) -> None:
         await bench.device.identify()

@@ -228,6 +228,73 @@ def test_what_the_panel_kept_is_put_right_when_it_is_identified_again() -> None:
     virtually(main)
 
 
+def test_what_the_panel_kept_is_put_right_even_if_the_loop_is_off_again() -> None:
+    async def main(bench: Bench) -> None:
+        await bench.device.identify()
+        await bench.device.follow(150.0)
+        bench.unit.panel(SETPOINT, 180.0)
+        await bench.device.poll()
+        await bench.device.follow(None)
+        await bench.device.identify()
+        bench.unit.power_cut()
+        assert bench.unit.codes[MODE] == OFF and bench.unit.numbers[SETPOINT] == pytest.approx(20.0, abs=0.01)
+
+    virtually(main)
+
+
+def test_a_word_order_that_its_own_limits_contradict_is_refused() -> None:
+    async def main(bench: Bench) -> None:
+        answer = bench.face.hear
+
+        def lying(now_s: float, data: bytes) -> bytes:
+            said = bytes([1, 3, 2]) + (1330).to_bytes(2, "big")
+            return said + crc(said) if data.startswith(bytes.fromhex("010309b8")) else answer(now_s, data)
+
+        bench.face.hear = lying  # type: ignore[method-assign]
+        with pytest.raises(Refused, match="the word order is wrong"):
+            await bench.device.identify()
+        assert bench.writes() == []
+
+    virtually(main)
+
+
+def test_what_this_controller_changes_between_two_reads_of_a_poll_is_nobody_elses_change() -> None:
+    async def main(bench: Bench) -> None:
+        await bench.device.identify()
+        await bench.device.follow(150.0)
+        answer, asked = bench.face.hear, asyncio.Event()
+
+        def slow(now_s: float, data: bytes) -> bytes:
+            if data.startswith(bytes.fromhex("0103087c")):  # the working set-point, read before the mode
+                asked.set()
+            return answer(now_s, data)
+
+        bench.face.hear = slow  # type: ignore[method-assign]
+        safe = asyncio.create_task(bench.device.safe())
+        readings = await bench.device.poll()
+        await safe
+        assert asked.is_set() and bench.unit.codes[MODE] == OFF
+        assert {one.flags for one in readings.values()} == {()}
+
+    virtually(main)
+
+
+def test_safe_goes_out_first_although_an_answer_is_still_missing() -> None:
+    async def main(bench: Bench) -> None:
+        await bench.device.identify()
+        await bench.device.follow(150.0)
+        answer = bench.face.hear
+        bench.face.hear = lambda now_s, data: b""  # type: ignore[method-assign]
+        with pytest.raises(DriverError):
+            await bench.device.poll()
+        bench.face.hear = answer  # type: ignore[method-assign]
+        bench.sent.clear()
+        await bench.device.safe()
+        assert bench.sent[0][:6] == bytes.fromhex("01060758003e"), "and no question before it"
+
+    virtually(main)
+
+
 @pytest.mark.parametrize("changed", [{ORDER: 1330}, {UNIT: 15}])
 def test_a_unit_or_a_word_order_that_changes_on_the_way_is_a_fault_and_never_a_temperature(
     changed: dict[int, int],
