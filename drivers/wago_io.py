@@ -36,12 +36,16 @@ Kind = Literal["4-20 mA", "4-20 mA on 0-20 mA", "0-10 V", "type K"]
 KINDS: dict[int, tuple[int, tuple[Kind, ...]]] = {  # terminal: its channels, a word each, and what it may be for
     **dict.fromkeys((452, 465, 472), (2, ("4-20 mA on 0-20 mA",))),
     453: (4, ("4-20 mA on 0-20 mA",)),
-    **dict.fromkeys((454, 466, 474), (2, ("4-20 mA",))),
+    **dict.fromkeys((454, 466), (2, ("4-20 mA",))),
     455: (4, ("4-20 mA",)),
+    474: (2, ()),  # 16 bits, and none of them known to say that its wire is broken
     467: (2, ("0-10 V",)),
     **dict.fromkeys((459, 468), (4, ("0-10 V",))),
     **dict.fromkeys((462, 469), (2, ("type K",))),
 }
+
+
+NOTHING = "none here: nothing in its word is known to tell a broken wire"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +216,7 @@ class WagoIo:
                     raise Refused(
                         self.name,
                         f"channel '{wired[register].channel}' is '{wired[register].kind}', its terminal 750-{item} is "
-                        f"for {' or '.join(kinds)}",
+                        f"for {' or '.join(kinds) or NOTHING}",
                     )
             place += channels
         return ", ".join(f"750-{one}" for one in items) or "digital ones only"

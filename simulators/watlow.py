@@ -2,9 +2,11 @@
 
 Source: Watlow's communications manual and register lists (addresses from 0; a parameter has two registers; numbers are
 float32 in the order of register 2488 and the unit of 2490; enumerations are codes in the first of their registers). The
-codes of sensor and thermocouple types are from memory. What the manual leaves open is chosen here: a register that is
-not listed is exception 02, a value or a mode that is not allowed 03, and so is half a float; an input error switches
-the output off; while saving is on, a change is kept five seconds later, and lost if saving is switched off before.
+codes of sensors, thermocouples, ramps, parity, alarm types and power-on error are from memory.
+
+What the manual leaves open is chosen here: a register that is not listed is exception 02, a value or a mode that is not
+allowed 03, and so is half a float; an input error switches the output off; while saving is on, a change is kept five
+seconds later, all parameters together, and lost if saving is switched off before.
 """
 
 from __future__ import annotations

@@ -348,6 +348,7 @@ def test_an_unknown_output_is_refused_with_the_known_ones() -> None:
     [
         ((453, 453, 468, 469), "'o2_ppm' is '4-20 mA', its terminal 750-453 is for 4-20 mA on 0-20 mA"),
         ((455, 455, 468, 469), "'h2o_ppm' is '4-20 mA on 0-20 mA', its terminal 750-455 is for 4-20 mA"),
+        ((474, 474, 453, 468, 469), "'o2_ppm' is '4-20 mA', its terminal 750-474 is for none"),
         ((455, 453, 468, 467), "'substrate_2_c' is 'type K', its terminal 750-467 is for 0-10 V"),
     ],
 )
