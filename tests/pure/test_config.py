@@ -52,7 +52,7 @@ MISTAKES = [
     ("GL], zone: source-4", "GL], zone: ▸source-9", "there is no zone 'source-9'"),
     ("spare: {outputs: [spare]}", "spare: ▸{outputs: [spare], delivery: pushed}", "'delivery: pushed' goes with 'push"),
     ("pirani:  {driver: mks_925, line: gauge", "pirani:  {driver: mks_925, line: ▸gauges", "there is no line 'gauges'"),
-    ("driver: mks_925", "driver: ▸mks_926", "'driver' must name one of: alicat, beckhoff_io,"),
+    ("driver: mks_925", "driver: ▸mks_926", "'driver' must name one of: alicat, analogue_io, beckhoff_io,"),
     ("unit: A, full_scale: 100 sccm", "unit: A, full_scale: ▸100", "'100' has no unit"),
     ("unit: A, full_scale: 100 sccm", "unit: A, full_scale: 100 sccm, ▸fullscale: 1", "unknown key 'fullscale'"),
     ("pressure:        coupler-b.pressure_torr", "pressure:        ▸coupler-c.pressure_torr", "no device 'coupler-c'"),
