@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from simulators.alicat import AlicatFace
-from simulators.beckhoff_io import Channel, CouplerB, CouplerBFace
 from simulators.eurotherm import Eurotherm
 from simulators.face import Bus, Face, Paced
-from simulators.faults import Faults, Framing
-from simulators.mks import MksFace
+from simulators.faults import Faults
+from simulators.instruments import FLOWS, KINDS, Site, face_of, framing_of
 from simulators.plant import Plant, Port, Wiring
 from simulators.plant.heat import Build
+from simulators.quantity import quantity
 from simulators.valve_module import Change
 from simulators.valve_modules import MODULES
 
-Instrument = AlicatFace | MksFace | Eurotherm | CouplerB
-FRAMINGS: dict[str, Framing] = {
-    "alicat": "ascii",
-    "mks_925": "ascii",
-    "eurotherm_3216": "rtu",
-    "beckhoff_io": "tcp",
-    **dict.fromkeys(MODULES, "tcp"),
-}
-TURN_ROUND_S = {"alicat": 0.002, "mks_925": 0.005, "eurotherm_3216": 0.012, "beckhoff_io": 0.0}
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same language, read in C: ten times as fast
 VALVES = "valves"  # the name of coupler A among the devices
 
@@ -65,8 +55,13 @@ class World:
         self.plant = Plant(wiring(tool, bottles), at_s=at_s, warm_c=warm_c, seed=seed, lag_s=lag_s, builds=builds)
         entries = {**tool["devices"], VALVES: tool["valves"]}
         self.devices = {name: _device(name, entry) for name, entry in entries.items()}
-        self.faults = {name: Faults(FRAMINGS[device.driver]) for name, device in self.devices.items()}
-        self.instruments = {name: self._instrument(name, entry) for name, entry in tool["devices"].items()}
+        self.faults = {
+            VALVES: Faults("tcp"), **{name: Faults(framing_of(entry)) for name, entry in tool["devices"].items()}
+        }  # fmt: skip
+        site = Site(self.plant, tool)
+        self.instruments: dict[str, Any] = {
+            name: KINDS[entry["driver"]].make(site, name, entry) for name, entry in tool["devices"].items()
+        }
         self.quiet_mask = _bits(tool, "alive")  # toggled all the time: nothing in the plant follows it
         module = MODULES[self.devices[VALVES].driver]
         self.coupler_a = module(tool["valves"]["coils"], tell=self.valves_changed, quiet=self.quiet_mask)
@@ -106,80 +101,25 @@ class World:
         return self._serial[line]
 
     def is_tcp(self, line: str) -> bool:
-        return all(FRAMINGS[self.devices[name].driver] == "tcp" for name in self.units(line))
+        return all(self.faults[name].framing == "tcp" for name in self.units(line))
 
     def _connection(self, name: str) -> Face:
-        if name == VALVES:
-            return self.faults[name].wrap(self.coupler_a)
-        coupler = self.instruments[name]
-        if not isinstance(coupler, CouplerB):
-            raise ValueError(f"'{name}' is no TCP device")
-        return self.faults[name].wrap(CouplerBFace(coupler, unit=int(self.devices[name].unit)))
+        return self.faults[name].wrap(self.coupler_a if name == VALVES else self._face(name))
 
     def _bus(self, line: str) -> Face:
         bus: Face = Bus([self.faults[name].wrap(self._serial_face(name)) for name in self.units(line)])
         if not self._realistic_delay:
             return bus
-        driver = self.devices[self.units(line)[0]].driver
-        return Paced(bus, baud=int(self._tool["lines"][line]["baud"]), turn_round_s=TURN_ROUND_S[driver])
+        kind = KINDS[self.devices[self.units(line)[0]].driver]
+        return Paced(bus, baud=int(self._tool["lines"][line]["baud"]), turn_round_s=kind.turn_round_s)
 
     def _serial_face(self, name: str) -> Face:
-        instrument = self.instruments[name]
-        if isinstance(instrument, CouplerB):
+        if self.faults[name].framing == "tcp":
             raise ValueError(f"'{name}' speaks Modbus TCP and cannot share a serial line")
-        return instrument.face() if isinstance(instrument, Eurotherm) else instrument
+        return self._face(name)
 
-    # --- instruments from their entries ---
-
-    def _instrument(self, name: str, entry: Mapping[str, Any]) -> Instrument:
-        make: Mapping[str, Callable[[str, Mapping[str, Any]], Instrument]] = {
-            "alicat": self._alicat,
-            "mks_925": lambda _, entry: MksFace(self.plant, unit=int(entry["unit"])),
-            "eurotherm_3216": self._eurotherm,
-            "beckhoff_io": lambda _, entry: self._coupler_b(entry),
-        }
-        return make[entry["driver"]](name, entry)
-
-    def _alicat(self, name: str, entry: Mapping[str, Any]) -> AlicatFace:
-        full_scale = quantity(entry["full_scale"], "sccm")
-        return AlicatFace(self.plant, name, unit=str(entry["unit"]), full_scale_sccm=full_scale, gas=entry["gas"])
-
-    def _eurotherm(self, name: str, entry: Mapping[str, Any]) -> Eurotherm:
-        zone = next((zone for zone, one in self._tool["zones"].items() if one["device"] == name), None)
-        if zone is None:
-            raise ValueError(f"device '{name}': no zone is heated by it")
-        build = self.plant.heat.zones[zone].build
-        return Eurotherm(
-            self.plant,
-            zone,
-            unit=int(entry["unit"]),
-            local_c=quantity(entry["safe_local"], "°C"),
-            hold_per_k=build.loss_w_k / build.watts,
-            decimals=int(entry.get("decimals", 1)),
-        )
-
-    def _coupler_b(self, entry: Mapping[str, Any]) -> CouplerB:
-        plant = self.plant
-        reads: dict[str, Callable[[float], float]] = {
-            "o2_ppm": plant.glovebox_o2_ppm,
-            "h2o_ppm": plant.glovebox_h2o_ppm,
-            "box_pressure_mbar": lambda at_s: plant.box_over_room_pa(at_s) / 100.0,
-            "delta_p_mbar": lambda at_s: plant.chamber_over_box_pa(at_s) / 100.0,
-            "pressure_torr": plant.capacitance_torr,
-            "substrate_2_c": plant.substrate_2_c,
-        }
-        unknown = [one["channel"] for one in entry.get("analogue", ()) if one["channel"] not in reads]
-        if unknown:
-            raise ValueError(f"analogue channels {unknown}: the simulated tool measures {', '.join(reads)}")
-        channels = {
-            one["channel"]: Channel(
-                int(one["register"]), one["kind"], float(one["at_low"]), float(one["at_high"]), reads[one["channel"]]
-            )
-            for one in entry.get("analogue", ())
-        }
-        contacts = {int(one["input"]): str(one["channel"]) for one in entry.get("digital", ())}
-        outputs = {int(one["coil"]): str(one["name"]) for one in entry.get("outputs", ())}
-        return CouplerB(plant, channels, contacts, outputs)
+    def _face(self, name: str) -> Face:
+        return face_of(self.instruments[name], self._tool["devices"][name])
 
 
 def build(
@@ -225,7 +165,7 @@ def wiring(tool: Mapping[str, Any], bottles: Mapping[str, str] | None) -> Wiring
     flows = {
         name: quantity(entry["full_scale"], "sccm")
         for name, entry in tool["devices"].items()
-        if entry["driver"] == "alicat"
+        if entry["driver"] in FLOWS
     }
     zones = {name: str(entry["role"]) for name, entry in tool["zones"].items()}
     return Wiring(ports, _bits(tool, "stop"), _bits(tool, "contactor"), flows, zones)
@@ -236,16 +176,9 @@ def _bits(tool: Mapping[str, Any], role: str) -> int:
     return sum(1 << entry["coil"] for entry in tool["valves"]["outputs"].values() if entry["role"] == role)
 
 
-def quantity(text: str, unit: str) -> float:
-    """The number of '100 sccm'; raises ValueError for any other unit than the one asked for."""
-    number, _, given = str(text).partition(" ")
-    if given.strip() != unit:
-        raise ValueError(f"'{text}' is not in {unit}")
-    return float(number)
-
-
 def _device(name: str, entry: Mapping[str, Any]) -> Device:
     driver = str(entry["driver"])
-    if driver not in FRAMINGS:
-        raise ValueError(f"device '{name}': there is no simulator for '{driver}', only for {', '.join(FRAMINGS)}")
-    return Device(driver, str(entry["line"]), str(entry["unit"]))
+    known = MODULES if name == VALVES else KINDS
+    if driver not in known:
+        raise ValueError(f"device '{name}': there is no simulator for '{driver}', only for {', '.join(known)}")
+    return Device(driver, str(entry["line"]), str(entry.get("unit", "")))

@@ -8,8 +8,9 @@ import pytest
 
 from simulators.faults import Fault
 from simulators.plant.sources import TORR_PA
+from simulators.quantity import quantity
 from simulators.virtualtime import run_virtual
-from simulators.world import build, quantity
+from simulators.world import build
 
 TOOL = Path(__file__).parents[2] / "deploy" / "tool.yaml"
 HOT = {"substrate": 150, "chamber": 150}
