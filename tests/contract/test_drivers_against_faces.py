@@ -415,7 +415,7 @@ def test_the_local_set_point_costs_one_write_of_memory_in_a_life() -> None:
 
 def test_a_digit_that_noise_makes_another_digit_is_not_seen_on_a_line_without_checksum() -> None:
     """Both ASCII protocols. Range and rate limits of the interlocks are what is left."""
-    tally = run_virtual(survive("mks", lambda b: Fault(flip_bit=9 * 8, every=2)))
+    tally = run_virtual(survive("mks", lambda b: Fault(flip_bit=9 * 8, every=3)))
     assert tally.wrong > 0
 
 

@@ -188,13 +188,19 @@ class Range:
         raise AssertionError(reply["text"])
 
     def _watch(self, shot: Shot, began_s: float) -> list[Shown]:
-        """Until the time of the shot: what a person at the screen is shown, four times a second and at the end."""
+        """Until the time of the shot: what a person at the screen is shown, four times a second and at the end.
+
+        On a starved computer an interlock may hold the run, which then opens nothing more: it is aborted.
+        """
         shown: list[Shown] = []
         look_s, due_s = 0.0, time.monotonic() + shot.at_s if shot.opening == 0 else None
         while True:
             now_s = time.monotonic()
             if now_s >= look_s or (due_s is not None and now_s >= due_s):
-                look_s, run = now_s + 0.25, self.stand.status()["run"]
+                look_s, status = now_s + 0.25, self.stand.status()
+                if status["state"] == "PAUSED":
+                    self.stand.must("abort")
+                run = status["run"]
                 if run is None:
                     return shown
                 shown.append(Shown(time.monotonic(), run["doses_confirmed"]))

@@ -146,6 +146,9 @@ def _accounts_without_rights() -> Iterator[Account]:
     yield Account("root without capabilities", 0, bare)
 
 
+BUTTON = "the button at the tool"
+
+
 @dataclass
 class Stand:
     """A simulated reactor, and the controller over it."""
@@ -262,13 +265,25 @@ class Stand:
         self.must("register-set", name="confirmed.limits", value=limits, by="stand")
 
     def reset(self, within_s: float = PROVEN_S) -> None:
-        """Clear the latch as soon as the chamber has proven its vacuum."""
+        """Clear the latch as soon as the chamber has proven its vacuum.
 
-        def cleared() -> bool:
-            return self.status()["chamber"] == "VACUUM" and bool(self.ask("reset")["ok"])
+        On a starved computer coupler B may fall silent. The E-stop contact is then lost, and only who presses the
+        button at the tool can reset that. A stand has no hand: its controller is started anew, and the figures say so.
+        """
+        told: list[dict[str, Any]] = []
+
+        def answered() -> bool:
+            if self.status()["chamber"] == "VACUUM":
+                told.append(self.ask("reset"))
+            return bool(told) and (bool(told[-1]["ok"]) or BUTTON in told[-1]["text"])
 
         # it takes ten seconds: who asks fifty times a second keeps the controllers of all stands busy answering
-        wait_for(cleared, within_s, lambda: f"the latch stays: {self.ask('reset')['text']}", every_s=0.2)
+        wait_for(answered, within_s, lambda: f"the latch stays: {self.ask('reset')['text']}", every_s=0.2)
+        if not told[-1]["ok"]:
+            figure(f"started anew, as {told[-1]['text']}: {self.log('daemon').splitlines()[-1]}")
+            end(self.daemon)
+            self.boot()
+            self.reset(within_s)
 
     def start(self, recipe: str) -> dict[str, Any]:
         """Upload a recipe's text and start it; the reply to the start."""
