@@ -28,6 +28,17 @@ HOLD_LIMIT_S = 1800.0  # a hold with hot lithium ends in the recipe's finish
 LOOK_S = 0.25  # how often a segment is looked at that has not begun
 
 
+def _with_following(steps: Iterator[tuple[At, Leaf]]) -> Iterator[tuple[At, Leaf, Leaf | None]]:
+    """Each step with the leaf behind it, None behind the last; as lazy as `steps`."""
+    here: tuple[At, Leaf] | None = None
+    for step in steps:
+        if here is not None:
+            yield *here, step[1]
+        here = step
+    if here is not None:
+        yield *here, None
+
+
 _ASKED = ("hold: ", "abort: ")  # told by whoever asked for it, when it was asked for
 
 
@@ -179,8 +190,8 @@ class Run:
         if self._stop and part != "finish":
             return
         self.journal.event("part", part=part)
-        for at, leaf in walk(self.plan, part):
-            await self._step(at, leaf)
+        for at, leaf, following in _with_following(walk(self.plan, part)):
+            await self._step(at, leaf, following)
             if at.turn_ends and self._stop and part != "finish":
                 return
         while self._loaded or not self._may_go.is_set():
@@ -188,14 +199,14 @@ class Run:
                 await self._drained()
                 await self._wait_for_go()
 
-    async def _step(self, at: At, leaf: Leaf) -> None:
+    async def _step(self, at: At, leaf: Leaf, following: Leaf | None = None) -> None:
         """Do one leaf, and at the end of a turn what was asked to happen there."""
         if at.part == "deposit":
             self.progress.cycle = at.cycle or self.progress.cycle
         with self._never_leaving_the_finish(at.part):
             await self._done(at, leaf)
             if at.turn_ends:
-                await self._turn_ended(at.part)
+                await self._turn_ended(at.part, ahead=isinstance(following, SegmentStep))
 
     @contextmanager
     def _never_leaving_the_finish(self, part: str) -> Iterator[None]:
@@ -219,9 +230,9 @@ class Run:
                 pass
             await self._repeat_or_finish()
 
-    async def _turn_ended(self, part: str) -> None:
-        """Where a pause or a stop takes effect: before anything of the next turn is loaded."""
-        await self._nearly_done()
+    async def _turn_ended(self, part: str, *, ahead: bool) -> None:
+        """Where a pause or a stop takes effect: before the next turn begins, or is loaded `ahead` as segments are."""
+        await (self._nearly_done() if ahead else self._drained())
         if self._stop or not self._may_go.is_set():
             await self._drained()
         if part == "deposit":

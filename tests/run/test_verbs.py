@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,20 @@ async def test_stop_ends_the_turn_runs_the_finish_and_is_recorded_as_stopped(tmp
         assert [e.fields["part"] for e in record.events("part")] == ["prepare", "deposit", "finish"]
         assert rig.console.tool.heaters.goal_c("substrate") is None
         assert rig.state == "IDLE" and not rig.latched
+
+
+@virtually
+async def test_a_stop_in_the_last_second_of_a_turn_begins_no_other(tmp_path: Path) -> None:
+    async with Rig(tmp_path, warm=LIGL_C) as rig:
+        await rig.start(ligl(5))
+        run = rig.console.run
+        assert run
+        await rig.until(lambda: run.progress.confirmed == 2 and run.progress.step == "purge 6 s", 120)
+        clock = asyncio.get_running_loop().time
+        await rig.until(lambda: (last := run._loaded[-1].ends_at_s) is not None and last - clock() < 1.0, 120)
+        await rig.do(c.Stop())
+        record = await rig.ended()
+        assert record.ending == "stopped" and record.summary["doses"] == 2 and record.summary["cycles"] == 1
 
 
 @virtually

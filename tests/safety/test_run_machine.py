@@ -51,6 +51,7 @@ class Intents:
     def __init__(self) -> None:
         self.intents: list[tuple[float, int, int, tuple[str, ...]]] = []  # (at s, half, cycle, sources dosed)
         self.events: list[str] = []
+        self.steps: list[int] = []  # the cycle of each step that has begun
         self.full = False
 
     async def intent(self, id: wire.SegmentId, label: str, doses: tuple[Dose, ...], cycle: int, part: str) -> None:
@@ -64,6 +65,8 @@ class Intents:
 
     def event(self, kind: str, **fields: object) -> None:
         self.events.append(kind)
+        if kind == "step":
+            self.steps.append(int(str(fields["cycle"] or 0)))
 
 
 class ARun(RuleBasedStateMachine):
@@ -187,7 +190,7 @@ class ARun(RuleBasedStateMachine):
         self.run.stop()
         if before == "PAUSED":
             self._let_go()
-        self.stopped_in = max((cycle for _, _, cycle, _ in self.journal.intents), default=0) or 1
+        self.stopped_in = max([1, *self.journal.steps, *(cycle for _, _, cycle, _ in self.journal.intents)])
 
     def _let_go(self) -> None:
         """As the console does it: the guard beats, the engine is cleared, and only then it may open again."""
