@@ -129,13 +129,13 @@ class Bronkhorst:
         await self._put(min(round(sccm / self._full_sccm * FULL), FULL))
 
     async def safe(self) -> None:
-        """No flow, sent before anything is asked. Purging is the tool's decision, through `set_flow`."""
-        await self._put(0, urgent=True)
+        """No flow, whatever the instrument may still owe. Purging is the tool's decision, through `set_flow`."""
+        await self._put(0)
 
-    async def _put(self, digits: int, *, urgent: bool = False) -> None:
+    async def _put(self, digits: int) -> None:
         """Written once and read back, with the source of set-points: from another one it is taken and not followed."""
         self._set = None
-        await self._propar.write(SETPOINT, digits, urgent=urgent)
+        await self._propar.write(SETPOINT, digits)
         got = await self._propar.read(SETPOINT, MODE)
         if got[SETPOINT] != digits:
             what = f"the set-point reads back {got[SETPOINT]} instead of {digits} of {FULL}"

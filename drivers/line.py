@@ -1,4 +1,4 @@
-"""One request, one reply, never a stale one: a line that several devices share under a fair lock.
+"""One request, one reply, never a stale one: a line that several devices share, each in its turn (drivers/turns.py).
 
 A reply belongs to its request. The line is dirty from the first byte sent until a whole reply has come and nothing
 else; after a time-out, a bad reply or a cancelled request it drains: nothing is sent before the line has been quiet for
@@ -11,6 +11,8 @@ still than that. A device owes a reply that was missing, until it is seen or ten
 * its replies are taken only when no second one follows within a time-out, because what stands between (a gateway, an
   adapter) need not keep the order.
 
+A reply that does carry the number of its request needs neither: a late one is known by its number and thrown away.
+
 Reads may be repeated by the caller; the line itself never sends a request twice.
 """
 
@@ -20,23 +22,20 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from drivers.base import BadReply, NoReply
-from drivers.transport import Face, Opener, Parity, Transport, memory_opener, serial_opener, tcp_opener
+from drivers.debts import Ask, Debts, Framer, Probe
+from drivers.serialport import Parity, Port, Warn, ignore
+from drivers.transport import Face, Opener, Transport, memory_opener, serial_opener, tcp_opener
+from drivers.turns import Priority, Turnstile, asked_with
 
-Framer = Callable[[bytes], int | None]
-"""Length of the whole reply at the start of these bytes, None while more is needed; raises BadReply on nonsense."""
-
-Probe = tuple[bytes, Framer]
-"""A question and the framer of its answer; the framer raises BadReply on the answer to anything else."""
+__all__ = ["Counts", "Framer", "Line", "Probe", "Tap", "memory_line", "open_line"]
 
 Tap = Callable[[float, str, str, bytes], None]
 """Called with loop time in seconds, device ("" when nobody asked), "sent" or "heard", and the bytes."""
 
 QUIET_S = 0.05
-LATE = 10  # a missing reply may still come within this many time-outs
 LONGEST = 4096  # bytes; a device that says more than this is babbling
 OPEN_S = 1.0
 BACK_OFF_S = 0.2, 5.0  # first and longest wait between attempts to open
@@ -53,25 +52,7 @@ class Counts:
     bad: int = 0
     unasked_bytes: int = 0
     opened: int = 0
-
-
-class _Ask(NamedTuple):
-    device: str
-    request: bytes
-    framer: Framer | None
-    timeout_s: float
-    quiet_s: float
-    tagged: bool
-    probe: Probe | None
-    probing: bool = False
-
-
-@dataclass(slots=True)
-class _Debt:
-    """Replies that have not come, in the order of their requests; until when they still may."""
-
-    owed: list[_Ask]
-    until_s: float
+    lost: int = 0  # how often it broke or could not be opened: who answers after that must say anew who it is
 
 
 class Line:
@@ -82,17 +63,19 @@ class Line:
         self.name, self.counts = name, Counts()
         self.misplaced: Counter[str] = Counter()  # by device: replies that were no answer, bytes that nobody asked for
         self.tap: Tap | None = None
+        self.safety: frozenset[str] = frozenset()  # devices by which safety is judged: they are read first
         self._opener, self._gap_s = opener, gap_s
         self._transport: Transport | None = None
         self._closed = False
         self._why, self._retry_s, self._back_off_s = "not opened yet", float("-inf"), BACK_OFF_S[0]
-        self._lock = asyncio.Lock()
+        self._turns = Turnstile()
+        self._rested_s: dict[str, float] = {}  # by device: when its last exchange ended
         self._wake: asyncio.Future[bool] | None = None
-        self._asking: _Ask | None = None
+        self._asking: Ask | None = None
         self._asked_last, self._counted = "", False  # whose stray bytes are, and whether they are counted already
         self._buffer, self._stray = b"", b""
         self._dirty, self._quiet_s, self._quiet_from_s = False, QUIET_S, float("-inf")
-        self._debts: dict[str, _Debt] = {}
+        self._debts = Debts()
 
     async def ask(
         self,
@@ -103,23 +86,40 @@ class Line:
         device: str,
         quiet_s: float = QUIET_S,
         tagged: bool = False,
+        numbered: bool = False,
         probe: Probe | None = None,
+        pace_s: float = 0.0,
     ) -> bytes:
         """The whole reply to `request`; without a framer, all that comes until the line is quiet for `quiet_s`.
 
-        `quiet_s` is the silence in seconds needed after a failure; `tagged` says that replies carry the request's own
-        number, so that a failure ends the connection instead of waiting for silence. Without a `probe` the request
-        is sent even if a late reply may still come. Raises NoReply, BadReply.
+        `quiet_s` is the silence in seconds needed after a failure. `numbered` says that replies carry the request's own
+        number, which the framer compares; `tagged` that also the connection can be ended after a failure, instead of
+        waiting for silence. Without a `probe` the request is sent even if a late reply may still come. `pace_s` is how
+        long this device needs between two requests. Raises NoReply, BadReply.
         """
-        ask = _Ask(device, request, framer, timeout_s, quiet_s, tagged, probe)
+        ask = Ask(device, request, framer, timeout_s, quiet_s, tagged, numbered, probe)
+        priority = min(asked_with(), Priority.SAFETY_READ if device in self.safety else Priority.ORDINARY)
         while True:
-            async with self._lock:
+            if pace_s:
+                await self._pace(device, pace_s)
+            await self._turns.enter(priority)
+            try:
                 if self._dirty or self._transport is None or self._gap_s:
                     await self._make_ready(ask)
-                wait_s = await self._probe(ask) if device in self._debts else 0.0
+                wait_s = await self._settle(ask) if device in self._debts else 0.0
                 if not wait_s:
                     return await self._exchange(ask)
+            finally:
+                if pace_s:
+                    self._rested_s[device] = asyncio.get_running_loop().time()
+                self._turns.leave()
             await asyncio.sleep(wait_s)  # others may have the line meanwhile
+
+    async def _pace(self, device: str, pace_s: float) -> None:
+        """Off the line, so that others can have it."""
+        rest_s = self._rested_s.get(device, float("-inf")) + pace_s - asyncio.get_running_loop().time()
+        if rest_s > SOON_S:
+            await asyncio.sleep(rest_s)
 
     def distrust(self, device: str) -> None:
         """For a device that cannot read what looked like a whole reply: drain before the next request."""
@@ -132,7 +132,7 @@ class Line:
         self._drop("the line was closed")
         await asyncio.sleep(0)  # the loop frees a socket in its next turn
 
-    async def _exchange(self, ask: _Ask) -> bytes:
+    async def _exchange(self, ask: Ask) -> bytes:
         self.counts.asked += 1
         self._quiet_s, self._asked_last, self._counted = ask.quiet_s, ask.device, False
         self._buffer, self._asking, self._dirty = b"", ask, True
@@ -141,7 +141,7 @@ class Line:
         try:
             self._send(ask)
             length = await (self._whole(ask) if ask.framer else self._until_quiet(ask))
-            if ask.device in self._debts and not ask.probing:
+            if ask.device in self._debts and not (ask.probing or ask.numbered):
                 await self._linger(ask)
             if length != len(self._buffer):
                 raise self._bad(ask, "more than one reply came, and which is the right one cannot be known")
@@ -159,7 +159,7 @@ class Line:
             if self._dirty:
                 self._after_failure(ask, due_s, owed=length is None)
 
-    async def _whole(self, ask: _Ask) -> int:
+    async def _whole(self, ask: Ask) -> int:
         until_s = asyncio.get_running_loop().time() + ask.timeout_s
         while True:
             if self._buffer and (length := self._length(ask)) is not None:
@@ -167,25 +167,24 @@ class Line:
             if not await self._more(ask, until_s):
                 raise NoReply(ask.device, f"no whole reply within {ask.timeout_s:g} s", ask.request, self._buffer)
 
-    def _length(self, ask: _Ask) -> int | None:
-        """By the framer; an owed reply in front of the answer to a probe is recognised and thrown away."""
+    def _length(self, ask: Ask) -> int | None:
+        """By the framer; an owed reply in front of what is known to be another one is recognised and thrown away."""
         if ask.framer is None:
             return None
         try:
             return ask.framer(self._buffer)
-        except BadReply:
-            owed = self._debts[ask.device].owed if ask.probing else []
-            if not owed or not (framer := owed[0].framer):
-                raise
-            length = framer(self._buffer)
-            if length is None:
-                return None
-            del owed[0]
-            self._misplaced(ask.device)
-            self._buffer = self._buffer[length:]
-            return self._length(ask) if self._buffer else None
+        except BadReply as error:
+            try:
+                length = self._debts.late(ask, self._buffer)
+            except BadReply:
+                raise error from None
+        if length is None:
+            return None
+        self._misplaced(ask.device)
+        self._buffer = self._buffer[length:]
+        return self._length(ask) if self._buffer else None
 
-    async def _until_quiet(self, ask: _Ask) -> int:
+    async def _until_quiet(self, ask: Ask) -> int:
         loop = asyncio.get_running_loop()
         while await self._more(ask, loop.time() + (ask.quiet_s if self._buffer else ask.timeout_s)):
             continue
@@ -193,14 +192,13 @@ class Line:
             raise NoReply(ask.device, f"no reply within {ask.timeout_s:g} s", ask.request)
         return len(self._buffer)
 
-    async def _probe(self, ask: _Ask) -> float:
+    async def _settle(self, ask: Ask) -> float:
         """Seconds to wait before this device is asked anything: 0 once its probe is answered, or when it has none."""
-        debt, rest_s = self._debts[ask.device], self._debts[ask.device].until_s - asyncio.get_running_loop().time()
-        if rest_s <= SOON_S:
-            del self._debts[ask.device]
-        elif ask.probe and debt.owed:
+        self._debts.expire(ask.device, asyncio.get_running_loop().time() + SOON_S)
+        if ask.device in self._debts and ask.probe and not ask.numbered and self._debts.of(ask.device).owed:
+            debt = self._debts.of(ask.device)
             if debt.owed[-1].probing:
-                return rest_s
+                return debt.until_s - asyncio.get_running_loop().time()
             request, framer = ask.probe
             await self._exchange(ask._replace(request=request, framer=framer, probing=True))
             debt.owed.clear()
@@ -208,13 +206,13 @@ class Line:
                 await self._make_ready(ask)
         return 0.0
 
-    async def _linger(self, ask: _Ask) -> None:
+    async def _linger(self, ask: Ask) -> None:
         """An earlier reply of this device is missing, so the one that came could be that one: wait for a second."""
         if await self._more(ask, asyncio.get_running_loop().time() + ask.timeout_s):
-            del self._debts[ask.device]  # both have come, whichever is which
+            self._debts.forgive(ask.device)  # both have come, whichever is which
             raise self._bad(ask, "more came after the reply, and which is the late one cannot be known")
 
-    async def _more(self, ask: _Ask, until_s: float) -> bool:
+    async def _more(self, ask: Ask, until_s: float) -> bool:
         """True when bytes have come, False at `until_s`; NoReply when the line is lost, BadReply when it babbles."""
         if len(self._buffer) > LONGEST:
             raise self._bad(ask, f"more than {LONGEST} bytes came")
@@ -234,10 +232,10 @@ class Line:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(more)
 
-    def _bad(self, ask: _Ask, what: str) -> BadReply:
+    def _bad(self, ask: Ask, what: str) -> BadReply:
         return BadReply(ask.device, what, ask.request, self._buffer)
 
-    def _send(self, ask: _Ask) -> None:
+    def _send(self, ask: Ask) -> None:
         if self._transport is None:
             raise NoReply(ask.device, f"line {self.name} was lost: {self._why}", ask.request)
         if self.tap:
@@ -268,6 +266,7 @@ class Line:
         self._counted = True
 
     def _lost(self, why: str) -> None:
+        self.counts.lost += 1
         self._postpone()
         self._drop(why)
 
@@ -282,18 +281,16 @@ class Line:
         self._retry_s = asyncio.get_running_loop().time() + self._back_off_s
         self._back_off_s = min(2 * self._back_off_s, BACK_OFF_S[1])
 
-    def _after_failure(self, ask: _Ask, due_s: float, owed: bool) -> None:
+    def _after_failure(self, ask: Ask, due_s: float, owed: bool) -> None:
         now_s = asyncio.get_running_loop().time()
         self._quiet_from_s = max(now_s, due_s - ask.quiet_s)  # cancelled early, the reply may still come in time
         if ask.tagged:
             self._drop("it was ended after a failed request")
             self._dirty = False
         elif owed:
-            debt = self._debts.setdefault(ask.device, _Debt([], 0.0))
-            debt.owed.append(ask)
-            debt.until_s = now_s + LATE * ask.timeout_s
+            self._debts.add(ask, now_s)
 
-    async def _make_ready(self, ask: _Ask) -> None:
+    async def _make_ready(self, ask: Ask) -> None:
         while self._dirty or self._transport is None:
             if self._transport is None:
                 await self._open(ask)
@@ -303,7 +300,7 @@ class Line:
         if rest_s > SOON_S:
             await asyncio.sleep(rest_s)
 
-    async def _open(self, ask: _Ask) -> None:
+    async def _open(self, ask: Ask) -> None:
         rest_s = self._retry_s - asyncio.get_running_loop().time()
         if self._closed or rest_s > SOON_S:
             again = "" if self._closed else f"; next attempt in {rest_s:.1f} s"
@@ -312,6 +309,7 @@ class Line:
             async with asyncio.timeout(OPEN_S):
                 self._transport = await self._opener(self._heard, self._lost)
         except OSError as error:
+            self.counts.lost += 1
             self._why = str(error) or f"no connection within {OPEN_S:g} s"
             self._postpone()
             raise NoReply(ask.device, f"line {self.name} cannot be opened: {self._why}") from error
@@ -320,7 +318,7 @@ class Line:
         self._dirty, self._quiet_s = not ask.tagged, ask.quiet_s
         self._quiet_from_s = asyncio.get_running_loop().time()
 
-    async def _drain(self, ask: _Ask) -> None:
+    async def _drain(self, ask: Ask) -> None:
         loop = asyncio.get_running_loop()
         give_up_s = loop.time() + self._quiet_s + PATIENCE_S
         while (rest_s := self._quiet_from_s + self._quiet_s - loop.time()) > SOON_S:
@@ -329,23 +327,8 @@ class Line:
                     ask.device, f"line {self.name} never falls quiet: something talks unasked", b"", self._stray
                 )
             await asyncio.sleep(rest_s)
-        for device, debt in list(self._debts.items()):
-            if debt.owed and _are_whole(debt.owed, self._stray):
-                del self._debts[device]  # these were the missing replies
+        self._debts.seen(self._stray)
         self._dirty, self._stray, self._counted = False, b"", False
-
-
-def _are_whole(owed: list[_Ask], data: bytes) -> bool:
-    """Whether `data` are the owed replies, all of them and nothing else."""
-    for ask in owed:
-        try:
-            length = ask.framer(data) if ask.framer and data else None
-        except BadReply:
-            return False
-        if length is None:
-            return False
-        data = data[length:]
-    return not data
 
 
 def memory_line(name: str, face: Face) -> Line:
@@ -353,14 +336,18 @@ def memory_line(name: str, face: Face) -> Line:
     return Line(name, memory_opener(face))
 
 
-def open_line(name: str, address: str, baud: int = 9600, parity: Parity = "none") -> Line:
+def open_line(
+    name: str, address: str, baud: int = 9600, parity: Parity = "none", *, rs485: bool = False, warn: Warn = ignore
+) -> Line:
     """A line to `serial:/dev/…` (8 data bits, 1 stop bit) or `tcp://host:port`; connects when it is first asked.
 
-    Raises ValueError on an address of another form.
+    `rs485`: the port itself turns its transmitter on while it sends. `warn` is told what does not hinder, but should be
+    put right, each once. Raises ValueError on an address of another form.
     """
     if address.startswith("serial:/"):
         silence_s = 3.5 * 10 / baud  # 3.5 characters end a frame for the devices that have no end mark
-        return Line(name, serial_opener(address.removeprefix("serial:"), baud, parity), silence_s)
+        port = Port(address.removeprefix("serial:"), baud, parity, rs485)
+        return Line(name, serial_opener(port, warn), silence_s)
     parts = urlsplit(address)
     if parts.scheme != "tcp" or not parts.hostname or not parts.port or parts.path:
         raise ValueError(f"line {name}: '{address}' must be serial:/dev/… or tcp://host:port")

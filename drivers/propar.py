@@ -20,7 +20,7 @@ from drivers.line import Line
 TIMEOUT_S = 0.25  # a poll takes 30 ms at 38400 baud; the manufacturer's library waits 0.5 s, for whole networks
 QUIET_S = 0.1
 LOCAL = 0x80  # the instrument at the other end of the cable, whatever its own number is
-PROBE_SEQUENCE = 255  # kept for probes: no other request has it
+LAST_SEQUENCE = 255
 
 STATUS, WRITE, ANSWER, READ = 0, 1, 2, 4
 CHAINED = 0x80
@@ -101,7 +101,6 @@ class Propar:
     def __init__(self, line: Line, node: int, device: str) -> None:
         self._line, self._node, self._device = line, node, device
         self._sequence = 0
-        self._probe = frame(PROBE_SEQUENCE, node, question(SERIAL))
 
     async def read(self, *parameters: Parameter) -> dict[Parameter, Value]:
         """All in one message."""
@@ -113,19 +112,19 @@ class Propar:
         except ValueError as error:
             raise self._bad(str(error), request, data) from None
 
-    async def write(self, parameter: Parameter, value: int, *, urgent: bool = False) -> None:
-        """Sent once, and the device says that it took it; sent without a probe if urgent."""
+    async def write(self, parameter: Parameter, value: int) -> None:
+        """Sent once, and the device says that it took it."""
         number = _TYPES[parameter.kind] | parameter.number
         written = struct.pack(_SIZES[parameter.kind], value)
-        request, data = await self._ask(bytes((WRITE, parameter.process, number)) + written, urgent=urgent)
+        request, data = await self._ask(bytes((WRITE, parameter.process, number)) + written)
         if data[0] != STATUS:
             raise self._bad("a status is expected after a write", request, data)
         if data[1]:
             raise self._refusal(request, data)
 
-    async def _ask(self, message: bytes, *, urgent: bool = False) -> tuple[bytes, bytes]:
+    async def _ask(self, message: bytes) -> tuple[bytes, bytes]:
         """The request as sent and the message field of its answer; raises Refused on an error message."""
-        self._sequence = self._sequence % (PROBE_SEQUENCE - 1) + 1
+        self._sequence = self._sequence % LAST_SEQUENCE + 1
         sequence, request = self._sequence, frame(self._sequence, self._node, message)
         reply = await self._line.ask(
             request,
@@ -133,16 +132,13 @@ class Propar:
             timeout_s=TIMEOUT_S,
             device=self._device,
             quiet_s=QUIET_S,
-            probe=None if urgent else (self._probe, self._whole_probe),
+            numbered=True,
         )
         data = _content(reply)[3:]
         if len(data) == 1:
             what = ERRORS.get(data[0], "see the manual")
             raise Refused(self._device, f"error {data[0]}: {what}", request, reply)
         return request, data
-
-    def _whole_probe(self, buffer: bytes) -> int | None:
-        return self._whole(PROBE_SEQUENCE, self._probe, buffer)
 
     def _whole(self, sequence: int, request: bytes, buffer: bytes) -> int | None:
         """A frame of this node with this sequence number that answers: no other is one, an echo neither."""

@@ -10,13 +10,13 @@ import errno
 import os
 import socket
 import struct
-import termios
 from collections.abc import Awaitable, Callable
-from typing import Literal, Protocol, cast
+from typing import Protocol, cast
 
 import serial
 
-Parity = Literal["none", "even", "odd"]
+from drivers.serialport import Port, Warn, open_port
+
 Heard = Callable[[bytes], None]
 Lost = Callable[[str], None]
 
@@ -174,22 +174,15 @@ def tcp_opener(host: str, port: int) -> Opener:
     return opener
 
 
-def serial_opener(path: str, baud: int, parity: Parity) -> Opener:
+def serial_opener(port: Port, warn: Warn) -> Opener:
+    told: set[str] = set()
+
+    def once(what: str) -> None:
+        if what not in told:
+            told.add(what)
+            warn(what)
+
     async def opener(heard: Heard, lost: Lost) -> Transport:
-        return SerialTransport(_open_port(path, baud, parity), heard, lost)
+        return SerialTransport(open_port(port, once), heard, lost)
 
     return opener
-
-
-def _open_port(path: str, baud: int, parity: Parity) -> serial.Serial:
-    """An exclusive raw port with 8 data bits and 1 stop bit; raises OSError."""
-    # A pseudo-terminal has no parity: the kernel drops the bit, and the C library then reports EINVAL whenever a
-    # later open changes nothing else. A real port that refuses its parity stays an error.
-    pseudo = os.path.realpath(path).startswith("/dev/pts/")
-    bits = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
-    try:
-        return serial.Serial(
-            path, baud, parity=serial.PARITY_NONE if pseudo else bits[parity], timeout=0, exclusive=True
-        )
-    except termios.error as error:
-        raise OSError(f"{path} does not accept {baud} baud, parity {parity}: {error}") from error

@@ -61,8 +61,27 @@ def words_or_exit(tool: Path) -> None:
 
 
 def tool_line(name: str, line: LineConfig) -> Any:
-    """The transport of one line of the tool file."""
-    return open_line(name, line.address, line.baud, line.parity)
+    """The transport of one line of the tool file; what hinders nothing is a warning in the log."""
+    log = structlog.get_logger("line")
+    return open_line(
+        name, line.address, line.baud, line.parity, rs485=line.rs485,
+        warn=lambda what: log.warning("a line is not as it should be", line=name, what=what),
+    )  # fmt: skip
+
+
+def lines_of(file: Tool) -> Callable[[str, LineConfig], Any]:
+    """The transports of a tool file, on which the devices that interlocks judge by are read first."""
+    config = file.config
+    signals = [signal for signal in config.signals.model_dump().values() if isinstance(signal, str)]
+    judged = {signal.partition(".")[0] for signal in signals}
+    judged |= {config.zones[zone].device for zone in config.zones_of("substrate", "chamber")}
+
+    def opened(name: str, line: LineConfig) -> Any:
+        made = tool_line(name, line)
+        made.safety = frozenset(judged)
+        return made
+
+    return opened
 
 
 async def until_signal(work: asyncio.Task[Any]) -> None:
@@ -93,7 +112,7 @@ def daemon_command(
         return 1
     doors, reachable = _doors(socket, mqtt)
     parts = Parts(
-        file=file, open_line=tool_line, valves=_valves(file, state), state_dir=state,
+        file=file, open_line=lines_of(file), valves=_valves(file, state), state_dir=state,
         check=children.checker(tool), report=children.report, runs=children.lister(state), doors=doors,
         notifier=Notifier(), broker=reachable,
         simulated=True if addresses else None,

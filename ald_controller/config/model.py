@@ -30,11 +30,15 @@ class Model(BaseModel):
 
 
 class LineConfig(Model):
-    """One transport: `tcp://host:port` or `serial:/dev/…`; devices that name the same line share it."""
+    """One transport: `tcp://host:port` or `serial:/dev/…`; devices that name the same line share it.
+
+    `rs485`: the serial port itself has to turn its transmitter on to send; most adapters do so in hardware.
+    """
 
     address: str
     baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 9600
     parity: Literal["none", "even", "odd"] = "none"
+    rs485: bool = False
 
     @field_validator("address")
     @classmethod

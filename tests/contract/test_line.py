@@ -593,3 +593,107 @@ async def test_requests_keep_the_silence_that_ends_a_frame() -> None:
     assert all(sent - heard >= 3.5 * 10 / 1200 - 1e-3 for heard, sent in zip(heard_s, sent_s[1:], strict=False))
     await line.close()
     pty.close()
+
+
+# --- numbered replies, pacing, losses ---
+
+
+def numbered(number: int) -> Framer:
+    """Replies `N;` to request number N."""
+
+    def framer(buffer: bytes) -> int | None:
+        if b";" not in buffer:
+            return None
+        if buffer.split(b";")[0] != b"%d" % number:
+            raise BadReply("a", "another number", reply=buffer)
+        return buffer.index(b";") + 1
+
+    return framer
+
+
+async def ask_numbered(line: Line, number: int, device: str = "a") -> bytes:
+    return await line.ask(
+        b"%d" % number, numbered(number), timeout_s=0.2, device=device, quiet_s=0.1, numbered=True
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("late_s", [0.25, 0.31, 0.35, 0.5, 1.9])
+def test_a_numbered_reply_that_is_late_is_thrown_away_and_the_next_ones_cost_no_waiting(late_s: float) -> None:
+    async def main() -> None:
+        peer = Peer((b"1", Say(late_s, b"1;")), always={b"%d" % n: Say(0.05, b"%d;" % n) for n in range(2, 60)})
+        line = to(peer)
+        with pytest.raises(NoReply):
+            await ask_numbered(line, 1)
+        start_s, asked = now_s(), 40
+        for number in range(2, 2 + asked):
+            assert await ask_numbered(line, number) == b"%d;" % number
+        assert now_s() - start_s <= asked * 0.05 + 2 * 0.1 + 1e-6, "no reply lingers, however long one may be owed"
+        assert line.misplaced == {"a": 1}
+
+    run_virtual(main())
+
+
+def test_a_numbered_reply_that_nobody_is_owed_is_an_error() -> None:
+    async def main() -> None:
+        line = to(Peer((b"1", b"7;"), (b"2", b"2;")))
+        with pytest.raises(BadReply, match="another number"):
+            await ask_numbered(line, 1)
+        assert await ask_numbered(line, 2) == b"2;"
+
+    run_virtual(main())
+
+
+def test_a_device_that_is_silent_for_long_owes_a_bounded_number_of_replies() -> None:
+    async def main() -> None:
+        line = to(Peer(always={b"%d" % n: () for n in range(1, 200)}))
+        for number in range(1, 200):
+            with pytest.raises(NoReply):
+                await ask_numbered(line, number)
+        assert len(line._debts.of("a").owed) == 64
+
+    run_virtual(main())
+
+
+def test_a_device_that_needs_a_pause_gets_it_and_others_have_the_line_meanwhile() -> None:
+    async def main() -> None:
+        peer = Peer(always={b"slow": Say(0.01, b";"), b"quick": Say(0.01, b";")})
+        line = to(peer)
+
+        async def slow() -> None:
+            for _ in range(3):
+                await line.ask(b"slow", to_semicolon, timeout_s=0.2, device="slow", pace_s=0.1)
+
+        async def quick() -> None:
+            for _ in range(10):
+                await ask(line, b"quick", "quick")
+
+        await ask(line, b"quick", "quick")
+        begin_s = now_s()
+        await asyncio.gather(slow(), quick())
+        slow_s = [at_s for at_s, data in peer.heard if data == b"slow"]
+        waits_s = [after - before for before, after in itertools.pairwise(slow_s)]
+        assert all(wait_s >= 0.11 - 1e-9 for wait_s in waits_s)
+        quick_s = [at_s for at_s, data in peer.heard if data == b"quick"]
+        assert quick_s[-1] - begin_s < 0.14
+
+    run_virtual(main())
+
+
+def test_a_line_counts_what_it_lost_and_could_not_open_but_not_what_it_ended_itself() -> None:
+    async def main() -> None:
+        flaky = Flaky(fails=1)
+        line = Line("flows", flaky)
+        with pytest.raises(NoReply):
+            await ask(line, b"1")
+        assert line.counts.lost == 1
+        await asyncio.sleep(0.3)
+        await ask(line, b"1")
+        with pytest.raises(NoReply):
+            await ask(line, b"silence", tagged=True)
+        assert await ask(line, b"1", tagged=True) == b"yes;"
+        assert (line.counts.lost, line.counts.opened) == (1, 2)
+        assert flaky.lost
+        flaky.lost("unplugged")
+        assert line.counts.lost == 2
+
+    run_virtual(main())

@@ -1,0 +1,104 @@
+"""Requests on a line, and the replies that are still owed: what may yet come, of whom, and until when. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from drivers.base import BadReply
+
+Framer = Callable[[bytes], int | None]
+"""Length of the whole reply at the start of these bytes, None while more is needed; raises BadReply on nonsense."""
+
+Probe = tuple[bytes, Framer]
+"""A question and the framer of its answer; the framer raises BadReply on the answer to anything else."""
+
+LATE = 10  # a missing reply may still come within this many time-outs
+MOST = 64  # replies that one device can owe: a device that is asked on and on answers none of the oldest
+
+
+class Ask(NamedTuple):
+    """One request: `tagged` and `numbered` as in `Line.ask`; `probing` is the line's own."""
+
+    device: str
+    request: bytes
+    framer: Framer | None
+    timeout_s: float
+    quiet_s: float
+    tagged: bool
+    numbered: bool
+    probe: Probe | None
+    probing: bool = False
+
+
+@dataclass(slots=True)
+class Debt:
+    """Replies of one device that have not come, in the order of their requests; until when they still may."""
+
+    owed: list[Ask]
+    until_s: float
+
+
+class Debts:
+    """By device; times are seconds of the loop's clock."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Debt] = {}
+
+    def __contains__(self, device: str) -> bool:
+        return device in self._of
+
+    def of(self, device: str) -> Debt:
+        return self._of[device]
+
+    def add(self, ask: Ask, now_s: float) -> None:
+        debt = self._of.setdefault(ask.device, Debt([], 0.0))
+        debt.owed.append(ask)
+        del debt.owed[:-MOST]
+        debt.until_s = now_s + LATE * ask.timeout_s
+
+    def forgive(self, device: str) -> None:
+        self._of.pop(device, None)
+
+    def expire(self, device: str, now_s: float) -> None:
+        """Forgets what cannot come any more."""
+        if device in self._of and self._of[device].until_s <= now_s:
+            del self._of[device]
+
+    def seen(self, data: bytes) -> None:
+        """These bytes came while nobody asked: a device is free if they are all it owes, and nothing else."""
+        for device, debt in list(self._of.items()):
+            if debt.owed and _are_whole(debt.owed, data):
+                del self._of[device]
+
+    def late(self, ask: Ask, data: bytes) -> int | None:
+        """Length of the owed reply in front of these bytes, which is then no longer owed; None: more is needed.
+
+        Unnumbered replies come in order, so only the oldest can be in front. Raises BadReply when it is none.
+        """
+        owed = self._of[ask.device].owed if ask.device in self._of and (ask.probing or ask.numbered) else []
+        for at, one in enumerate(owed if ask.numbered else owed[:1]):
+            try:
+                length = one.framer(data) if one.framer else None
+            except BadReply:
+                continue
+            if length is not None:
+                del owed[at]
+                if not owed and ask.numbered:
+                    del self._of[ask.device]
+            return length
+        raise BadReply(ask.device, "these bytes are no reply that is owed", ask.request, data)
+
+
+def _are_whole(owed: list[Ask], data: bytes) -> bool:
+    """Whether `data` are the owed replies, all of them and nothing else."""
+    for ask in owed:
+        try:
+            length = ask.framer(data) if ask.framer and data else None
+        except BadReply:
+            return False
+        if length is None:
+            return False
+        data = data[length:]
+    return not data
