@@ -13,6 +13,7 @@ from ald_controller.cli.alarms import alarms
 from ald_controller.cli.asking import JSON, SOCKET, STATE, TOOL, ask, reply_to, tool_path
 from ald_controller.cli.bottles import bottle
 from ald_controller.cli.commissioning import commission
+from ald_controller.cli.devices import devices
 from ald_controller.cli.gate import box, gate
 from ald_controller.cli.interlocks import interlocks
 from ald_controller.cli.prooftest import proof_test
@@ -34,7 +35,7 @@ def ald() -> None:
     """Control software for ALD/MLD reactors on argon gloveboxes."""
 
 
-for group in (alarms, bottle, commission, interlocks, valves, gate, box, proof_test):
+for group in (alarms, bottle, commission, devices, interlocks, valves, gate, box, proof_test):
     ald.add_command(group)
 
 
