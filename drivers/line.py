@@ -97,29 +97,30 @@ class Line:
         waiting for silence. Without a `probe` the request is sent even if a late reply may still come. `pace_s` is how
         long this device needs between two requests. Raises NoReply, BadReply.
         """
-        ask = Ask(device, request, framer, timeout_s, quiet_s, tagged, numbered, probe)
+        ask = Ask(device, request, framer, timeout_s, quiet_s, tagged, numbered, probe, pace_s)
         priority = min(asked_with(), Priority.SAFETY_READ if device in self.safety else Priority.ORDINARY)
         while True:
-            if pace_s:
-                await self._pace(device, pace_s)
+            if wait_s := self._rest_s(device, pace_s):
+                await asyncio.sleep(wait_s)
             await self._turns.enter(priority)
             try:
-                if self._dirty or self._transport is None or self._gap_s:
-                    await self._make_ready(ask)
-                wait_s = await self._settle(ask) if device in self._debts else 0.0
+                if not (wait_s := self._rest_s(device, pace_s)):  # it may have been asked by another meanwhile
+                    if self._dirty or self._transport is None or self._gap_s:
+                        await self._make_ready(ask)
+                    if device in self._debts:
+                        wait_s = await self._settle(ask)
                 if not wait_s:
                     return await self._exchange(ask)
             finally:
-                if pace_s:
-                    self._rested_s[device] = asyncio.get_running_loop().time()
                 self._turns.leave()
             await asyncio.sleep(wait_s)  # others may have the line meanwhile
 
-    async def _pace(self, device: str, pace_s: float) -> None:
-        """Off the line, so that others can have it."""
+    def _rest_s(self, device: str, pace_s: float) -> float:
+        """How long this device has still to be left in peace, 0 = not at all."""
+        if not pace_s:
+            return 0.0
         rest_s = self._rested_s.get(device, float("-inf")) + pace_s - asyncio.get_running_loop().time()
-        if rest_s > SOON_S:
-            await asyncio.sleep(rest_s)
+        return rest_s if rest_s > SOON_S else 0.0
 
     def distrust(self, device: str) -> None:
         """For a device that cannot read what looked like a whole reply: drain before the next request."""
@@ -156,6 +157,8 @@ class Line:
             raise
         finally:
             self._asking = None
+            if ask.pace_s:
+                self._rested_s[ask.device] = asyncio.get_running_loop().time()
             if self._dirty:
                 self._after_failure(ask, due_s, owed=length is None)
 

@@ -670,6 +670,7 @@ def test_a_device_that_needs_a_pause_gets_it_and_others_have_the_line_meanwhile(
         await ask(line, b"quick", "quick")
         begin_s = now_s()
         await asyncio.gather(slow(), quick())
+        assert len(peer.requests) == 1 + 3 + 10
         slow_s = [at_s for at_s, data in peer.heard if data == b"slow"]
         waits_s = [after - before for before, after in itertools.pairwise(slow_s)]
         assert all(wait_s >= 0.11 - 1e-9 for wait_s in waits_s)
@@ -695,5 +696,17 @@ def test_a_line_counts_what_it_lost_and_could_not_open_but_not_what_it_ended_its
         assert flaky.lost
         flaky.lost("unplugged")
         assert line.counts.lost == 2
+
+    run_virtual(main())
+
+
+def test_a_pause_is_kept_also_between_two_who_ask_the_same_device() -> None:
+    async def main() -> None:
+        peer = Peer(always={b"slow": Say(0.01, b";")})
+        line = to(peer)
+        asks = (line.ask(b"slow", to_semicolon, timeout_s=0.2, device="slow", pace_s=0.1) for _ in range(4))
+        await asyncio.gather(*asks)
+        at_s = [at for at, _ in peer.heard]
+        assert all(after - before >= 0.11 - 1e-6 for before, after in itertools.pairwise(at_s))
 
     run_virtual(main())
