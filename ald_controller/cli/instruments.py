@@ -48,7 +48,7 @@ def owned(file: Tool, folder: Path | None = None) -> str:
             return ""
     except ValveError as error:
         return f"whether the controller of '{file.config.tool}' runs cannot be told: {error}; ask as its account"
-    told = "see `ald status`, `ald watch` and `ald explain` for what they read, or stop it first"
+    told = "`ald status` and `ald alarms` say what it sees; stop it to talk to its devices from here"
     return f"the controller of '{file.config.tool}' runs and owns its lines: {told}"
 
 

@@ -221,8 +221,8 @@ def test_a_line_that_a_controller_owns_is_not_touched(controller: Lock, monkeypa
     for arguments in (["read"], ["identify", "carrier"], ["set", "carrier", "0 sccm"], ["scan", "flows"]):
         result = run(*arguments)
         assert result.exit_code == 1
-        assert "the controller of 'every-device' runs and owns its lines: see `ald status`" in result.stderr
-        assert "or stop it first" in result.stderr
+        assert "the controller of 'every-device' runs and owns its lines: `ald status`" in result.stderr
+        assert "stop it to talk to its devices from here" in result.stderr
     assert run("list").exit_code == 0, "which opens no line"
 
 
