@@ -267,3 +267,51 @@ def test_the_list_names_every_device_and_where_it_is(controller: Lock) -> None:
     found = json.loads(run("list", "--json").stdout)["devices"]
     assert [one["device"] for one in found] == [*FILE.devices, "valves"]
     assert "pusher         alicat           flows" in run("list").stdout
+
+
+@pytest.fixture
+def in_memory(controller: Lock, monkeypatch: pytest.MonkeyPatch) -> dict[str, World]:
+    """Lines of the command lead to one reactor in memory, on the wall clock, which is there once a line was opened."""
+    worlds: dict[str, World] = {}
+
+    def opened(name: str, line: LineConfig) -> Line:
+        if not worlds:
+            worlds["reactor"] = reactor()
+        return memory_line(name, worlds["reactor"].face(name))
+
+    monkeypatch.setattr(cli, "_open", opened)
+    return worlds
+
+
+def test_to_watch_is_a_line_for_each_device_and_turn(in_memory: dict[str, World]) -> None:
+    result = run("watch", "pirani", "analysers", "--every", "0.1", "--for", "0.35")
+    assert result.exit_code == 0
+    told = [line.split() for line in result.stdout.splitlines()]
+    assert [words[2] for words in told] == ["pirani", "analysers"] * (len(told) // 2)
+    assert len(told) >= 4
+    assert all(words[1] == "s" and words[3] in ("pressure_pa", "o2_ppm") for words in told)
+    at_s = [float(words[0]) for words in told]
+    assert at_s == sorted(at_s)
+
+
+def test_a_set_point_of_a_heater_is_told_while_it_is_kept(in_memory: dict[str, World]) -> None:
+    result = run("set", "substrate", "80 °C", "--for", "1.1")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0] == "substrate      80 °C, read back"
+    assert "working_setpoint_c 80" in result.stdout
+    assert "its own safe set-point, read back" in result.stdout
+    assert "working_setpoint_c 20" in result.stdout.splitlines()[-1]
+
+
+def test_what_fails_is_an_exit_code_and_an_error_and_not_a_trace(
+    controller: Lock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(heard: object, lost: object) -> Any:
+        raise OSError("no such port")
+
+    monkeypatch.setattr(cli, "_open", lambda name, line: Line(name, refuse))
+    for arguments in (["read", "pirani"], ["identify", "pirani"], ["scan", "gauge"], ["set", "carrier", "0 sccm"]):
+        result = run(*arguments)
+        assert result.exit_code == 1
+        assert "no such port" in result.stderr
+        assert "Traceback" not in result.output
