@@ -16,6 +16,7 @@ class Health:
     error: str = "has not answered yet"
     present: bool = False
     probe_at_s: float = 0.0
+    losses: int = 0  # of its line, when it last said who it is: after another one it says so anew
     known: Identity | None = None  # who answered first
     other: Identity | None = None  # who answers instead since, until a person takes it for the one meant
     instead: str = ""  # what is said of that

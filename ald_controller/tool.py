@@ -20,6 +20,7 @@ from ald_controller.valves import wire
 from ald_controller.valves.alone import what_closes
 from drivers.base import Device, DeviceFault, DriverError, FlowController, Outputs, Reading, Refused
 from drivers.catalogue import CATALOGUE
+from drivers.turns import makes_safe
 from drivers.valve_modules import MODULES
 
 DEAD_AFTER = 3  # failed polls in a row
@@ -145,8 +146,10 @@ class Tool:
         device: Device = self.devices[name]
         if health.other is not None:
             raise DeviceFault(name, health.instead)
-        if not health.present:
+        losses = 0 if name in self._switching else self._lines[self.file.devices[name].line].counts.lost
+        if not health.present or losses != health.losses:  # identifying a coupler would switch its outputs off
             recognise(name, health, await device.identify())
+            health.losses = losses
             self._lock_told = self._lock_told and name not in self._locks  # its outputs are off now
             health.present, health.error = True, ""
         readings = await device.poll()
@@ -305,7 +308,8 @@ class Tool:
         names = [name for name, device in self.file.devices.items() if device.line == line]
         self._free[line].clear()
         try:
-            return await asyncio.gather(*(self._confirm(name, self._safe_act(name, purge)) for name in names))
+            with makes_safe():
+                return await asyncio.gather(*(self._confirm(name, self._safe_act(name, purge)) for name in names))
         finally:
             self._free[line].set()
 

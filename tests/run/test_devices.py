@@ -61,6 +61,25 @@ async def test_a_device_that_comes_back_as_another_one_is_none_until_an_operator
 
 
 @virtually
+async def test_another_device_behind_a_port_that_was_out_for_less_than_three_polls_is_not_believed(
+    tmp_path: Path,
+) -> None:
+    async with Rig(tmp_path, warm=LIGL_C) as rig:
+        await rig.proven()
+        tool, pusher = rig.console.tool, rig.world.instruments["pusher"]
+        line = tool._lines[tool.file.devices["pusher"].line]
+        line._lost("unplugged")
+        await rig.rest(1)
+        assert not tool.absent and tool.samples["pusher.flow_sccm"].quality is Quality.GOOD, "it is itself again"
+        before, pusher.serial = pusher.serial, "999999"
+        line._lost("unplugged")
+        await rig.rest(1)
+        (absent,) = tool.absent
+        assert f"serial number {before}" in absent.why and "999999" in absent.why
+        assert tool.samples["pusher.flow_sccm"].quality is Quality.BAD
+
+
+@virtually
 async def test_a_device_that_comes_back_as_itself_counts_at_once(tmp_path: Path) -> None:
     async with Rig(tmp_path) as rig:
         await rig.proven()
