@@ -1,7 +1,8 @@
 """Eurotherm 3216 temperature loop, Modbus RTU.
 
 Registers: HA028651 issue 7, pp. 81–90, addresses from 0, signed 16-bit integers scaled by the display's decimals. Not
-yet run against hardware. Set-points go to the remote set-point in RAM; register 2 is EEPROM with 100,000 writes.
+yet run against hardware; the codes of the sensor (12290) are not confirmed. Set-points go to the remote set-point in
+RAM; register 2 is EEPROM with 100,000 writes, and so is the local set-point, which is therefore written seldom.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from drivers.base import DeviceFault, Identity, Reading, Refused
 from drivers.line import Line
 from drivers.modbus import Registers, signed
 
 PV, SELECTED_SP, SP1, REMOTE_SP, STATUS, VERSION, TYPE, REMOTE_ON = 1, 15, 24, 26, 75, 107, 122, 276
+UNIT, DECIMALS, SENSOR = 516, 525, 12290
+UNITS = {0: "°C", 1: "°F", 2: "K", 3: "no unit", 4: "%"}
+SENSORS = ("type J", "type K", "type L", "type R", "type B", "type N", "type T", "type S", "RTD")  # by their code
 PROBE = SP1, 2  # two registers: nothing else here reads two
 SENSOR_BREAK, REMOTE_FAILED = 5, 14
 STATUS_WORDS = {
@@ -30,35 +35,51 @@ STATUS_WORDS = {
 }
 
 
+LOOK_S = 2.0  # how often one of the settings that nobody should change is looked at, in turn
+EEPROM_WRITES = 40  # in one life of this driver; each register lasts for about 100,000
+NO_SUCH_REGISTER = "Modbus exception 2:"
+MOVED, LOCAL_MOVED = "set-point changed at the device", "local set-point changed at the device"
 REFRESH_S = 0.9  # well within the time after which an instrument gives up an unrefreshed remote set-point
 
 
 @dataclass(frozen=True, slots=True)
 class EurothermConfig:
-    """Unit 1–254, the local set-point in °C that the instrument falls back to, and the decimals of its display."""
+    """Unit 1–254, local set-point in °C that the instrument falls back to, decimals of its display, sensor wired."""
 
     unit: int
     safe_local_c: float
     decimals: int = 1
+    sensor: Literal["type J", "type K", "type L", "type R", "type B", "type N", "type T", "type S", "RTD"] = "type K"
 
     def __post_init__(self) -> None:
         if not 1 <= self.unit <= 254:
             raise ValueError(f"the unit of a Eurotherm is 1…254, not {self.unit}")
         if self.decimals not in (0, 1, 2):
             raise ValueError(f"a Eurotherm shows 0, 1 or 2 decimals, not {self.decimals}")
+        if not abs(self.safe_local_c) * 10**self.decimals < 0x7FFF:
+            raise ValueError(f"a Eurotherm cannot show {self.safe_local_c:g} °C with {self.decimals} decimals")
+        if self.sensor not in SENSORS:
+            raise ValueError(f"the sensor of a Eurotherm is one of {', '.join(SENSORS)}, not '{self.sensor}'")
 
 
 class Eurotherm3216:
-    """Channels temperature_c, working_setpoint_c, output_percent, status (bitmap of register 75)."""
+    """Channels temperature_c, working_setpoint_c, output_percent, status (bitmap of register 75).
+
+    `eeprom_writes` counts the writes of the local set-point, since the driver was made.
+    """
 
     def __init__(self, name: str, line: Line, settings: EurothermConfig) -> None:
         self.name = name
         self._settings = settings
         self._registers = Registers(line, settings.unit, "rtu", name, PROBE)
         self._scale = float(10**settings.decimals)
+        self._safe = round(settings.safe_local_c * self._scale)
         self._following: int | None = None  # the remote set-point last read back, in display digits
         self._refreshed_s = 0.0
         self._asked = False  # for a set-point, by this controller, and not made safe since
+        self._settled: int | None = None  # the working set-point as it was wanted, and seen; None: not there yet
+        self._looked_s, self._turn = -math.inf, 0
+        self.eeprom_writes = 0
 
     @staticmethod
     def channels(settings: EurothermConfig) -> frozenset[str]:
@@ -66,25 +87,35 @@ class Eurotherm3216:
         return frozenset({"temperature_c", "working_setpoint_c", "output_percent", "status"})
 
     async def identify(self) -> Identity:
-        """Also makes the local set-point the safe one: one EEPROM write, and only if it differs."""
+        """Also makes the local set-point the safe one: one EEPROM write, and only if it differs.
+
+        Raises Refused when unit, decimals, sensor or the selected set-point are not as they must be.
+        """
         (version,) = await self._registers.read_holding(VERSION, 1)
         (kind,) = await self._registers.read_holding(TYPE, 1)
-        (selected,) = await self._registers.read_holding(SELECTED_SP, 1)
-        if selected != 0:
-            raise Refused(self.name, "set-point 2 is selected; the safe local set-point is set-point 1: select that")
+        facts = {"type code": f"{kind:#06x}"}
+        for what, address in (("decimals", DECIMALS), ("unit", UNIT), ("sensor", SENSOR), ("set-point", SELECTED_SP)):
+            facts[what] = await self._expect(address)
         safe = self._digits(self._settings.safe_local_c)
         before = await self._read(SP1)
         if before != safe:
-            await self._write(SP1, safe)
-        facts = {"type code": f"{kind:#06x}", "local set-point": f"{safe / self._scale:g} °C"}
+            await self._write_local()
+        facts["local set-point"] = f"{safe / self._scale:g} °C"
         if before != safe:
             facts["local set-point before"] = f"{before / self._scale:g} °C"
         return Identity("Eurotherm 3216", "", f"{version:x}", facts)
 
     async def poll(self) -> dict[str, Reading]:
-        """Raises DeviceFault on a sensor break: the process value is then meaningless."""
+        """Three reads, and a fourth every two seconds.
+
+        Raises DeviceFault on a sensor break, as the process value is then meaningless, and when unit, decimals or the
+        selected set-point were changed. A set-point that somebody else changed is named in the flags of the set-point,
+        the output and the status; the temperature stays a temperature.
+        """
+        wanted = self._wanted
         temperature, _, _, output, working = map(signed, await self._registers.read_holding(PV, 5))
         at_s = asyncio.get_running_loop().time()
+        moved = self._moved(wanted, working)
         (status,) = await self._registers.read_holding(STATUS, 1)
         if status >> SENSOR_BREAK & 1:
             self._following = None
@@ -95,13 +126,80 @@ class Eurotherm3216:
             (status,) = await self._registers.read_holding(STATUS, 1)
         if working != self._following:
             self._following = None  # it does not follow, or not yet: the next `follow` looks at everything
+        changes = (*moved, *await self._check_local())
+        await self._look()
         flags = tuple(word for bit, word in STATUS_WORDS.items() if status >> bit & 1)
         return {
             "temperature_c": Reading(temperature / self._scale, at_s, flags),
-            "working_setpoint_c": Reading(working / self._scale, at_s, flags),
-            "output_percent": Reading(output / 10, at_s, flags),
-            "status": Reading(float(status), at_s, flags),
+            "working_setpoint_c": Reading(working / self._scale, at_s, (*flags, *changes)),
+            "output_percent": Reading(output / 10, at_s, (*flags, *changes)),
+            "status": Reading(float(status), at_s, (*flags, *changes)),
         }
+
+    # --- what somebody else may change -----------------------------------------------------------------------------
+
+    @property
+    def _wanted(self) -> int | None:
+        """The working set-point that there should be, if that is known."""
+        return self._following if self._asked else self._safe
+
+    def _moved(self, wanted: int | None, working: int) -> tuple[str, ...]:
+        """Whether it was where it was wanted, and is not now; one that ramps by itself is not there yet."""
+        if wanted is None or wanted != self._wanted:  # this controller has changed it between the reads
+            self._settled = None
+        elif working == wanted:
+            self._settled = wanted
+        elif self._settled == wanted:
+            return (MOVED,)
+        return ()
+
+    async def _check_local(self) -> tuple[str, ...]:
+        """Makes the local set-point the safe one again; other digits may also be another unit or other decimals."""
+        local, _, _ = map(signed, await self._registers.read_holding(SP1, 3))
+        if local == self._safe:
+            return ()
+        await self._still(DECIMALS)
+        await self._still(UNIT)
+        await self._write_local()
+        return (LOCAL_MOVED,)
+
+    async def _write_local(self) -> None:
+        if self.eeprom_writes >= EEPROM_WRITES:
+            raise Refused(
+                self.name,
+                f"{self.eeprom_writes} writes of its local set-point are enough: who changes it again and again? "
+                "Start anew when that has ended",
+            )
+        self.eeprom_writes += 1
+        await self._write(SP1, self._safe)
+
+    async def _look(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._looked_s < LOOK_S:
+            return
+        self._looked_s, self._turn = now_s, (self._turn + 1) % 3
+        await self._still((SELECTED_SP, DECIMALS, UNIT)[self._turn])
+
+    async def _still(self, address: int) -> None:
+        try:
+            await self._expect(address)
+        except Refused as refusal:
+            raise DeviceFault(self.name, f"changed at the device: {refusal.what}", refusal.request) from None
+
+    async def _expect(self, address: int) -> str:
+        """What a setting of the instrument is; raises Refused when it is another one than the settings say."""
+        try:
+            found = await self._read(address)
+        except Refused as refusal:
+            if not refusal.what.startswith(NO_SUCH_REGISTER):
+                raise
+            return "not told by this instrument: compare one reading with its display"
+        wrong, said = _judge(address, found, self._settings)
+        if wrong:
+            raise Refused(self.name, wrong)
+        return said
+
+    # --- set-points ------------------------------------------------------------------------------------------------
 
     async def follow(self, setpoint_c: float | None) -> None:
         """One write a second while the polled working set-point agrees; else written, read back and made remote."""
@@ -148,3 +246,19 @@ class Eurotherm3216:
         if not (math.isfinite(celsius) and abs(celsius * self._scale) < 0x7FFF):
             raise Refused(self.name, f"{celsius:g} °C cannot be shown with {self._settings.decimals} decimals")
         return round(celsius * self._scale)
+
+
+def _judge(address: int, found: int, settings: EurothermConfig) -> tuple[str, str]:
+    """What is wrong with a setting of the instrument and what to do, "" = nothing; and what it is."""
+    if address == SELECTED_SP:
+        wrong = "set-point 2 is selected; the safe local set-point is set-point 1: select that"
+        return "" if found == 0 else wrong, "1"
+    if address == DECIMALS:
+        wrong = f"the display has {found} decimals, the settings say {settings.decimals}: set one"
+        return "" if found == settings.decimals else wrong, str(found)
+    if address == UNIT:
+        wrong = f"the unit of the display is {UNITS.get(found, found)}: set it to °C"
+        return "" if found == 0 else wrong, "°C"
+    there = SENSORS[found] if 0 <= found < len(SENSORS) else f"no temperature sensor (code {found})"
+    wrong = f"the sensor is {there}, the settings say {settings.sensor}: set one"
+    return "" if there == settings.sensor else wrong, there

@@ -56,7 +56,7 @@ class Eurotherm(Unit):
             BAND: 10 * self._scale, 7: 0, INTEGRAL: 300, DERIVATIVE: 0, 11: low, 12: high, SELECTED: 0,
             SP1: local, SP2: local, REMOTE: local, HIGH: 1000, LOW: 0, SAFE_OUTPUT: 0, RATE: 0, STATUS: 0, 76: 0xFFFF,
             107: 0x0240, 122: 0x3216, 131: unit, STANDBY: 0, 203: local, BREAK: 0, NEW_ALARM: 0, 263: 0, 270: 0,
-            MANUAL: 0, ACKNOWLEDGE: 0, USE_REMOTE: 0, 516: 0, 525: decimals,
+            MANUAL: 0, ACKNOWLEDGE: 0, USE_REMOTE: 0, 516: 0, 525: decimals, 12290: 1,  # °C, type K
             **dict.fromkeys(ALARMS, high), **dict.fromkeys(ALARM_STATES, 0),
         }  # fmt: skip
         setpoint, share, flag = (low, high), (0, 1000), (0, 1)

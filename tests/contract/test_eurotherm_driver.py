@@ -7,77 +7,20 @@ import asyncio
 import pytest
 
 from drivers.base import DeviceFault, DriverError, Refused
-from drivers.eurotherm import Eurotherm3216, EurothermConfig
+from drivers.eurotherm import EurothermConfig
 from simulators.virtualtime import run_virtual
-from tests.contract.scripted import to
-
-PV, WORKING, SP1, REMOTE, STATUS, REMOTE_ON = 1, 5, 24, 26, 75, 276
-
-
-def crc(frame: bytes) -> bytes:
-    value = 0xFFFF
-    for byte in frame:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ (0xA001 if value & 1 else 0)
-    return frame + value.to_bytes(2, "little")
-
-
-class Instrument:
-    """Registers behind RTU: enough of an instrument to see what a driver asks and writes."""
-
-    def __init__(self, **registers: int) -> None:
-        self.values = {
-            1: 251, 2: 200, 3: 0, 4: 125, 5: 200, 15: 0, SP1: 200, 25: 200, REMOTE: 0, STATUS: 0, 107: 0x0240,
-                       122: 0x3216, REMOTE_ON: 0,
-        }  # fmt: skip
-        self.ignores: set[int] = set()
-        self.asked: list[tuple[str, int]] = []
-
-    def hear(self, now_s: float, data: bytes) -> bytes:
-        assert data == crc(data[:-2])
-        address, argument = int.from_bytes(data[2:4], "big"), int.from_bytes(data[4:6], "big")
-        if data[1] == 3:
-            self.asked.append(("read", address))
-            values = b"".join(self.values[address + i].to_bytes(2, "big") for i in range(argument))
-            return crc(bytes([data[0], 3, 2 * argument]) + values)
-        assert data[1] == 6
-        self.asked.append(("write", address))
-        if address not in self.ignores:
-            self.values[address] = argument
-            if address == REMOTE and self.values[REMOTE_ON]:
-                self.values[WORKING] = argument
-        return data
-
-    def next_at(self) -> float | None:
-        return None
-
-    def speak(self, now_s: float) -> bytes:
-        return b""
-
-    def writes(self) -> list[int]:
-        return [address for kind, address in self.asked if kind == "write"]
-
-
-class Left(Instrument):
-    """An instrument whose remote set-point fails for as long as it is used."""
-
-    def hear(self, now_s: float, data: bytes) -> bytes:
-        answer = super().hear(now_s, data)
-        self.values[STATUS] = self.values[REMOTE_ON] << 14
-        return answer
-
-
-def heater(instrument: Instrument, decimals: int = 1, safe_local_c: float = 20.0) -> Eurotherm3216:
-    return Eurotherm3216("substrate", to(instrument), EurothermConfig(1, safe_local_c, decimals))  # type: ignore[arg-type]
+from tests.contract.eurotherm_bench import PV, REMOTE, REMOTE_ON, SP1, STATUS, WORKING, Instrument, Left, heater
 
 
 @pytest.mark.parametrize(("decimals", "temperature_c"), [(0, 251.0), (1, 25.1), (2, 2.51)])
-def test_a_poll_is_two_requests_and_four_channels(decimals: int, temperature_c: float) -> None:
+def test_a_poll_is_three_requests_and_four_channels(decimals: int, temperature_c: float) -> None:
     async def main() -> None:
         instrument = Instrument()
-        readings = await heater(instrument, decimals).poll()
-        assert instrument.asked == [("read", 1), ("read", 75)]
+        device = heater(instrument, decimals, 200 / 10**decimals)
+        await device.poll()
+        instrument.asked.clear()
+        readings = await device.poll()
+        assert instrument.asked == [("read", 1), ("read", 75), ("read", 24)]
         assert {name: one.value for name, one in readings.items()} == {
             "temperature_c": temperature_c,
             "working_setpoint_c": 200 / 10**decimals,
@@ -240,6 +183,10 @@ def test_the_safe_local_set_point_is_written_only_when_it_differs() -> None:
         assert instrument.writes() == [SP1]
         assert identity.facts == {
             "type code": "0x3216",
+            "decimals": "1",
+            "unit": "°C",
+            "sensor": "type K",
+            "set-point": "1",
             "local set-point": "20 °C",
             "local set-point before": "300 °C",
         }
