@@ -17,6 +17,8 @@ from drivers.line import Line
 from drivers.modbus import Registers, signed
 
 IMAGE_BITS, FALLBACKS, WATCHDOG_MS, WATCHDOG_RESET, WATCHDOG_TYPE = 0x1010, 0x1021, 0x1120, 0x1121, 0x1122
+FALLBACK = 0x1123  # of an EK9000: what its outputs do when the watchdog acts; of a BK9xxx: its fast mode
+NO_SUCH_REGISTER = "Modbus exception 2:"
 RESET_WORDS = 0xBECF, 0xAFFE
 ANY_TELEGRAM = 1
 COUNT_S = 0.5
@@ -111,6 +113,7 @@ class BeckhoffIo:
         Raises Refused when the terminals are not those of the settings or the watchdog cannot be armed.
         """
         facts = await self._check_image()
+        facts["fallback"] = await self._check_fallback()
         facts["watchdog"] = f"{self._settings.watchdog_s:g} s, fed by any telegram"
         facts["outputs before the reset"] = await self._clear_outputs()
         await self._arm_watchdog()
@@ -186,6 +189,22 @@ class BeckhoffIo:
         if inputs < self._inputs or outputs < max(self._coils.values(), default=-1) + 1:
             raise Refused(self.name, f"{inputs} inputs and {outputs} outputs are fewer than the settings name")
         return {"image": f"{analogue} bits analogue in, {inputs} digital in, {outputs} digital out"}
+
+    async def _check_fallback(self) -> str:
+        """Outputs must go to zero with the watchdog; they stay as they are where this register says so."""
+        try:
+            (found,) = await self._registers.read_holding(FALLBACK, 1)
+        except Refused as refusal:
+            if not refusal.what.startswith(NO_SUCH_REGISTER):
+                raise
+            return "not told by this coupler"
+        if found:
+            raise Refused(
+                self.name,
+                f"register {FALLBACK:#06x} reads {found}: on an EK9000 outputs would not go to zero when the watchdog "
+                "acts. Write 0 to it (on a BK9xxx: fast mode off)",
+            )
+        return "outputs to zero"
 
     async def _arm_watchdog(self) -> None:
         """Time and type are written only if they differ; the first write telegram after the reset starts it."""

@@ -28,7 +28,8 @@ FULL = 0x7FFF
 TWELVE_BITS = 0x7FF8
 BROKEN_WIRE, BROKEN_COUPLE = 0x41, 0x42  # error with under range; error with over range
 OUTPUT_IMAGE = 0x0800
-LENGTHS, TIME_LEFT, TRIPS, TIME, RESET, TYPE = 0x1010, 0x1020, 0x1021, 0x1120, 0x1121, 0x1122
+LENGTHS, TIME_LEFT, TRIPS, TIME, RESET, TYPE, FALLBACK = 0x1010, 0x1020, 0x1021, 0x1120, 0x1121, 0x1122, 0x1123
+TO_ZERO, FREEZE, STOP = 0, 1, 2
 RESET_FIRST, RESET_THEN = 0xBECF, 0xAFFE
 WRITES_ONLY, ANY_TELEGRAM, OFF = 0, 1, 2
 
@@ -81,6 +82,7 @@ class CouplerB(Unit):
         self._inputs = _terminals(contacts)
         self._registers = max((channel.register + 2 for channel in channels.values()), default=0)
         self.time_ms, self.type, self.trips = 1000, ANY_TELEGRAM, 0
+        self.fallback = TO_ZERO  # as an EK9000 has it
         self.deadline_s: float | None = None  # of the watchdog, while it is armed
         self.tripped = False
         self._reset_begun = False
@@ -94,7 +96,8 @@ class CouplerB(Unit):
             return
         fell_s, self.deadline_s = self.deadline_s, None
         self.tripped, self.trips = True, self.trips + 1
-        self._switch([False] * len(self.coils), 0, fell_s)
+        if self.fallback != FREEZE:
+            self._switch([False] * len(self.coils), 0, fell_s)
 
     def _telegram(self, *, write: bool) -> None:
         """A telegram for this unit has come: a write arms the watchdog, and what its type says feeds it."""
@@ -169,6 +172,7 @@ class CouplerB(Unit):
             TIME: self.time_ms,
             RESET: 0,
             TYPE: self.type,
+            FALLBACK: self.fallback,
         }
 
     def write_registers(self, address: int, values: Sequence[int]) -> None:
@@ -177,7 +181,7 @@ class CouplerB(Unit):
             first = 16 * (address - OUTPUT_IMAGE)
             self.write_coils(first, bits[: len(self.coils) - first])
             return
-        if any(one not in (TIME, RESET, TYPE) for one in range(address, address + len(values))):
+        if any(one not in (TIME, RESET, TYPE, FALLBACK) for one in range(address, address + len(values))):
             raise ModbusException(ILLEGAL_ADDRESS)
         for one, value in enumerate(values, start=address):
             self._write(one, value)
@@ -186,10 +190,13 @@ class CouplerB(Unit):
         if address == RESET:
             self._reset(value)
             return
-        if address == TYPE and value not in (WRITES_ONLY, ANY_TELEGRAM, OFF):
+        allowed = {TYPE: (WRITES_ONLY, ANY_TELEGRAM, OFF), FALLBACK: (TO_ZERO, FREEZE, STOP)}
+        if value not in allowed.get(address, (value,)):
             raise ModbusException(ILLEGAL_VALUE)
         if address == TYPE:
             self.type = value
+        elif address == FALLBACK:
+            self.fallback = value
         else:
             self.time_ms = value
         if self.type == OFF or not self.time_ms:

@@ -274,3 +274,25 @@ def test_settings_that_cannot_be_are_refused() -> None:
         BeckhoffIoConfig(1, 1.0, (ANALOGUE[0], AnalogueInput("other", 1, "0-10 V", 0, 1, 0)), (), ())
     with pytest.raises(ValueError, match="watchdog"):
         BeckhoffIoConfig(1, 0.0, (), (), ())
+
+
+@pytest.mark.parametrize("fallback", [1, 2])
+def test_outputs_that_would_not_go_to_zero_are_refused_and_no_watchdog_is_armed(fallback: int) -> None:
+    async def main() -> None:
+        coupler = Coupler()
+        coupler.control[0x1123] = fallback
+        with pytest.raises(Refused, match=f"register 0x1123 reads {fallback}.* Write 0 to it"):
+            await box(coupler).identify()
+        assert coupler.written == []
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize(("control", "said"), [({}, "not told by this coupler"), ({0x1123: 0}, "outputs to zero")])
+def test_what_the_outputs_do_alone_is_said_as_far_as_the_coupler_tells_it(control: dict[int, int], said: str) -> None:
+    async def main() -> None:
+        coupler = Coupler()
+        coupler.control |= control
+        assert (await box(coupler).identify()).facts["fallback"] == said
+
+    run_virtual(main())
