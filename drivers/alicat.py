@@ -36,6 +36,7 @@ _CHANNELS = {
     "pressure": "pressure_pa",
     "temperature": "temperature_c",
 }
+MOVED = "set-point changed elsewhere"
 _FACTORS = {"PSIA": PSI_PA, "`C": 1.0, "C": 1.0, "SCCM": 1.0, "SLPM": 1000.0}
 _UNITS_OF = {"flow": {"SCCM", "SLPM"}, "setpoint": {"SCCM", "SLPM"}, "pressure": {"PSIA"}, "temperature": {"`C", "C"}}
 
@@ -75,6 +76,7 @@ class Alicat:
         self._line, self._settings = line, settings
         self._columns: tuple[_Column, ...] = ()
         self._probe = f"{settings.unit}VE\r".encode("ascii")
+        self._set: float | None = None  # last written and read back, else found first; in the device's own unit
         self._decimals = 0  # of the set-point column: what the device can resolve and read back
 
     @staticmethod
@@ -95,8 +97,12 @@ class Alicat:
         return Identity(made["model"], made["serial"], firmware, facts)
 
     async def poll(self) -> dict[str, Reading]:
-        """Raises DeviceFault when the device reports itself broken or another gas than the settings."""
+        """Raises DeviceFault when the device reports itself broken or another gas than the settings.
+
+        A set-point that somebody changed at the panel is named in its flags.
+        """
         columns = self._columns or await self._layout()
+        expected = self._set
         numbers, gas, words = self._parse(await self._ask(""), columns)
         now_s = asyncio.get_running_loop().time()
         for word in words:
@@ -104,22 +110,27 @@ class Alicat:
                 raise DeviceFault(self.name, f"{word}: {FAULTS[word]}")
         if gas != self._settings.gas:
             raise DeviceFault(self.name, f"the gas selected is {gas}, the settings say {self._settings.gas}")
-        return {
+        readings = {
             _CHANNELS[column.quantity]: Reading(number * column.factor, now_s, words)
             for column, number in zip(columns, numbers, strict=True)
             if column.quantity != "other"
         }
+        if expected == self._set and self._moved(numbers[_setpoint(columns)]):  # else it was written meanwhile
+            readings["setpoint_sccm"] = readings["setpoint_sccm"]._replace(flags=(*words, MOVED))
+        return readings
 
     async def set_flow(self, sccm: float) -> None:
         """`AS` works on every firmware; id and bare digits would be a set-point in 64000ths of full scale."""
         if not (math.isfinite(sccm) and 0 <= sccm <= self._settings.full_scale_sccm):
             raise Refused(self.name, f"{sccm:g} sccm is outside 0…{self._settings.full_scale_sccm:g} sccm")
         columns = self._columns or await self._layout()
+        self._set = None
         wanted = f"{sccm / columns[_setpoint(columns)].factor:.{self._decimals}f}"
         self._check_setpoint(await self._ask(f"S{wanted}"), columns, float(wanted))
 
     async def safe(self) -> None:
         """No flow, sent before anything is asked. Purging is the tool's decision, through `set_flow`."""
+        self._set = None
         frame = await self._ask("S0", urgent=True)
         self._check_setpoint(frame, self._columns or await self._layout(), 0.0)
 
@@ -132,6 +143,12 @@ class Alicat:
                 f"the set-point stays at {got * columns[at].factor:g} sccm instead of "
                 f"{wanted * columns[at].factor:g} sccm: look at its source, its ramp and the front panel",
             )
+        self._set = got
+
+    def _moved(self, setpoint: float) -> bool:
+        """Whether it is another one than was read back last; the first one ever seen is nobody's change."""
+        self._set = setpoint if self._set is None else self._set
+        return abs(setpoint - self._set) > 1.01 * 10.0**-self._decimals
 
     async def _layout(self) -> tuple[_Column, ...]:
         """The data frame's columns by the device's own table, tried on one frame."""

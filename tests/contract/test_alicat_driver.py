@@ -269,6 +269,26 @@ def test_a_set_point_is_written_once_and_read_back_from_the_reply() -> None:
     run_virtual(main())
 
 
+def test_a_set_point_changed_at_the_panel_is_named_by_the_next_poll_and_the_flow_stays_a_flow() -> None:
+    async def main() -> None:
+        set_, panel = FRAME.replace(b"078.95", b"012.50"), FRAME.replace(b"078.95", b"012.60")
+        peer = Peer(
+            (b"A??D*\r", cr(TABLE)), (b"A\r", FRAME), (b"AS12.50\r", set_), (b"A\r", set_), (b"A\r", panel),
+            (b"AS12.50\r", set_), (b"A\r", set_),
+        )  # fmt: skip
+        device = controller(peer)
+        await device.set_flow(12.5)
+        assert (await device.poll())["setpoint_sccm"].flags == ()
+        readings = await device.poll()
+        assert readings["setpoint_sccm"].value == 12.6
+        assert readings["setpoint_sccm"].flags == ("set-point changed elsewhere",)
+        assert readings["flow_sccm"].flags == ()
+        await device.set_flow(12.5)
+        assert (await device.poll())["setpoint_sccm"].flags == ()
+
+    run_virtual(main())
+
+
 def test_a_set_point_that_is_accepted_and_ignored_is_refused() -> None:
     async def main() -> None:
         device, _ = setting(FRAME)
