@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 
 class Reading(NamedTuple):
@@ -78,7 +78,13 @@ class FlowController(Device, Protocol):
 
 
 class Heater(Device, Protocol):
-    """A temperature loop; channels `temperature_c`, `working_setpoint_c`, `output_percent` at least."""
+    """A temperature loop; channels `temperature_c`, `working_setpoint_c`, `output_percent` at least.
+
+    `holds_on`: whether it goes on with its last set-point for ever when nobody asks any more. One that does so has to
+    be cut by a contactor where lithium may lie.
+    """
+
+    holds_on: ClassVar[bool]
 
     async def follow(self, setpoint_c: float | None) -> None:
         """Refresh the volatile remote set-point in °C; None goes to the device's own safe local set-point."""

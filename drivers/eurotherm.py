@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from drivers.base import DeviceFault, Identity, Reading, Refused
 from drivers.line import Line
@@ -67,6 +67,8 @@ class Eurotherm3216:
 
     `eeprom_writes` counts the writes of the local set-point, since the driver was made.
     """
+
+    holds_on: ClassVar[bool] = False  # it gives an unrefreshed remote set-point up
 
     def __init__(self, name: str, line: Line, settings: EurothermConfig) -> None:
         self.name = name

@@ -15,7 +15,7 @@ import asyncio
 import math
 import struct
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from drivers.base import DeviceFault, Identity, Reading, Refused
 from drivers.line import Line
@@ -105,6 +105,8 @@ class Watlow:
 
     `nonvolatile_writes` counts the writes that the device may have kept in its memory, since the driver was made.
     """
+
+    holds_on: ClassVar[bool] = True
 
     def __init__(self, name: str, line: Line, settings: WatlowConfig) -> None:
         self.name = name

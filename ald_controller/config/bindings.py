@@ -25,6 +25,10 @@ class Wired(Protocol):
     def settings(self) -> Any: ...
     @property
     def contacts(self) -> frozenset[str]: ...
+    @property
+    def driver(self) -> str: ...
+    @property
+    def holds_on(self) -> bool: ...
     def can(self, verb: str) -> bool: ...
 
 
@@ -98,3 +102,16 @@ def too_late_or_too_hot(config: ToolConfig, devices: dict[str, Wired]) -> Found:
             why = "its zone touches lithium, and it goes there by itself"
             loc = ("devices", zone.device, "safe_local")
             yield loc, f"{safe_c:g} °C is too hot: at most {LITHIUM_CLAMP_C:g} °C, as {why}"
+
+
+def hold_on_uncut(config: ToolConfig, devices: dict[str, Wired]) -> Found:
+    """A loop that heats on with nobody behind it, at a zone that touches lithium, and no contactor to cut it."""
+    if config.valves.mask("contactor"):
+        return
+    for name, zone in config.zones_of("substrate", "chamber").items():
+        if zone.device in devices and devices[zone.device].can("follow") and devices[zone.device].holds_on:
+            why = (
+                f"'{zone.device}' ({devices[zone.device].driver}) goes on with its last set-point when its line is lost"
+            )
+            what = "an output of the valve module with 'role: contactor', which cuts its heater, is expected"
+            yield ("zones", name, "device"), f"{why}, and its zone touches lithium: {what}"

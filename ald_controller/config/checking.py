@@ -11,7 +11,14 @@ from itertools import pairwise
 from typing import Any
 
 from ald_controller import units
-from ald_controller.config.bindings import Wired, parts_taken_twice, too_late_or_too_hot, wired_twice, wrong_kinds
+from ald_controller.config.bindings import (
+    Wired,
+    hold_on_uncut,
+    parts_taken_twice,
+    too_late_or_too_hot,
+    wired_twice,
+    wrong_kinds,
+)
 from ald_controller.config.model import ChamberState, Port, ToolConfig
 from ald_controller.config.resolving import BOX_LIMITS, CARRIED, GLOVEBOX_LIMITS, unresolved
 from ald_controller.config.spans import PRESSURE_UNITS
@@ -55,6 +62,11 @@ class DeviceConfig:
     def can(self, verb: str) -> bool:
         """Whether its driver has this verb: `set_flow` makes a flow controller, `follow` a temperature loop."""
         return hasattr(CATALOGUE[self.driver].driver, verb)
+
+    @property
+    def holds_on(self) -> bool:
+        """Whether it goes on with its last set-point when nobody asks any more; one that does not say so does."""
+        return bool(getattr(CATALOGUE[self.driver].driver, "holds_on", True))
 
 
 Found = Iterator[tuple[Location, str]]
@@ -179,6 +191,7 @@ class _Checker:
         yield from parts_taken_twice(self.config, self.document.mark)
         yield from wired_twice(wired)
         yield from too_late_or_too_hot(self.config, wired)
+        yield from hold_on_uncut(self.config, wired)
 
     def _device(self, loc: Location, name: str, verb: str, kind: str) -> Found:
         if name not in self.document.data["devices"]:
