@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,6 +15,7 @@ from ald_controller.config import Tool as ToolFile
 from ald_controller.heaters import SOURCE_CONTACTOR, Heaters
 from ald_controller.interlocks import Quality, Sample
 from ald_controller.presence import Absent, Health, accept_others, recognise
+from ald_controller.quality import quality
 from ald_controller.valves import wire
 from ald_controller.valves.alone import what_closes
 from drivers.base import Device, DeviceFault, DriverError, FlowController, Outputs, Reading, Refused
@@ -182,8 +182,8 @@ class Tool:
             signal = signals.get(channel)
             if signal is None:
                 signal = signals[channel] = f"{name}.{channel}"
-            quality, word = _quality(reading)
-            samples[signal] = sample = Sample(reading.value, reading.at_s, quality)
+            said, word = quality(reading)
+            samples[signal] = sample = Sample(reading.value, reading.at_s, said)
             if signal == self._pressure and self.on_pressure is not None:
                 self.on_pressure(sample)
             if record is not None:
@@ -383,15 +383,4 @@ def _with_output(file: ToolFile, output: str) -> tuple[str, ...]:
     return tuple(name for name, outputs in with_outputs if any(one.name == output for one in outputs))
 
 
-_TOLERABLE = frozenset({"HLD", "LCK", "OPL", "MOV", "TMF"})  # the value is still a measurement; see drivers/alicat.py
 _BELIEVED = (Quality.GOOD, Quality.UNCERTAIN)
-_GOOD, _UNCERTAIN, _BAD = ((q, q.value) for q in (Quality.GOOD, Quality.UNCERTAIN, Quality.BAD))
-
-
-def _quality(reading: Reading) -> tuple[Quality, str]:
-    """What a device says of its value, and its word; no flag makes something else than a number believable."""
-    if not math.isfinite(reading.value):
-        return _BAD
-    if not reading.flags:
-        return _GOOD
-    return _UNCERTAIN if _TOLERABLE.issuperset(reading.flags) else _BAD

@@ -8,8 +8,8 @@ import pytest
 
 from ald_controller.config import pa_per_unit
 from ald_controller.interlocks import Quality, Sample
+from ald_controller.quality import quality as of
 from ald_controller.statusview import unit_of, value_of
-from ald_controller.tool import _quality
 from drivers.base import Reading
 
 
@@ -44,4 +44,4 @@ def test_a_pressure_channel_without_a_unit_in_its_name_is_refused() -> None:
 def test_what_is_no_number_is_bad_whatever_its_device_says(
     value: float, flags: tuple[str, ...], quality: Quality
 ) -> None:
-    assert _quality(Reading(value, 1.0, flags)) == (quality, quality.value)
+    assert of(Reading(value, 1.0, flags)) == (quality, quality.value)
