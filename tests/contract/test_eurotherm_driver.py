@@ -13,14 +13,14 @@ from tests.contract.eurotherm_bench import PV, REMOTE, REMOTE_ON, SP1, STATUS, W
 
 
 @pytest.mark.parametrize(("decimals", "temperature_c"), [(0, 251.0), (1, 25.1), (2, 2.51)])
-def test_a_poll_is_three_requests_and_four_channels(decimals: int, temperature_c: float) -> None:
+def test_a_poll_is_two_requests_and_four_channels(decimals: int, temperature_c: float) -> None:
     async def main() -> None:
         instrument = Instrument()
         device = heater(instrument, decimals, 200 / 10**decimals)
         await device.poll()
         instrument.asked.clear()
         readings = await device.poll()
-        assert instrument.asked == [("read", 1), ("read", 75), ("read", 24)]
+        assert instrument.asked == [("read", 1), ("read", 75)]
         assert {name: one.value for name, one in readings.items()} == {
             "temperature_c": temperature_c,
             "working_setpoint_c": 200 / 10**decimals,
@@ -88,6 +88,24 @@ def test_a_set_point_goes_to_memory_that_does_not_wear_and_is_read_back() -> Non
         assert instrument.values[REMOTE] == 1500
         assert instrument.values[REMOTE_ON] == 1
         assert instrument.asked == [("write", 26), ("read", 26), ("read", 276), ("write", 276), ("read", 276)]
+
+    run_virtual(main())
+
+
+def test_a_ramp_asks_once_whether_its_set_point_is_in_force() -> None:
+    async def main() -> None:
+        instrument = Instrument()
+        device = heater(instrument)
+        await device.follow(150.0)
+        instrument.values[WORKING] = 1500
+        await device.poll()
+        instrument.asked.clear()
+        await device.follow(150.1)
+        assert instrument.asked == [("write", 26), ("read", 26)]
+        instrument.values |= {REMOTE_ON: 0, WORKING: 200}  # somebody chose the local one meanwhile
+        await device.poll()
+        await device.follow(150.2)
+        assert instrument.values[REMOTE_ON] == 1
 
     run_virtual(main())
 
