@@ -112,6 +112,17 @@ class CouplerB(Unit):
             self.tripped, self.deadline_s = False, None  # the next write telegram arms it
         self._reset_begun = value == RESET_FIRST
 
+    def trip(self, now_s: float) -> None:
+        """The watchdog's time is over now, as if the wire had been silent for so long."""
+        self.deadline_s = now_s
+        self.elapse(now_s)
+
+    def power_cycle(self, now_s: float) -> None:
+        """Its power went off and on: outputs off, the watchdog as delivered."""
+        self._switch([False] * len(self.coils), 0, now_s)
+        self.time_ms, self.type, self.trips = 1000, ANY_TELEGRAM, 0
+        self.deadline_s, self.tripped, self._reset_begun = None, False, False
+
     # --- bits ---
 
     def read_coils(self, address: int, count: int) -> Sequence[bool]:
@@ -236,3 +247,9 @@ class CouplerBFace:
     def speak(self, now_s: float) -> bytes:
         self.coupler.elapse(now_s)
         return b""
+
+    def trip(self, now_s: float) -> None:
+        self.coupler.trip(now_s)
+
+    def power_cycle(self, now_s: float) -> None:
+        self.coupler.power_cycle(now_s)

@@ -1,35 +1,44 @@
 """Faults of a wire: a wrapper around any face that spoils its replies, switchable while everything runs.
 
-Units: seconds. Replies that are already late stay late when the fault is cleared: they are on their way.
+Units: seconds. Replies that are already late stay late when the fault is cleared: they are on their way. What a
+spoiled reply contains is made in `faults_content.py`; the faults by their names stand in `faults_catalogue.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from simulators.face import SOON_S, Face
+from simulators.faults_content import MODBUS, Distortion, Framing, Lens, reframed, remember
 from simulators.modbus_server import crc
 
-Framing = Literal["rtu", "tcp", "ascii"]
+__all__ = ["Fault", "Faults", "Faulty", "Framing"]
+
 _WRITES = {5, 6, 15, 16}
+BETWEEN_S = 0.05  # how long after a reply another master speaks
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a device's replies; several at once are allowed.
+    """What is wrong with a device or its replies; several at once are allowed.
 
-    `every` n spoils each n-th request only, `times` the first so many. `wrong_function`, `wrong_length`, `exception`
-    and `acknowledge_only` are Modbus faults; their frames stay valid. `wrong_unit` is a number for Modbus, else text.
+    `every` n spoils each n-th request only (with `in_a_row` the last so many of each n), `times` the first so many;
+    what is wrong with the values themselves (`factor` … `noise`) lasts. `wrong_function`, `wrong_length`, `exception`
+    and `swap_words` are Modbus faults; their frames stay valid. `wrong_unit` is a number for Modbus, else text.
     """
 
     deaf: bool = False  # hears nothing, does nothing
     silent: bool = False  # does what it is told, answers nothing
-    acknowledge_only: bool = False  # answers writes, does nothing
+    acknowledge_only: bool = False  # answers writes as if they were done, does nothing
+    unread: bool = False  # does what it is told and reads back what it was before
     late_s: float = 0.0
     duplicate: bool = False
-    flip_bit: int | None = None  # of the reply, counted from its first byte's lowest bit
+    swapped: bool = False  # every second reply waits until the next one has been said
+    shifted: bool = False  # each reply is said when the next request comes
+    flip_bit: int | None = None  # of the reply, counted from its first byte's lowest bit; below 0 from its end
+    flip_digit: bool = False  # the lowest bit of a digit, where replies are text; of a value in propar
     keep: int | None = None  # bytes of the reply that come at all
     rest_after_s: float | None = None  # when the bytes beyond `keep` follow; None: never
     split_s: float | None = None  # gap after every byte
@@ -40,29 +49,49 @@ class Fault:
     wrong_function: int | None = None
     wrong_length: int | None = None  # bytes of data more (or fewer) than were asked for
     exception: int | None = None
+    special: bytes | None = None  # what stands in every register that is read, or in every number as `number`
+    number: bytes = b"NaN"
+    swap_words: bool = False  # each two registers of a reply change places
     stuck: bool = False  # every request is answered as it was the first time
+    foreign: Literal["", "before", "after", "between"] = ""  # another master's question and its answer are heard
+    factor: float = 1.0
+    offset: float = 0.0  # in the unit of what is measured: Pa, °C, sccm, ppm
+    drift_per_s: float = 0.0  # of the value
+    noise: float | None = None  # share of the value; the value itself stands still
+    away_s: float | None = None  # its power fails for so long; it comes back as it is after switching on
+    trip: bool = False  # its watchdog ends
     every: int = 1
+    in_a_row: int = 1
     times: int | None = None
+
+    @property
+    def distorts(self) -> bool:
+        """Whether what the device measures is another number."""
+        return self.noise is not None or (self.factor, self.offset, self.drift_per_s) != (1.0, 0.0, 0.0)
 
 
 class Faults:
-    """The switch of one device's faults, and the wrapper for its faces."""
+    """The switch of one device's faults, and the wrapper for its faces and for the plant that it measures."""
 
     def __init__(self, framing: Framing) -> None:
         self.framing: Framing = framing
         self.fault: Fault | None = None
         self.spoiled = 0
+        self.still = False  # nothing that the device does moves the plant
         self._heard = 0
         self._memory: dict[bytes, bytes] = {}
+        self._distortion = Distortion()
+        self.before: Callable[[], None] | None = None  # puts the device back to what it was when the fault began
 
     def put(self, fault: Fault) -> None:
-        """Begin with this fault; raises ValueError for a Modbus fault on an ASCII line."""
-        modbus_only = (fault.wrong_function, fault.wrong_length, fault.exception, fault.acknowledge_only or None)
-        if self.framing == "ascii" and any(one is not None for one in modbus_only):
+        """Begin with this fault; raises ValueError for a Modbus fault on a line of another protocol."""
+        modbus_only = (fault.wrong_function, fault.wrong_length, fault.exception, fault.swap_words or None)
+        if self.framing not in MODBUS and any(one is not None for one in modbus_only):
             raise ValueError(
-                "function, length, exception and acknowledge_only are faults of Modbus, this line is ASCII"
+                f"function, length, exception and swapped words are faults of Modbus, this line is {self.framing}"
             )
-        self.fault, self.spoiled, self._heard = fault, 0, 0
+        self.fault, self.spoiled, self._heard, self.before = fault, 0, 0, None
+        self._distortion = Distortion()
         self._memory.clear()
 
     def clear(self) -> None:
@@ -73,13 +102,24 @@ class Faults:
         """The face behind this switch."""
         return Faulty(face, self)
 
+    def seen(self, plant: Any) -> Any:
+        """The plant as the device behind this switch sees it."""
+        return Lens(plant, self._value, lambda: self.still)
+
+    def _value(self, what: tuple[Any, ...], number: float, at_s: float) -> float:
+        fault = self.fault
+        if fault is None or not fault.distorts:
+            return number
+        return self._distortion.of(fault, what, number, at_s)
+
     def due(self) -> Fault | None:
         """The fault if it applies to the request that comes now."""
         fault = self.fault
         if fault is None:
             return None
         self._heard += 1
-        if self._heard % fault.every or (fault.times is not None and self.spoiled >= fault.times):
+        place = (self._heard - 1) % fault.every
+        if place < fault.every - fault.in_a_row or (fault.times is not None and self.spoiled >= fault.times):
             return None
         self.spoiled += 1
         return fault
@@ -88,57 +128,31 @@ class Faults:
 
     def reply(self, fault: Fault, request: bytes, ask: Callable[[], bytes]) -> bytes:
         """The device's reply, wrong in content but still a frame; `ask` makes the device act and answer."""
-        if fault.acknowledge_only and (echo := self._acknowledge(request)):
-            return echo
         if fault.stuck:
             return self._remembered(request, ask)
         reply = ask()
         if not reply or fault.silent:
             return b""
-        return self._reframed(fault, reply)
+        return reframed(self.framing, fault, reply)
 
-    def _acknowledge(self, request: bytes) -> bytes:
-        unit_at = 6 if self.framing == "tcp" else 0
-        if len(request) < unit_at + 6 or request[unit_at + 1] not in _WRITES:
-            return b""
+    def is_write(self, request: bytes) -> bool:
+        """Whether this is a write of Modbus; of what others write nothing is known here."""
+        at = 6 if self.framing == "tcp" else 0
+        return self.framing in MODBUS and len(request) >= at + 6 and request[at + 1] in _WRITES
+
+    def acknowledged(self, request: bytes) -> bytes:
+        """What a write of Modbus is answered with."""
         if self.framing == "tcp":
             return request[:4] + b"\x00\x06" + request[6:12]
         return request[:6] + crc(request[:6])
 
     def _remembered(self, request: bytes, ask: Callable[[], bytes]) -> bytes:
-        skip = 2 if self.framing == "tcp" else 0  # the transaction is new each time
-        if request[skip:] not in self._memory:
-            self._memory[request[skip:]] = ask()[skip:]
-        remembered = self._memory[request[skip:]]
-        return request[:skip] + remembered if remembered else b""
-
-    def _reframed(self, fault: Fault, reply: bytes) -> bytes:
-        if self.framing == "ascii":
-            return _named(reply, fault.wrong_unit)
-        head, unit, pdu = (reply[:4], reply[6], reply[7:]) if self.framing == "tcp" else (b"", reply[0], reply[1:-2])
-        if isinstance(fault.wrong_unit, int):
-            unit = fault.wrong_unit
-        pdu = _modbus(fault, pdu)
-        body = bytes((unit,)) + pdu
-        return head + len(body).to_bytes(2, "big") + body if head else body + crc(body)
-
-
-def _named(reply: bytes, unit: int | str | None) -> bytes:
-    """An ASCII reply under another unit's name; MKS frames begin with an at sign, Alicat's with the unit."""
-    if unit is None:
-        return reply
-    at = 1 if reply[:1] == b"@" else 0
-    name = str(unit).encode("ascii")
-    return reply[:at] + name + reply[at + len(name) :]
-
-
-def _modbus(fault: Fault, pdu: bytes) -> bytes:
-    if fault.exception is not None:
-        return bytes((pdu[0] | 0x80, fault.exception))
-    if fault.wrong_length is not None and pdu[0] < 5:
-        data = pdu[2 : len(pdu) + min(fault.wrong_length, 0)] + bytes(max(fault.wrong_length, 0))
-        pdu = bytes((pdu[0], len(data))) + data
-    return pdu if fault.wrong_function is None else bytes((fault.wrong_function,)) + pdu[1:]
+        at = slice(0, 2) if self.framing == "tcp" else slice(2, 3) if self.framing == "propar" else slice(0, 0)
+        key = request[: at.start] + request[at.stop :]  # the number of a transaction is new each time
+        if key not in self._memory:
+            self._memory[key] = ask()
+        remembered = self._memory[key]
+        return remembered[: at.start] + request[at] + remembered[at.stop :] if remembered else b""
 
 
 class Faulty:
@@ -147,15 +161,23 @@ class Faulty:
     def __init__(self, face: Face, faults: Faults) -> None:
         self._face, self._faults = face, faults
         self._pending: list[tuple[float, bytes]] = []
+        self._held = b""  # a reply that waits for the next request
+        self._last: list[bytes] = []  # the last two requests that differ: what another master could ask
+        self._away_until_s: float | None = None
+        self._switched_on = None if hasattr(face, "power_cycle") else remember(face)
 
     def hear(self, now_s: float, data: bytes) -> bytes:
         fault = self._faults.due()
+        if data not in self._last and self._faults.fault is None:
+            self._last = [*self._last[-1:], data]
         if fault is None:
             return self._face.hear(now_s, data)
-        if fault.deaf:
+        if fault.deaf or self._away(fault, now_s):
             return b""
-        reply = self._faults.reply(fault, data, lambda: self._face.hear(now_s, data))
-        self._pending += _timed(fault, data, reply, now_s)
+        if fault.trip and self._faults.spoiled == 1 and (trip := getattr(self._face, "trip", None)):
+            trip(now_s)
+        reply = self._faults.reply(fault, data, lambda: self._ask(fault, now_s, data))
+        self._pending += self._with_others(fault, data, reply, now_s)
         self._pending.sort(key=lambda one: one[0])
         return self._due(now_s)
 
@@ -175,6 +197,55 @@ class Faulty:
         while self._pending and self._pending[0][0] <= now_s + SOON_S:
             due += self._pending.pop(0)[1]
         return due
+
+    def _away(self, fault: Fault, now_s: float) -> bool:
+        """Whether it has no power now; with the first request of this fault its power fails."""
+        if fault.away_s is None:
+            return False
+        if self._faults.spoiled == 1 or self._away_until_s is None:
+            self._away_until_s = now_s + fault.away_s
+            if self._switched_on is None:
+                self._face.power_cycle(now_s)  # type: ignore[attr-defined]
+            else:
+                self._switched_on()
+        return now_s < self._away_until_s
+
+    def _ask(self, fault: Fault, now_s: float, data: bytes) -> bytes:
+        """What the device answers, having done it or not."""
+        if fault.acknowledge_only:
+            if self._faults.framing not in MODBUS:
+                return self._undone(now_s, data, remember(self._face))
+            return self._faults.acknowledged(data) if self._faults.is_write(data) else self._face.hear(now_s, data)
+        if not fault.unread:
+            return self._face.hear(now_s, data)
+        before = self._faults.before = self._faults.before or remember(self._face)
+        done = self._face.hear(now_s, data)
+        if self._faults.is_write(data):
+            return done
+        after = remember(self._face)
+        before()
+        return self._undone(now_s, data, after)
+
+    def _undone(self, now_s: float, data: bytes, afterwards: Callable[[], None]) -> bytes:
+        self._faults.still = True
+        try:
+            return self._face.hear(now_s, data)
+        finally:
+            self._faults.still = False
+            afterwards()
+
+    def _with_others(self, fault: Fault, request: bytes, reply: bytes, now_s: float) -> list[tuple[float, bytes]]:
+        """The pieces of what is heard, replies that wait and another master's conversation among them."""
+        if fault.swapped or fault.shifted:
+            held, self._held = self._held, b"" if fault.swapped and self._held else reply
+            return [(now_s, reply + held if fault.swapped else held)] if held else []
+        pieces = _timed(fault, request, reply, now_s)
+        if fault.foreign:
+            other = next((one for one in self._last if one != request), request)
+            heard = other + self._face.hear(now_s, other)
+            at_s = now_s + (BETWEEN_S if fault.foreign == "between" else 0.0)
+            pieces = [(at_s, heard), *pieces] if fault.foreign == "before" else [*pieces, (at_s, heard)]
+        return pieces
 
 
 def _timed(fault: Fault, request: bytes, reply: bytes, now_s: float) -> list[tuple[float, bytes]]:

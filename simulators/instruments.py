@@ -39,6 +39,7 @@ class Site:
 
     plant: Plant
     tool: Mapping[str, Any]
+    seen: Callable[[Any], Any] = lambda plant: plant  # how the device sees what it measures, for plants of its own
 
     def zone_of(self, device: str) -> str:
         """The zone that this temperature controller heats; raises ValueError when there is none."""
@@ -187,7 +188,7 @@ def _input(site: Site, one: Entry) -> Input:
 
 
 def _nxds(site: Site, name: str, entry: Entry) -> NxdsFace:
-    return NxdsFace(ScrollPump(), name, unit=int(entry.get("unit", 0)))
+    return NxdsFace(site.seen(ScrollPump()), name, unit=int(entry.get("unit", 0)))
 
 
 def _sqm160(site: Site, name: str, entry: Entry) -> SqmFace:
@@ -208,7 +209,7 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "alicat": Kind(_alicat, "ascii", 0.002),
-    "bronkhorst": Kind(_bronkhorst, "ascii", 0.002),
+    "bronkhorst": Kind(_bronkhorst, "propar", 0.002),
     "mks_925": Kind(_mks_925, "ascii", 0.005),
     "mks_937": Kind(_mks_937, "ascii", 0.008),
     "pfeiffer_tpg": Kind(_pfeiffer_tpg, "ascii", 0.005),
@@ -218,7 +219,7 @@ KINDS: dict[str, Kind] = {
     "wago_io": Kind(_wago_io, "tcp"),
     "analogue_io": Kind(_analogue_io, "tcp"),
     "edwards_nxds": Kind(_nxds, "ascii", 0.010),
-    "inficon_sqm160": Kind(_sqm160, "ascii", 0.010),
+    "inficon_sqm160": Kind(_sqm160, "sqm", 0.010),
 }
 FLOWS = ("alicat", "bronkhorst")  # drivers of flow controllers
 

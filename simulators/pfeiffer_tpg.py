@@ -84,6 +84,10 @@ class TpgFace:
         """As after switching on: one line a second until somebody speaks."""
         self._buffer, self._answer, self._every_s, self._next_s = b"", self._word, STREAM_S[1], at_s + STREAM_S[1]
 
+    def power_cycle(self, now_s: float) -> None:
+        """Its power went off and on."""
+        self.power_up(now_s)
+
     def hear(self, now_s: float, data: bytes) -> bytes:
         """Every character counts: the first one ends a stream."""
         self._now, said = now_s, b""

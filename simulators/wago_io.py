@@ -125,6 +125,17 @@ class WagoB(WagoA):
     def _set_idle(self, value: int) -> None:
         self.idle = value
 
+    def trip(self, now_s: float) -> None:
+        """The watchdog's time is over now, as if the wire had been silent for so long."""
+        self._expires_s = now_s
+        self.at(now_s)
+
+    def power_cycle(self, now_s: float) -> None:
+        """Its power went off and on: outputs off, the watchdog stopped and as delivered."""
+        self._become(0, now_s, "power")
+        self.state, self._expires_s, self.trigger = STOPPED, None, 0
+        self.time, self.masks, self.closes, self.idle = 100, [0xFFFF, 0xFFFF], 0, 0
+
     # --- bits --------------------------------------------------------------------------------------------------------
 
     def read_coils(self, address: int, count: int) -> Sequence[bool]:
@@ -194,6 +205,12 @@ class WagoBFace:
     def speak(self, now_s: float) -> bytes:
         self.coupler.at(now_s)
         return b""
+
+    def trip(self, now_s: float) -> None:
+        self.coupler.trip(now_s)
+
+    def power_cycle(self, now_s: float) -> None:
+        self.coupler.power_cycle(now_s)
 
 
 def _items(channels: Mapping[str, Channel]) -> list[int]:

@@ -288,3 +288,8 @@ class WatlowFace:
     def speak(self, now_s: float) -> bytes:
         self.unit.elapse(now_s)
         return self._rtu.speak(now_s)
+
+    def power_cycle(self, now_s: float) -> None:
+        """Its power went off and on."""
+        self.unit.elapse(now_s)
+        self.unit.power_cut()

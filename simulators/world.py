@@ -58,10 +58,7 @@ class World:
         self.faults = {
             VALVES: Faults("tcp"), **{name: Faults(framing_of(entry)) for name, entry in tool["devices"].items()}
         }  # fmt: skip
-        site = Site(self.plant, tool)
-        self.instruments: dict[str, Any] = {
-            name: KINDS[entry["driver"]].make(site, name, entry) for name, entry in tool["devices"].items()
-        }
+        self.instruments = {name: self._instrument(name, entry) for name, entry in tool["devices"].items()}
         self.quiet_mask = _bits(tool, "alive")  # toggled all the time: nothing in the plant follows it
         module = MODULES[self.devices[VALVES].driver]
         self.coupler_a = module(tool["valves"]["coils"], tell=self.valves_changed, quiet=self.quiet_mask)
@@ -102,6 +99,11 @@ class World:
 
     def is_tcp(self, line: str) -> bool:
         return all(self.faults[name].framing == "tcp" for name in self.units(line))
+
+    def _instrument(self, name: str, entry: Mapping[str, Any]) -> Any:
+        """One device, which sees the plant through its own faults."""
+        seen = self.faults[name].seen
+        return KINDS[entry["driver"]].make(Site(seen(self.plant), self._tool, seen), name, entry)
 
     def _connection(self, name: str) -> Face:
         return self.faults[name].wrap(self.coupler_a if name == VALVES else self._face(name))

@@ -76,5 +76,6 @@ CASES = (
         driver=driver_on_rtu,
         channels={"substrate_2_c": Truth(second_c, 0.01)},
         slowest_s=RTU_TIMEOUT_S,
+        floats=True,
     ),
 )

@@ -33,7 +33,7 @@ def driver(line: Line) -> Bronkhorst:
 CASES = (
     Case(
         name="bronkhorst",
-        framing="ascii",  # of the faults' point of view: no checksum, no Modbus function
+        framing="propar",
         plant=RisingFlow,
         face=face,
         driver=driver,

@@ -39,7 +39,7 @@ def driver(line: Line) -> Sqm160:
 CASES: tuple[Case, ...] = (
     Case(
         "inficon_sqm160",
-        "ascii",
+        "sqm",
         Growing,
         face,
         driver,

@@ -67,5 +67,6 @@ CASES = (
         channels={"o2_ppm": Truth(o2_ppm, 0.04), "substrate_2_c": Truth(second_c, 0.06)},
         slowest_s=TCP_TIMEOUT_S,
         set=vent,
+        watchdog=True,
     ),
 )

@@ -51,4 +51,6 @@ class Case:
     slowest_s: float
     set: Callable[[Any], Awaitable[None]] | None = None
     wrong_unit: int | str = 2
+    floats: bool = False  # numbers of two registers are read
+    watchdog: bool = False  # the device has one, that switches outputs off
     silent_about: frozenset[str] = field(default_factory=frozenset)  # faults that no driver of this device can notice
