@@ -18,6 +18,7 @@ from drivers.line import Line
 TIMEOUT_S = 0.25  # a poll takes 28 ms at 19200 baud, a statistics reply up to 40 ms
 QUIET_S = 0.1
 PSI_PA = 6894.757293168
+BEYOND = 1.5  # of full scale: it measures up to 1.28 and says so with MOV
 _SENT = bytes([13, *range(32, 127)])  # every byte that an Alicat sends
 STATUS_WORDS = frozenset("ADC COM EXH GTA HLD LCK MOV OPL OVR P2O POV TMF TOV VOV".split())
 FAULTS = {"ADC": "internal communication failed", "EXH": "the controller is exhausting: flow does not follow"}
@@ -77,6 +78,7 @@ class Alicat:
         self._columns: tuple[_Column, ...] = ()
         self._probe = f"{settings.unit}VE\r".encode("ascii")
         self._set: float | None = None  # last written and read back, else found first; in the device's own unit
+        self._doubted = False  # the last reply could not be read: was it the answer to another question?
         self._decimals = 0  # of the set-point column: what the device can resolve and read back
 
     @staticmethod
@@ -101,6 +103,8 @@ class Alicat:
 
         A set-point that somebody changed at the panel is named in its flags.
         """
+        if self._doubted:
+            await self._answers_in_turn()
         columns = self._columns or await self._layout()
         expected = self._set
         numbers, gas, words = self._parse(await self._ask(""), columns)
@@ -110,6 +114,7 @@ class Alicat:
                 raise DeviceFault(self.name, f"{word}: {FAULTS[word]}")
         if gas != self._settings.gas:
             raise DeviceFault(self.name, f"the gas selected is {gas}, the settings say {self._settings.gas}")
+        words += self._beyond(numbers, columns)
         readings = {
             _CHANNELS[column.quantity]: Reading(number * column.factor, now_s, words)
             for column, number in zip(columns, numbers, strict=True)
@@ -119,6 +124,20 @@ class Alicat:
             readings["setpoint_sccm"] = readings["setpoint_sccm"]._replace(flags=(*words, MOVED))
         return readings
 
+    async def _answers_in_turn(self) -> None:
+        """Frames name no question: whether replies belong to theirs is seen by one whose answer looks different."""
+        await self._line.ask(
+            self._probe, self._whole_version, timeout_s=TIMEOUT_S, device=self.name, quiet_s=QUIET_S,
+            probe=(self._probe, self._whole_version),
+        )  # fmt: skip
+        self._doubted = False
+
+    def _beyond(self, numbers: list[float], columns: tuple[_Column, ...]) -> tuple[str, ...]:
+        """A flow that this device cannot measure makes its whole frame doubtful."""
+        most = BEYOND * self._settings.full_scale_sccm
+        flows = [n * c.factor for n, c in zip(numbers, columns, strict=True) if c.quantity in ("flow", "setpoint")]
+        return ("beyond full scale",) if any(abs(flow) > most for flow in flows) else ()
+
     async def set_flow(self, sccm: float) -> None:
         """`AS` works on every firmware; id and bare digits would be a set-point in 64000ths of full scale."""
         if not (math.isfinite(sccm) and 0 <= sccm <= self._settings.full_scale_sccm):
@@ -127,12 +146,15 @@ class Alicat:
         self._set = None
         wanted = f"{sccm / columns[_setpoint(columns)].factor:.{self._decimals}f}"
         self._check_setpoint(await self._ask(f"S{wanted}"), columns, float(wanted))
+        self._check_setpoint(await self._ask(""), columns, float(wanted))  # what it said at once it need not have kept
 
     async def safe(self) -> None:
         """No flow, sent before anything is asked. Purging is the tool's decision, through `set_flow`."""
         self._set = None
         frame = await self._ask("S0", urgent=True)
-        self._check_setpoint(frame, self._columns or await self._layout(), 0.0)
+        columns = self._columns or await self._layout()
+        self._check_setpoint(frame, columns, 0.0)
+        self._check_setpoint(await self._ask(""), columns, 0.0)
 
     def _check_setpoint(self, frame: str, columns: tuple[_Column, ...], wanted: float) -> None:
         at = _setpoint(columns)
@@ -291,6 +313,7 @@ class Alicat:
         return reply.decode("ascii")
 
     def _bad(self, what: str, text: str) -> BadReply:
+        self._doubted = True
         self._line.distrust(self.name)
         return BadReply(self.name, what, reply=text.encode("ascii"))
 

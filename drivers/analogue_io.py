@@ -15,6 +15,7 @@ import math
 import struct
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -146,6 +147,7 @@ class AnalogueIo:
         asked = {count for _, count in self._reads} | {1} if settings.table == "holding" else {0}
         count = next(count for count in range(1, MOST) if count not in asked)
         probe = (min(values), count) if settings.protocol == "rtu" else None
+        self._probe, self._doubted = probe, False
         self._registers = Registers(line, settings.unit, settings.protocol, name, probe)
         self._filters = {one.channel: Filter(one.filter_s, one.error) for one in settings.analogue}
 
@@ -182,10 +184,23 @@ class AnalogueIo:
         """Inputs alone: there is nothing to make safe."""
 
     async def _image(self) -> dict[int, int]:
+        if self._doubted:
+            await self._answers_in_turn()
         image: dict[int, int] = {}
-        for first, count in self._reads:
-            image.update(enumerate(await self._read(first, count), start=first))
+        try:
+            for first, count in self._reads:
+                image.update(enumerate(await self._read(first, count), start=first))
+        except Refused:
+            self._doubted = self._probe is not None
+            raise
         return image
+
+    async def _answers_in_turn(self) -> None:
+        """An exception says not whom it answers: whether replies belong to their questions is seen by another one."""
+        if self._probe is not None:
+            with suppress(Refused):
+                await self._registers.read_holding(*self._probe)
+        self._doubted = False
 
     async def _read(self, address: int, count: int) -> tuple[int, ...]:
         if self._settings.table == "input":

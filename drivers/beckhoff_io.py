@@ -25,6 +25,7 @@ COUNT_S = 0.5
 FULL_SCALE = 0x7FFF  # 20 mA or 10 V; the low end, 4 mA or 0 V, is 0
 C_PER_DIGIT = 0.1
 STATUS_BITS = {0: "under range", 1: "over range"}
+LOWEST = (-0x0148, -2700)  # 1 % below a current or voltage range; -270 °C: no terminal counts so far down in good order
 USELESS_BITS = {6: "error", 7: "register access"}  # the value register then holds no measurement
 
 
@@ -231,6 +232,8 @@ class BeckhoffIo:
 def _reading(one: AnalogueInput, status: int, value: int, now_s: float) -> Reading:
     broken = tuple(word for bit, word in USELESS_BITS.items() if status >> bit & 1)
     flags = tuple(word for bit, word in STATUS_BITS.items() if status >> bit & 1)
+    if signed(value) < LOWEST[one.kind == "type K"]:
+        broken = (*broken, "below range")
     if broken:
         return Reading(math.nan, now_s, (*flags, *broken))
     return Reading(one.value(value), now_s, flags)

@@ -22,6 +22,7 @@ UNITS = {0: "°C", 1: "°F", 2: "K", 3: "no unit", 4: "%"}
 SENSORS = ("type J", "type K", "type L", "type R", "type B", "type N", "type T", "type S", "RTD")  # by their code
 PROBE = SP1, 2  # two registers: nothing else here reads two
 SENSOR_BREAK, REMOTE_FAILED = 5, 14
+COLDEST_C, HOTTEST_C = -273.15, 2500.0  # no thermocouple of its table measures beyond
 STATUS_WORDS = {
     **{bit: f"alarm {bit + 1}" for bit in range(4)},
     4: "manual",
@@ -131,6 +132,8 @@ class Eurotherm3216:
             self._following = None  # it does not follow, or not yet: the next `follow` looks at everything
         changes = (*moved, *await self._look(bool(moved)))
         flags = tuple(word for bit, word in STATUS_WORDS.items() if status >> bit & 1)
+        if not COLDEST_C <= temperature / self._scale <= HOTTEST_C:
+            flags = (*flags, "beyond range")
         return {
             "temperature_c": Reading(temperature / self._scale, at_s, flags),
             "working_setpoint_c": Reading(working / self._scale, at_s, (*flags, *changes)),

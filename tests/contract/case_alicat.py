@@ -53,5 +53,6 @@ CASES = (
         slowest_s=TIMEOUT_S,
         set=set_flow,
         wrong_unit="B",
+        silent_about=frozenset({"another digit"}),
     ),
 )

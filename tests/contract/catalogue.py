@@ -133,8 +133,26 @@ ROWS: tuple[Row, ...] = (
 )
 OUT_OF_ORDER = ("late",)  # of these one more try is made, in which replies overtake each other, as behind a gateway
 
-# What a device says about itself in good frames cannot be told from the truth by its line: which other guard sees it.
-NOT_ON_THE_WIRE: dict[str, str] = {}
+# What is said in good frames cannot be told from the truth by its line: which other guard of docs/safety.md sees it.
+_ALONE = "no other guard for a value within its range; interlock limits where it is beyond them"
+NOT_ON_THE_WIRE: dict[str, str] = {
+    "stuck": "T3 (temperatures, 60 s), G7 (analysers, 24 h), T2 (no answer to heat); flows and pressures: none",
+    "stuck with noise": "T4 where a zone has a second sensor, T2; T3 does not see it, as it is not still; others: none",
+    "slow drift": "T4 where a zone has a second sensor; the signed test of the analyser (G7); others: none",
+    "ten times too high": "T1, T6, T8 (limits and slopes of temperatures), C7 (carrier), C8 (pressure); others: none",
+    "too high by 5": "T4 where a zone has a second sensor; others: only where a limit is reached",
+    "another digit": "limits and slopes of the interlocks (T6, C7, C8), as far as the digit moves them",
+    "a bit of the value": "the checksums of TCP and Ethernet, which this fault goes around",
+    "every number 0xffff": _ALONE,
+    "every number 0x7fff": _ALONE,
+    "every number 0x8000": _ALONE,
+}
+LIES = frozenset({"stuck", "stuck with noise", "slow drift", "ten times too high", "too high by 5"})
+
+
+def unseen(case: Case, row: Row) -> bool:
+    """Whether the value was wrong and no driver could know: the device lies, or the case says so of its protocol."""
+    return (row.name in LIES or row.name in case.silent_about) and cell(case.name, row.name).came["WRONG"] > 0
 
 
 class InOrder(Faulty):

@@ -112,15 +112,26 @@ def test_a_large_controller_in_slpm_is_read_and_set_in_sccm() -> None:
     async def main() -> None:
         table = TABLE.replace("012 02 SCCM", "007 02 SLPM").replace("012 02 CCM", "007 02 LPM")
         frame = b"A +014.62 +021.89 +000.00 +001.25 +001.50     N2\r"
+        moved = b"A +014.62 +021.89 +000.00 +001.25 +002.50     N2\r"
         peer = Peer(
             (b"A??D*\r", cr(table)),
             (b"A\r", frame),
             (b"A\r", frame),
-            (b"AS2.50\r", b"A +014.62 +021.89 +000.00 +001.25 +002.50     N2\r"),
+            (b"AS2.50\r", moved),
+            (b"A\r", moved),
         )
         device = controller(peer, full_scale_sccm=5000.0)
         assert (await device.poll())["flow_sccm"].value == 1250.0
         await device.set_flow(2500.0)
+
+    run_virtual(main())
+
+
+def test_a_flow_that_the_device_cannot_measure_makes_its_frame_doubtful() -> None:
+    async def main() -> None:
+        device, _ = polled(FRAME.replace(b"+078.95", b"+999.95"))
+        readings = await device.poll()
+        assert readings["flow_sccm"].flags == readings["pressure_pa"].flags == ("beyond full scale",)
 
     run_virtual(main())
 
@@ -255,14 +266,17 @@ def test_a_table_with_a_row_missing_is_no_table() -> None:
     run_virtual(main())
 
 
-def setting(reply: bytes) -> tuple[Alicat, Peer]:
-    peer = Peer((b"A??D*\r", cr(TABLE)), (b"A\r", FRAME), (b"AS12.50\r", reply))
+KEPT = b"A +014.62 +021.89 +000.00 +000.10 +012.50     N2\r"
+
+
+def setting(reply: bytes, *more: tuple[bytes, Answer]) -> tuple[Alicat, Peer]:
+    peer = Peer((b"A??D*\r", cr(TABLE)), (b"A\r", FRAME), (b"AS12.50\r", reply), *more)
     return controller(peer), peer
 
 
-def test_a_set_point_is_written_once_and_read_back_from_the_reply() -> None:
+def test_a_set_point_is_written_once_and_read_back_by_a_poll() -> None:
     async def main() -> None:
-        device, peer = setting(b"A +014.62 +021.89 +000.00 +000.10 +012.50     N2\r")
+        device, peer = setting(KEPT, (b"A\r", KEPT))
         await device.set_flow(12.5)
         peer.done()
 
@@ -273,8 +287,8 @@ def test_a_set_point_changed_at_the_panel_is_named_by_the_next_poll_and_the_flow
     async def main() -> None:
         set_, panel = FRAME.replace(b"078.95", b"012.50"), FRAME.replace(b"078.95", b"012.60")
         peer = Peer(
-            (b"A??D*\r", cr(TABLE)), (b"A\r", FRAME), (b"AS12.50\r", set_), (b"A\r", set_), (b"A\r", panel),
-            (b"AS12.50\r", set_), (b"A\r", set_),
+            (b"A??D*\r", cr(TABLE)), (b"A\r", FRAME), (b"AS12.50\r", set_), (b"A\r", set_), (b"A\r", set_),
+            (b"A\r", panel), (b"AS12.50\r", set_), (b"A\r", set_), (b"A\r", set_),
         )  # fmt: skip
         device = controller(peer)
         await device.set_flow(12.5)
@@ -285,6 +299,15 @@ def test_a_set_point_changed_at_the_panel_is_named_by_the_next_poll_and_the_flow
         assert readings["flow_sccm"].flags == ()
         await device.set_flow(12.5)
         assert (await device.poll())["setpoint_sccm"].flags == ()
+
+    run_virtual(main())
+
+
+def test_a_set_point_that_the_reply_shows_and_the_device_does_not_keep_is_refused() -> None:
+    async def main() -> None:
+        device, _ = setting(KEPT, (b"A\r", FRAME))
+        with pytest.raises(Refused, match=r"stays at 78\.95 sccm instead of 12\.5 sccm"):
+            await device.set_flow(12.5)
 
     run_virtual(main())
 
@@ -322,7 +345,7 @@ def test_a_set_point_without_an_answer_is_not_sent_again() -> None:
 def test_safe_is_no_flow_and_asks_nothing_before_it_is_sent() -> None:
     async def main() -> None:
         stopped = b"A +014.62 +021.89 +000.00 +000.10 +000.00     N2\r"
-        peer = Peer((b"AS0\r", stopped), (b"A??D*\r", cr(TABLE)), (b"A\r", stopped))
+        peer = Peer((b"AS0\r", stopped), (b"A??D*\r", cr(TABLE)), (b"A\r", stopped), (b"A\r", stopped))
         await controller(peer).safe()
         peer.done()
 
