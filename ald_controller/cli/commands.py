@@ -14,6 +14,7 @@ from ald_controller.cli.asking import JSON, SOCKET, STATE, TOOL, ask, reply_to, 
 from ald_controller.cli.bottles import bottle
 from ald_controller.cli.commissioning import commission
 from ald_controller.cli.devices import devices
+from ald_controller.cli.fault import fault
 from ald_controller.cli.gate import box, gate
 from ald_controller.cli.interlocks import interlocks
 from ald_controller.cli.prooftest import proof_test
@@ -37,6 +38,7 @@ def ald() -> None:
 
 for group in (alarms, bottle, commission, devices, interlocks, valves, gate, box, proof_test):
     ald.add_command(group)
+ald.add_command(fault)
 
 
 def given(parameters: tuple[str, ...]) -> dict[str, str]:
@@ -342,12 +344,16 @@ def daemon(
 @click.option(
     "--trace", type=click.Path(path_type=Path), default=None, help="write every change of the valve word here"
 )
+@click.option(
+    "--control", type=click.Path(path_type=Path), default=None, envvar="ALD_CONTROL",
+    help="a Unix socket at which `ald fault` commands faults (or ALD_CONTROL)",
+)  # fmt: skip
 @JSON
-def simulate(tool: Path, warm_for: Path | None, trace: Path | None, as_json: bool) -> None:
+def simulate(tool: Path, warm_for: Path | None, trace: Path | None, control: Path | None, as_json: bool) -> None:
     """Serve every device of a tool file on its real wire, over one simulated reactor."""
     from ald_controller.cli.serve import simulate_command
 
-    sys.exit(simulate_command(tool, warm_for, trace, as_json))
+    sys.exit(simulate_command(tool, warm_for, trace, as_json, control))
 
 
 @ald.command()

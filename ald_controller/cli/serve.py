@@ -186,18 +186,20 @@ def _doors(socket: Path, mqtt: Mqtt | None) -> tuple[tuple[Door, ...], Callable[
     return (local, ("remote door", remote)), lambda: any(door.connected for door in served)
 
 
-def simulate_command(tool: Path, warm_for: Path | None, trace: Path | None, as_json: bool) -> int:
+def simulate_command(
+    tool: Path, warm_for: Path | None, trace: Path | None, as_json: bool, control: Path | None = None
+) -> int:
     """Serve the devices of a tool until SIGTERM; 1 when a file is wrong or a wire cannot be laid."""
     load_or_exit(tool, None)
     try:
-        asyncio.run(_simulate(tool, warm_for, trace, as_json))
+        asyncio.run(_simulate(tool, warm_for, trace, as_json, control))
     except (Problems, OSError, RuntimeError) as error:
         click.echo(str(error), err=True)
         return 1
     return 0
 
 
-async def _simulate(tool: Path, warm_for: Path | None, trace: Path | None, as_json: bool) -> None:
+async def _simulate(tool: Path, warm_for: Path | None, trace: Path | None, as_json: bool, control: Path | None) -> None:
     from ald_controller.cli.checking import assume, simulated_rack
     from ald_controller.cli.warmth import warm_zones
     from simulators.serve import simulate
@@ -211,10 +213,12 @@ async def _simulate(tool: Path, warm_for: Path | None, trace: Path | None, as_js
         else:
             for name, device in served["devices"].items():
                 click.echo(f"{name:<12} {device['driver']:<16} {device['address']}  unit {device['unit']}")
+            if control is not None:
+                click.echo(f"faults: ald fault --control {control} …")
         sys.stdout.flush()
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await simulate(tool, warm, ready, trace, stop, bottles=bottles)
+    await simulate(tool, warm, ready, trace, stop, bottles=bottles, control=control)
