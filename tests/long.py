@@ -28,6 +28,7 @@ PARTS: dict[str, tuple[float, list[str]]] = {
     "trial": (310.0, ["tests/process/test_demo_long.py"]),
     "soak": (430.0, ["tests/process/test_daemon_long.py"]),
     "speed": (420.0, ["tests/run/test_speed.py"]),
+    "wires": (150.0, ["tests/contract/test_catalogue_on_wires.py"]),
     "links": (260.0, ["tests/process/test_valve_links_long.py"]),
     "mutants": (500.0, ["tests/mutants", "-k", "engine"]),
     "interlock-mutants": (500.0, ["tests/mutants", "-k", "interlocks"]),

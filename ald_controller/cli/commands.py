@@ -353,7 +353,7 @@ def simulate(tool: Path, warm_for: Path | None, trace: Path | None, control: Pat
     """Serve every device of a tool file on its real wire, over one simulated reactor."""
     from ald_controller.cli.serve import simulate_command
 
-    sys.exit(simulate_command(tool, warm_for, trace, as_json, control))
+    sys.exit(simulate_command(tool, warm_for, trace, as_json, control and control.absolute()))
 
 
 @ald.command()

@@ -9,7 +9,7 @@ from drivers.line import Line
 from drivers.modbus import RTU_TIMEOUT_S, TCP_TIMEOUT_S
 from simulators.analogue_io import AnalogueFace, AnalogueModule, Input
 from simulators.face import Face
-from tests.contract.cases import Case, Rising, Truth
+from tests.contract.cases import Case, Rising, Truth, o2_ppm, second_c
 
 ON_TCP = AnalogueIoConfig(
     1,
@@ -27,16 +27,8 @@ ON_RTU = AnalogueIoConfig(
 )
 
 
-def o2_ppm(plant: Any, at_s: float) -> float:
-    return 1.0 + float(plant.since_s(at_s)) / 2
-
-
 def box_mbar(plant: Any, at_s: float) -> float:
     return -10.0 + float(plant.since_s(at_s)) / 4
-
-
-def second_c(plant: Any, at_s: float) -> float:
-    return 100.0 + 2 * float(plant.since_s(at_s))
 
 
 def face_on_tcp(plant: Any) -> Face:

@@ -9,20 +9,7 @@ from drivers.line import Line
 from drivers.modbus import RTU_TIMEOUT_S
 from simulators.eurotherm import Eurotherm
 from simulators.face import Face
-from tests.contract.cases import Case, Rising, Truth
-
-START_C, K_PER_S = 100.0, 2.0
-
-
-class Heated(Rising):
-    """A zone that grows warmer whatever its controller does."""
-
-    def advance(self, at_s: float) -> None: ...
-
-    def control(self, zone: str, law: object) -> None: ...
-
-    def temperature_c(self, zone: str, at_s: float) -> float:
-        return START_C + K_PER_S * self.since_s(at_s)
+from tests.contract.cases import Case, Heated, Truth
 
 
 def face(plant: Any) -> Face:

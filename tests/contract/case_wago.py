@@ -9,7 +9,7 @@ from drivers.modbus import TCP_TIMEOUT_S
 from drivers.wago_io import WagoAnalogueInput, WagoDigitalInput, WagoDigitalOutput, WagoIo, WagoIoConfig
 from simulators.face import Face
 from simulators.wago_io import Channel, WagoB, WagoBFace
-from tests.contract.cases import Case, Rising, Truth
+from tests.contract.cases import Case, Rack, Truth, o2_ppm, second_c
 
 SETTINGS = WagoIoConfig(
     1,
@@ -21,24 +21,6 @@ SETTINGS = WagoIoConfig(
     (WagoDigitalInput("gate_shut", 0),),
     (WagoDigitalOutput("vent", 0), WagoDigitalOutput("lamp", 2)),
 )
-
-
-class Rack(Rising):
-    """Contacts are closed, what is measured rises."""
-
-    def output(self, name: str, on: bool, at_s: float) -> None:
-        self.switched[name] = on
-
-    def contact(self, name: str, at_s: float) -> bool:
-        return True
-
-
-def o2_ppm(plant: Any, at_s: float) -> float:
-    return 1.0 + float(plant.since_s(at_s)) / 2
-
-
-def second_c(plant: Any, at_s: float) -> float:
-    return 100.0 + 2 * float(plant.since_s(at_s))
 
 
 def face(plant: Any) -> Face:

@@ -26,6 +26,37 @@ class Rising:
         return at_s - self.from_s
 
 
+class Rack(Rising):
+    """What hangs on a coupler: contacts are closed, what is measured rises."""
+
+    def output(self, name: str, on: bool, at_s: float) -> None:
+        self.switched[name] = on
+
+    def contact(self, name: str, at_s: float) -> bool:
+        return True
+
+
+class Heated(Rising):
+    """A zone that grows warmer whatever its controller does."""
+
+    def advance(self, at_s: float) -> None: ...
+
+    def control(self, zone: str, law: object) -> None: ...
+
+    def temperature_c(self, zone: str, at_s: float) -> float:
+        return 100.0 + 2.0 * self.since_s(at_s)
+
+
+def o2_ppm(plant: Any, at_s: float) -> float:
+    """Of an analyser."""
+    return 1.0 + float(plant.since_s(at_s)) / 2
+
+
+def second_c(plant: Any, at_s: float) -> float:
+    """Of a second thermocouple."""
+    return 100.0 + 2 * float(plant.since_s(at_s))
+
+
 @dataclass(frozen=True)
 class Truth:
     """What a channel must say at a moment of a plant, in the channel's unit, and how finely it can say it."""

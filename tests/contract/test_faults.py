@@ -6,6 +6,9 @@ from simulators.alicat import AlicatFace
 from simulators.eurotherm import Eurotherm
 from simulators.face import Bus, Paced
 from simulators.faults import Fault, Faults
+from simulators.faults_catalogue import KINDS, fault
+from simulators.faults_content import reframed
+from simulators.inficon_sqm160 import check
 from simulators.modbus_server import ModbusServer, Unit, crc
 
 READ = bytes.fromhex("010300010001D5CA")
@@ -162,6 +165,112 @@ def test_one_unit_of_a_bus_may_fail_alone():
     faults.put(Fault(wrong_unit="C"))
     assert bus.hear(0, b"A\r")[:2] == b"C "
     assert bus.hear(0, b"B\r")[:2] == b"B "
+
+
+def over_and_over(face, times: int) -> list[bytes]:
+    return [face.hear(at_s, READ) for at_s in range(times)]
+
+
+def test_two_replies_change_places(face, faults, device):
+    faults.put(Fault(swapped=True))
+    assert face.hear(0, READ) == b""
+    device.value = 1
+    said = face.hear(1, READ)
+    assert (said[3:5], said[len(REPLY) :]) == (b"\x00\x01", REPLY)
+
+
+def test_a_wire_that_is_one_behind_says_each_reply_at_the_next_question(face, faults, device):
+    faults.put(Fault(shifted=True))
+    assert face.hear(0, READ) == b""
+    device.value = 1
+    assert face.hear(1, READ) == REPLY
+    assert face.hear(2, READ)[3:5] == b"\x00\x01"
+
+
+def test_so_many_in_a_row_of_each_so_many(face, faults):
+    faults.put(Fault(silent=True, every=5, in_a_row=2))
+    assert [said == REPLY for said in over_and_over(face, 10)] == [True, True, True, False, False] * 2
+
+
+def test_registers_may_all_have_a_special_value_or_the_other_order(face, faults, device):
+    two = bytes.fromhex("010300010002") + crc(bytes.fromhex("010300010002"))
+    faults.put(Fault(special=b"\x7f\xff"))
+    assert face.hear(0, two)[3:-2] == b"\x7f\xff" * 2
+    device.read_holding = lambda address, count: list(range(1, count + 1))
+    faults.put(Fault(swap_words=True))
+    said = face.hear(1, two)
+    assert said[3:-2] == b"\x00\x02\x00\x01" and said[-2:] == crc(said[:-2])
+
+
+def test_a_write_may_be_acknowledged_and_forgotten_on_any_line():
+    faults, plant = Faults("ascii"), Flow()
+    face = faults.wrap(AlicatFace(faults.seen(plant), "x", unit="A", full_scale_sccm=100))
+    plant.flow = 0.0
+    faults.put(Fault(acknowledge_only=True))
+    assert b" +050.00 " in face.hear(0, b"AS50\r")
+    assert b" +050.00 " not in face.hear(1, b"A\r") and plant.flow == 0.0
+    faults.put(Fault(unread=True))
+    assert b" +050.00 " in face.hear(2, b"AS50\r")
+    assert b" +050.00 " not in face.hear(3, b"A\r") and plant.flow == 50.0
+    faults.clear()
+    assert b" +050.00 " in face.hear(4, b"A\r")
+
+
+def test_what_a_device_measures_may_be_another_number():
+    faults, plant = Faults("ascii"), Flow()
+    seen = faults.seen(plant)
+    assert seen.flow_sccm("x", 0.0) == 5.0
+    faults.put(Fault(factor=10.0, offset=1.0))
+    assert seen.flow_sccm("x", 0.0) == 51.0
+    faults.put(Fault(drift_per_s=0.1))
+    assert [seen.flow_sccm("x", at_s) for at_s in (3.0, 4.0)] == [5.0, 5.5]
+    faults.put(Fault(noise=0.1))
+    assert {4.5 <= seen.flow_sccm("x", at_s) <= 5.5 for at_s in (3.0, 4.0, 5.0)} == {True}
+    assert seen.flow_sccm("x", 6.0) != seen.flow_sccm("x", 6.0)
+
+
+def test_a_device_without_power_is_away_and_comes_back_as_switched_on():
+    faults, plant = Faults("ascii"), Flow()
+    face = faults.wrap(AlicatFace(faults.seen(plant), "x", unit="A", full_scale_sccm=100))
+    face.hear(0, b"AS50\r")
+    faults.put(Fault(away_s=2.0))
+    assert (face.hear(1, b"A\r"), face.hear(2.5, b"A\r")) == (b"", b"")
+    assert b" +050.00 " not in face.hear(3.0, b"A\r")
+
+
+def test_another_master_asks_what_was_asked_before(face, faults):
+    other = bytes.fromhex("010300020001") + crc(bytes.fromhex("010300020001"))
+    face.hear(0, other)
+    face.hear(1, READ)
+    faults.put(Fault(foreign="before"))
+    assert face.hear(2, READ) == other + REPLY + REPLY
+    faults.put(Fault(foreign="between"))
+    assert face.hear(3, READ) == REPLY
+    assert over(face, 4.0) == [(3.05, other + REPLY)]
+
+
+def test_numbers_of_a_checked_text_change_and_its_frame_stays_whole():
+    body = bytes((34 + 6,)) + b"A12.34"
+    said = b"!" + body + check(body)
+    spoiled = reframed("sqm", Fault(special=b"\x00\x07", number=b"7"), said)
+    body = bytes((34 + 2,)) + b"A7"
+    assert spoiled == b"!" + body + check(body)
+
+
+def test_values_of_a_propar_answer_change_and_its_escapes_stay():
+    said = bytes.fromhex("1002 01 80 05 02 01 21 3E80 1003".replace(" ", ""))
+    spoiled = reframed("propar", Fault(special=b"\x10\x10"), said)
+    assert spoiled == bytes.fromhex("1002 01 80 05 02 01 21 10101010 1003".replace(" ", ""))
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("framing", ["rtu", "tcp", "ascii", "propar", "sqm"])
+def test_every_kind_of_the_catalogue_is_a_fault_where_it_can_be_one(name, framing):
+    if framing in KINDS[name].framings:
+        Faults(framing).put(fault(name, framing))
+    else:
+        with pytest.raises(ValueError, match="is a fault of"):
+            fault(name, framing)
 
 
 def test_a_modbus_fault_on_an_ascii_line_is_refused():
