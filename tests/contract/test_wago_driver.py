@@ -4,78 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
 from drivers.base import DeviceFault, DriverError, NoReply, Refused
-from drivers.line import memory_line
-from drivers.wago_io import WagoAnalogueInput, WagoDigitalInput, WagoDigitalOutput, WagoIo, WagoIoConfig
-from simulators.virtualtime import run_virtual
-from simulators.wago_io import Channel, WagoB, WagoBFace
-
-ANALOGUE = (
-    WagoAnalogueInput("o2_ppm", 0, "4-20 mA", 0, 100, 0.4),
-    WagoAnalogueInput("h2o_ppm", 4, "4-20 mA on 0-20 mA", 0, 100, 0.4),
-    WagoAnalogueInput("pressure_torr", 8, "0-10 V", 0, 10, 0.005),
-    WagoAnalogueInput("substrate_2_c", 12, "type K", -100, 1370, 1.5),
-)
-DIGITAL = WagoDigitalInput("gate_shut", 0), WagoDigitalInput("mains_ok", 8)
-OUTPUTS = WagoDigitalOutput("vent", 0), WagoDigitalOutput("lamp", 2)
-SETTINGS = WagoIoConfig(1, 1.0, ANALOGUE, DIGITAL, OUTPUTS)
-
-
-class Rack:
-    def __init__(self) -> None:
-        self.switched: dict[str, bool] = {}
-        self.values = {"o2_ppm": 50.0, "h2o_ppm": 25.0, "pressure_torr": 5.0, "substrate_2_c": 150.0}
-
-    def output(self, name: str, on: bool, at_s: float) -> None:
-        self.switched[name] = on
-
-    def contact(self, name: str, at_s: float) -> bool:
-        return name == "gate_shut"
-
-
-class Bench:
-    """A driver, its coupler, and what was sent between them from the function code on."""
-
-    def __init__(self, settings: WagoIoConfig = SETTINGS, **made: Any) -> None:
-        self.rack = Rack()
-        channels = {
-            one.channel: Channel(
-                one.register, one.kind, one.at_low, one.at_high, lambda _, n=one.channel: self.rack.values[n]
-            )  # type: ignore[misc]
-            for one in ANALOGUE
-        }
-        contacts, outputs = {one.input: one.channel for one in DIGITAL}, {one.coil: one.name for one in OUTPUTS}
-        self.coupler = WagoB(self.rack, channels, contacts, outputs, **made)
-        self.face = WagoBFace(self.coupler)
-        self.sent: list[str] = []
-        self.ignores = self.silent = False
-        self.device = WagoIo("coupler-b", memory_line("coupler-b", self), settings)
-
-    def hear(self, now_s: float, data: bytes) -> bytes:
-        self.sent.append(data[7:].hex(" "))
-        if self.silent:
-            return b""
-        if self.ignores and data[7] in (5, 15):
-            return data[:4] + b"\x00\x06" + data[6:12]
-        return self.face.hear(now_s, data)
-
-    def next_at(self) -> float | None:
-        return self.face.next_at()
-
-    def speak(self, now_s: float) -> bytes:
-        return self.face.speak(now_s)
-
-
-def virtually(test: Callable[[Bench], Awaitable[None]], **made: Any) -> None:
-    async def main() -> None:
-        await test(Bench(**made))
-
-    run_virtual(main())
+from drivers.wago_io import WagoAnalogueInput, WagoIo
+from simulators.wago_io import WagoBFace
+from tests.contract.wago_bench import ANALOGUE, SETTINGS, Bench, virtually
 
 
 def test_words_become_values_in_the_units_of_their_channels() -> None:
@@ -341,65 +276,3 @@ def test_an_unknown_output_is_refused_with_the_known_ones() -> None:
             await bench.device.set_output("pump", True)
 
     virtually(main)
-
-
-@pytest.mark.parametrize(
-    ("items", "words"),
-    [
-        ((453, 453, 468, 469), "'o2_ppm' is '4-20 mA', its terminal 750-453 is for 4-20 mA on 0-20 mA"),
-        ((455, 455, 468, 469), "'h2o_ppm' is '4-20 mA on 0-20 mA', its terminal 750-455 is for 4-20 mA"),
-        ((474, 474, 453, 468, 469), "'o2_ppm' is '4-20 mA', its terminal 750-474 is for none"),
-        ((455, 453, 468, 467), "'substrate_2_c' is 'type K', its terminal 750-467 is for 0-10 V"),
-    ],
-)
-def test_a_channel_in_a_terminal_of_another_kind_is_refused(items: tuple[int, ...], words: str) -> None:
-    async def main(bench: Bench) -> None:
-        with pytest.raises(Refused, match=words):
-            await bench.device.identify()
-
-    virtually(main, items=items)
-
-
-def test_a_terminal_that_is_not_known_here_is_told() -> None:
-    async def main(bench: Bench) -> None:
-        facts = (await bench.device.identify()).facts
-        assert facts["terminals"] == "750-455, 750-493; not checked from 750-493 on"
-
-    virtually(main, items=(455, 493))
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        ({"analogue": (*ANALOGUE, WagoAnalogueInput("p_torr", 13, "0-10 V", 0, 1, 0.1))}, "208 bits of .* need 224"),
-        ({"digital": (WagoDigitalInput("far", 16),)}, "16 inputs and 8 outputs are fewer"),
-        ({"outputs": (WagoDigitalOutput("far", 8),)}, "16 inputs and 8 outputs are fewer"),
-    ],
-)
-def test_terminals_that_are_missing_are_refused(changed: dict[str, Any], words: str) -> None:
-    known = {"analogue": ANALOGUE, "digital": DIGITAL, "outputs": OUTPUTS}
-    settings = WagoIoConfig(1, 1.0, **(known | changed))
-
-    async def main(bench: Bench) -> None:
-        with pytest.raises(Refused, match=words):
-            await bench.device.identify()
-
-    virtually(main, settings=settings)
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        ({"watchdog_s": 0.25}, "counts in 0.1 s"),
-        ({"watchdog_s": 0.0}, "counts in 0.1 s"),
-        ({"analogue": (ANALOGUE[0], WagoAnalogueInput("x", 0, "0-10 V", 0, 1, 1))}, "share a register"),
-        ({"analogue": (WagoAnalogueInput("x", 0, "0-10 V", 0, 1, 0),)}, "must be above 0"),
-        ({"analogue": (WagoAnalogueInput("x", 0, "0-10 V", 1, 1, 1),)}, "upwards"),
-        ({"digital": (WagoDigitalInput("o2_ppm", 0),)}, "'o2_ppm' is wired twice"),
-        ({"outputs": (WagoDigitalOutput("vent", 512),)}, "are 0…511"),
-    ],
-)
-def test_settings_that_cannot_be_are_refused(changed: dict[str, Any], words: str) -> None:
-    known = {"watchdog_s": 1.0, "analogue": ANALOGUE, "digital": (), "outputs": ()}
-    with pytest.raises(ValueError, match=words):
-        WagoIoConfig(unit=1, **(known | changed))
