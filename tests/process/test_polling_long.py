@@ -21,6 +21,7 @@ TOOL = ROOT / "deploy" / "tool.yaml"
 KEPT = ROOT / "long-results" / "polling.json"
 HALF_S, HALVES = 300.0, 2
 MOST_OF_A_CORE, MOST_GROWTH_KIB = 0.05, 512
+LATE = 0.001  # of all answers: a computer that does something else for a quarter of a second makes answers late
 RATES = {"pirani": 20.0, "carrier": 10.0, "pusher": 10.0, "coupler-b": 10.0}  # the others, loops: twice a second
 
 
@@ -57,6 +58,7 @@ def lines(halves: list[dict[str, Any]]) -> list[str]:
         f"{seconds:.0f} s of polling: {100 * cpu_s / seconds:.2f} % of one core, {asked / seconds:.0f} transactions/s, "
         f"{1e6 * cpu_s / asked:.0f} µs each; processor time of the client alone, devices in another process",
         "polls a second at least: " + ", ".join(f"{name} {rate:.2f}" for name, rate in slowest.items()),
+        f"{sum(one['misplaced'] for one in halves)} of {asked} answers came too late and were thrown away",
         "memory: " + ", ".join(f"{one['began_kib']} + {one['grown_kib']} KiB" for one in halves),
     ]
 
@@ -68,7 +70,8 @@ def test_ten_minutes_of_polling_cost_a_twentieth_of_a_core_and_grow_nothing(addr
     KEPT.write_text(json.dumps({"of": of, "halves": halves}), "utf-8")
     print("\n".join(lines(halves)))
     for one in halves:
-        assert not one["absent"] and not one["misplaced"]
+        assert not one["absent"]
+        assert one["misplaced"] <= LATE * one["asked"]
         for name, rate in one["per_s"].items():
             assert rate >= 0.98 * RATES.get(name, 2.0), f"{name} was polled {rate:.2f} times a second"
         assert one["cpu_s"] <= MOST_OF_A_CORE * one["seconds"]
