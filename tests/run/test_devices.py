@@ -41,6 +41,19 @@ async def test_a_device_that_dies_bars_the_start_and_is_identified_again_when_it
 
 
 @virtually
+async def test_a_loop_with_other_decimals_than_the_tool_file_bars_the_start_and_says_what_to_do(tmp_path: Path) -> None:
+    async with Rig(tmp_path, warm=LIGL_C) as rig:
+        await rig.proven()
+        await rig.do(c.Upload(name="test", text=ligl(1)))
+        rig.world.instruments["chamber"].values[525] = 2
+        await rig.until(lambda: rig.console.tool.absent, 10)
+        told = await rig.refused(c.Start(name="test"), "device-absent")
+        assert "chamber: changed at the device: the display has 2 decimals, the settings say 1: set one" in told
+        rig.world.instruments["chamber"].values[525] = 1
+        await rig.until(lambda: not rig.console.tool.absent, 15)
+
+
+@virtually
 async def test_a_device_that_comes_back_as_another_one_is_none_until_an_operator_has_reset(tmp_path: Path) -> None:
     async with Rig(tmp_path, load="lithium", warm=LIGL_C) as rig:
         await rig.start(ligl(2))
