@@ -26,9 +26,9 @@ PARTS_OF = {
     ),
     "kills": ("tests/process", ("test_kills.py", "test_outside_*.py")),
 }
-# kinds whose tests only compute, mostly in virtual time: two workers share their files. The others hold real processes
-# to real times, and one starved by its neighbour would fail as it should
-SHARED = ("pure", "safety", "contract", "run", "rows")
+# kinds whose files two workers share: those that only compute, mostly in virtual time, and the real processes, most of
+# which wait. Not the kills and the timing, which hold a whole computer to its times
+SHARED = ("pure", "safety", "contract", "run", "rows", "process")
 # a file stays with one worker, as what its tests share is made once; the few files of safety share little and are long
 DISTRIBUTION = dict.fromkeys(SHARED, "loadfile") | {"safety": "worksteal"}
 LINT = [
