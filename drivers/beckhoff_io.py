@@ -15,6 +15,7 @@ from typing import Literal
 from drivers.base import DeviceFault, Identity, Reading, Refused
 from drivers.line import Line
 from drivers.modbus import Registers, signed
+from drivers.wired import check_channels
 
 IMAGE_BITS, FALLBACKS, WATCHDOG_MS, WATCHDOG_RESET, WATCHDOG_TYPE = 0x1010, 0x1021, 0x1120, 0x1121, 0x1122
 FALLBACK = 0x1123  # of an EK9000: what its outputs do when the watchdog acts; of a BK9xxx: its fast mode
@@ -75,13 +76,7 @@ class BeckhoffIoConfig:
         places = sorted(one.register for one in self.analogue)
         if any(after - before < 2 for before, after in itertools.pairwise(places)):
             raise ValueError("two analogue channels share a register: each takes two, its status and its value")
-        for one in self.analogue:
-            if not one.error > 0:
-                raise ValueError(f"the error of '{one.channel}' must be above 0, in its unit, not {one.error:g}")
-        names = [*(one.channel for one in self.analogue), *(one.channel for one in self.digital)]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"channel '{name}' is wired twice: each needs a name of its own")
+        check_channels(self.analogue, self.digital)
 
 
 class BeckhoffIo:

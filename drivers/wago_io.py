@@ -19,6 +19,7 @@ from typing import Literal
 from drivers.base import DeviceFault, Identity, Reading, Refused
 from drivers.line import Line
 from drivers.modbus import Registers, signed
+from drivers.wired import check_channels
 
 TIME, MASK_1_16, MASK_17_32, TRIGGER, STATE, STOP, ALTERNATIVE = 0x1000, 0x1001, 0x1002, 0x1003, 0x1006, 0x1008, 0x100A
 IMAGE_BITS, NAMEPLATE, TERMINALS = 0x1022, 0x2010, 0x2030  # analogue out and in, digital out and in
@@ -110,18 +111,13 @@ class WagoIoConfig:
         if len(set(places)) < len(places):
             raise ValueError("two analogue channels share a register: each takes one")
         for one in self.analogue:
-            if not one.error > 0:
-                raise ValueError(f"the error of '{one.channel}' must be above 0, in its unit, not {one.error:g}")
             if not one.at_low < one.at_high:
                 raise ValueError(
                     f"channel '{one.channel}' goes from {one.at_low:g} to {one.at_high:g}: upwards, please"
                 )
         if any(not 0 <= place < READ_BACK for place in self._places()):
             raise ValueError(f"registers, inputs and coils of a WAGO coupler are 0…{READ_BACK - 1} here")
-        names = [*(one.channel for one in self.analogue), *(one.channel for one in self.digital)]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"channel '{name}' is wired twice: each needs a name of its own")
+        check_channels(self.analogue, self.digital)
 
     def _places(self) -> Iterator[int]:
         yield from (one.register for one in self.analogue)

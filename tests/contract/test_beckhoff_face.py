@@ -138,3 +138,12 @@ def test_before_the_first_write_nothing_is_armed(ask, coupler):
     registers(ask, 0.0, 0, 2, function=4)
     coupler.elapse(100.0)
     assert coupler.trips == 0
+
+
+def test_outputs_that_freeze_stay_on_when_the_watchdog_acts_as_those_of_an_ek9000(ask, rack, coupler):
+    assert registers(ask, 0.0, 0x1123) == (0,)
+    assert ask(0.0, 6, 0x11, 0x23, 0, 1) == bytes((6, 0x11, 0x23, 0, 1))
+    assert ask(0.0, 6, 0x11, 0x23, 0, 3) == b"\x86\x03"
+    ask(0.0, 5, 0, 0, 0xFF, 0)
+    coupler.elapse(5.0)
+    assert coupler.tripped and rack.outputs["vent"]
