@@ -105,6 +105,7 @@ async def test_c8_a_gauge_that_stands_still_through_doses_holds_until_it_moves(t
     async with Rig(tmp_path, warm=LIGL_C) as rig:
         await rig.start(ligl(30))
         await rig.until_step("purge", 200, cycle=3)
+        await rig.rest(4)  # of its 5 s: the gauge stands still at the base
         own, last = gauge(rig).read, rig.console.tool.samples["coupler-b.pressure_torr"].value
         reads(rig, lambda _: last)
         await rig.until(lambda: rig.state == "PAUSED", 80)
