@@ -78,7 +78,6 @@ class Alicat:
         self._columns: tuple[_Column, ...] = ()
         self._probe = f"{settings.unit}VE\r".encode("ascii")
         self._set: float | None = None  # last written and read back, else found first; in the device's own unit
-        self._doubted = False  # the last reply could not be read: was it the answer to another question?
         self._decimals = 0  # of the set-point column: what the device can resolve and read back
 
     @staticmethod
@@ -103,8 +102,6 @@ class Alicat:
 
         A set-point that somebody changed at the panel is named in its flags.
         """
-        if self._doubted:
-            await self._answers_in_turn()
         columns = self._columns or await self._layout()
         expected = self._set
         numbers, gas, words = self._parse(await self._ask(""), columns)
@@ -123,14 +120,6 @@ class Alicat:
         if expected == self._set and self._moved(numbers[_setpoint(columns)]):  # else it was written meanwhile
             readings["setpoint_sccm"] = readings["setpoint_sccm"]._replace(flags=(*words, MOVED))
         return readings
-
-    async def _answers_in_turn(self) -> None:
-        """Frames name no question: whether replies belong to theirs is seen by one whose answer looks different."""
-        await self._line.ask(
-            self._probe, self._whole_version, timeout_s=TIMEOUT_S, device=self.name, quiet_s=QUIET_S,
-            probe=(self._probe, self._whole_version),
-        )  # fmt: skip
-        self._doubted = False
 
     def _beyond(self, numbers: list[float], columns: tuple[_Column, ...]) -> tuple[str, ...]:
         """A flow that this device cannot measure makes its whole frame doubtful."""
@@ -313,7 +302,6 @@ class Alicat:
         return reply.decode("ascii")
 
     def _bad(self, what: str, text: str) -> BadReply:
-        self._doubted = True
         self._line.distrust(self.name)
         return BadReply(self.name, what, reply=text.encode("ascii"))
 

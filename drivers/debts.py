@@ -46,12 +46,32 @@ class Debts:
 
     def __init__(self) -> None:
         self._of: dict[str, Debt] = {}
+        self._doubts: set[str] = set()  # who gave a reply that was none, or never the one that was owed
 
     def __contains__(self, device: str) -> bool:
         return device in self._of
 
-    def of(self, device: str) -> Debt:
-        return self._of[device]
+    def unsettled(self, device: str) -> bool:
+        """Whether its next reply could belong to an earlier request."""
+        return device in self._doubts or device in self._of
+
+    def wants_probe(self, device: str) -> bool:
+        """Whether that is not to be believed before the answer to a probe; time alone settles nothing."""
+        return device in self._doubts or (device in self._of and bool(self._of[device].owed))
+
+    def rest_s(self, device: str, now_s: float) -> float:
+        """How long a device that left a probe without an answer is left alone, in seconds."""
+        owed = self._of[device].owed if device in self._of else []
+        return max(0.0, self._of[device].until_s - now_s) if owed and owed[-1].probing else 0.0
+
+    def doubt(self, device: str) -> None:
+        self._doubts.add(device)
+
+    def trust(self, device: str) -> None:
+        """Its probe was answered: behind that nothing older comes in order; what overtook it still may."""
+        self._doubts.discard(device)
+        if device in self._of:
+            self._of[device].owed.clear()
 
     def add(self, ask: Ask, now_s: float) -> None:
         debt = self._of.setdefault(ask.device, Debt([], 0.0))
@@ -63,9 +83,9 @@ class Debts:
         self._of.pop(device, None)
 
     def expire(self, device: str, now_s: float) -> None:
-        """Forgets what cannot come any more."""
-        if device in self._of and self._of[device].until_s <= now_s:
-            del self._of[device]
+        """Forgets what cannot come any more; whoever may keep it, as a gateway does, is doubted."""
+        if device in self._of and self._of[device].until_s <= now_s and self._of.pop(device).owed:
+            self._doubts.add(device)
 
     def seen(self, data: bytes) -> None:
         """These bytes came while nobody asked: a device is free if they are all it owes, and nothing else."""

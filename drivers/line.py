@@ -3,11 +3,12 @@
 A reply belongs to its request. The line is dirty from the first byte sent until a whole reply has come and nothing
 else; after a time-out, a bad reply or a cancelled request it drains: nothing is sent before the line has been quiet for
 as long as a reply may take. Devices whose replies carry no number of their request (all but Modbus TCP) can be later
-still than that. A device owes a reply that was missing, until it is seen or ten time-outs have passed:
+still than that. A device owes a reply that was missing, until it is seen or ten time-outs have passed; a gateway may
+keep one for longer still, and give each reply to the next question:
 
-* its next request is preceded by a *probe*, a question whose answer looks different from all others. A device answers
-  in order, so behind the answer to the probe no older one can come. Without that answer it is asked nothing until ten
-  time-outs have passed;
+* its next request, as any after a reply that was none, is preceded by a *probe*, a question whose answer looks
+  different from all others. A device answers in order, so behind the answer to the probe no older one can come. Without
+  that answer it is asked nothing until ten time-outs have passed, and then the probe again: time alone proves nothing;
 * its replies are taken only when no second one follows within a time-out, because what stands between (a gateway, an
   adapter) need not keep the order.
 
@@ -107,7 +108,7 @@ class Line:
                 if not (wait_s := self._rest_s(device, pace_s)):  # it may have been asked by another meanwhile
                     if self._dirty or self._transport is None or self._gap_s:
                         await self._make_ready(ask)
-                    if device in self._debts:
+                    if self._debts.unsettled(device):
                         wait_s = await self._settle(ask)
                 if not wait_s:
                     return await self._exchange(ask)
@@ -123,8 +124,9 @@ class Line:
         return rest_s if rest_s > SOON_S else 0.0
 
     def distrust(self, device: str) -> None:
-        """For a device that cannot read what looked like a whole reply: drain before the next request."""
+        """For a driver that cannot read what looked like a whole reply: drain and probe before the next request."""
         self._misplaced(device)
+        self._debts.doubt(device)
         self._dirty, self._quiet_from_s = True, asyncio.get_running_loop().time()
 
     async def close(self) -> None:
@@ -151,6 +153,8 @@ class Line:
         except BadReply:
             self.counts.bad += 1
             self._misplaced(ask.device)
+            if not ask.tagged:
+                self._debts.doubt(ask.device)
             raise
         except NoReply:
             self.counts.silent += 1
@@ -197,16 +201,17 @@ class Line:
 
     async def _settle(self, ask: Ask) -> float:
         """Seconds to wait before this device is asked anything: 0 once its probe is answered, or when it has none."""
-        self._debts.expire(ask.device, asyncio.get_running_loop().time() + SOON_S)
-        if ask.device in self._debts and ask.probe and not ask.numbered and self._debts.of(ask.device).owed:
-            debt = self._debts.of(ask.device)
-            if debt.owed[-1].probing:
-                return debt.until_s - asyncio.get_running_loop().time()
-            request, framer = ask.probe
-            await self._exchange(ask._replace(request=request, framer=framer, probing=True))
-            debt.owed.clear()
-            if self._gap_s:
-                await self._make_ready(ask)
+        now_s = asyncio.get_running_loop().time()
+        self._debts.expire(ask.device, now_s + SOON_S)
+        if ask.probe is None or ask.numbered or not self._debts.wants_probe(ask.device):
+            return 0.0
+        if rest_s := self._debts.rest_s(ask.device, now_s):
+            return rest_s
+        request, framer = ask.probe
+        await self._exchange(ask._replace(request=request, framer=framer, probing=True))
+        self._debts.trust(ask.device)
+        if self._gap_s:
+            await self._make_ready(ask)
         return 0.0
 
     async def _linger(self, ask: Ask) -> None:

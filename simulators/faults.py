@@ -162,6 +162,7 @@ class Faulty:
         self._face, self._faults = face, faults
         self._pending: list[tuple[float, bytes]] = []
         self._held = b""  # a reply that waits for the next request
+        self._held_by: Fault | None = None  # what keeps it; the next fault has none of the one before
         self._last: list[bytes] = []  # the last two requests that differ: what another master could ask
         self._away_until_s: float | None = None
         self._switched_on = None if hasattr(face, "power_cycle") else remember(face)
@@ -237,6 +238,8 @@ class Faulty:
     def _with_others(self, fault: Fault, request: bytes, reply: bytes, now_s: float) -> list[tuple[float, bytes]]:
         """The pieces of what is heard, replies that wait and another master's conversation among them."""
         if fault.swapped or fault.shifted:
+            if fault is not self._held_by:
+                self._held, self._held_by = b"", fault
             held, self._held = self._held, b"" if fault.swapped and self._held else reply
             return [(now_s, reply + held if fault.swapped else held)] if held else []
         pieces = _timed(fault, request, reply, now_s)

@@ -151,6 +151,56 @@ def test_a_device_that_became_slow_for_good_never_answers_the_question_before(la
     run_virtual(main())
 
 
+def to_number(buffer: bytes) -> int | None:
+    if buffer[:1] == b"v":
+        raise BadReply("test", "no number", reply=buffer)
+    return to_semicolon(buffer)
+
+
+class Keeping:
+    """A device behind a gateway that, while `keeps`, gives each reply to the next question."""
+
+    def __init__(self) -> None:
+        self.keeps, self.count, self.kept = False, 0, b""
+
+    def hear(self, now_s: float, data: bytes) -> bytes:
+        self.count += 1
+        reply = b"v1;" if data == b"v" else b"%d;" % self.count
+        if not self.keeps:
+            said, self.kept = self.kept + reply, b""
+            return said
+        said, self.kept = self.kept, reply
+        return said
+
+    def next_at(self) -> float | None:
+        return None
+
+    def speak(self, now_s: float) -> bytes:
+        return b""
+
+
+@pytest.mark.parametrize("every_s", [0.0, 0.005, 0.05, 0.1, 0.5, 1.9, 2.1])
+def test_a_gateway_that_stays_one_reply_behind_is_never_believed(every_s: float) -> None:
+    async def main() -> None:
+        gateway = Keeping()
+        line = memory_line("flows", gateway)
+        start_s, right, wrong = now_s(), 0, 0
+        while (run_s := now_s() - start_s) < 60:
+            gateway.keeps = 1 <= run_s < 40
+            try:
+                reply = await line.ask(
+                    b"p", to_number, timeout_s=0.2, device="a", quiet_s=0.1, probe=(b"v", to_version)
+                )
+                assert reply == b"%d;" % gateway.count, "an answer to an older question"
+                right += 1
+            except DriverError:
+                right, wrong = 0, wrong + 1
+            await asyncio.sleep(max(every_s, 0.001))
+        assert wrong and right > 5, "it is noticed, and is over when it is over"
+
+    run_virtual(main())
+
+
 def test_after_a_missing_reply_a_probe_goes_before_the_next_request_and_only_once() -> None:
     async def main() -> None:
         peer = Peer((b"1", ()), always={b"v": Say(0.01, b"v1;"), b"2": Say(0.01, b"two;")})
@@ -649,7 +699,7 @@ def test_a_device_that_is_silent_for_long_owes_a_bounded_number_of_replies() -> 
         for number in range(1, 200):
             with pytest.raises(NoReply):
                 await ask_numbered(line, number)
-        assert len(line._debts.of("a").owed) == 64
+        assert len(line._debts._of["a"].owed) == 64
 
     run_virtual(main())
 
