@@ -150,6 +150,7 @@ def test_every_driver_reads_right_and_is_made_safe_on_every_transport(tried: Tri
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("how", HOW)
 async def test_a_real_wire_comes_through_the_whole_catalogue(how: str, tmp_path: Path) -> None:
     async with wired(HOW[how], how, tmp_path / "port") as one:
