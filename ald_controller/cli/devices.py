@@ -27,6 +27,7 @@ ADDRESSES = click.option(
 )  # fmt: skip
 NAMES = click.argument("names", nargs=-1, metavar="[DEVICE]...")
 FOR_S = click.FloatRange(0, 86400)
+HEAT_S = click.FloatRange(0, 600)  # long enough to see a zone rise, too short to coat: no interlock watches
 
 
 @click.group()
@@ -104,7 +105,7 @@ def watch(
 @click.argument("device")
 @click.argument("value")
 @click.option(
-    "--for", "for_s", type=FOR_S, default=10.0, show_default=True,
+    "--for", "for_s", type=HEAT_S, default=10.0, show_default=True,
     help="seconds to keep a heater's set-point alive; then it has its own safe one again",
 )  # fmt: skip
 @TOOL

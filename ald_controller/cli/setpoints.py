@@ -65,6 +65,11 @@ def _heater(file: Tool, device: str, text: str) -> Order:
     if text == "off":
         return Order(device, None, True, "its own safe set-point")
     celsius = units.TEMPERATURE.parse(text)
+    if file.devices[device].holds_on:
+        raise NotFromHere(
+            f"{device} goes on heating at its last set-point when whoever set it dies, and nobody would cut it: it is "
+            "heated at its own panel, or by the controller"
+        )
     zones = {name: zone for name, zone in file.config.zones.items() if zone.device == device}
     if not zones:
         raise NotFromHere(f"{device} heats no zone of this tool: without a zone's limit nothing is set")

@@ -18,7 +18,6 @@ FILE = load_tool(Path(__file__).parents[2] / "deploy" / "tools" / "every-device.
     [
         ("carrier", "0 sccm", 0.0), ("carrier", "20 sccm", 20.0), ("carrier", "0.02 slm", 20.0),
         ("pusher", "0 sccm", 0.0), ("substrate", "150 °C", 150.0), ("source-3", "180 °C", 180.0),
-        ("lines", "200 °C", 200.0),
     ],
 )  # fmt: skip
 def test_what_is_within_the_limits_is_taken_in_its_fixed_unit(device: str, text: str, value: float) -> None:
@@ -38,7 +37,8 @@ def test_a_heater_can_be_given_its_own_safe_set_point() -> None:
         ("substrate", "150.1 °C", "outside 0…150 °C for substrate: lithium may lie there"),
         ("chamber", "200 °C", "outside 0…150 °C for chamber: lithium may lie there"),
         ("source-5", "121 °C", "outside 0…120 °C for source-5: the zone's limit"),
-        ("lines", "-5 °C", "outside 0…200 °C"),
+        ("source-3", "-5 °C", "outside 0…180 °C"),
+        ("lines", "100 °C", "lines goes on heating at its last set-point when whoever set it dies"),
         ("coupler-b", "1", "outputs of coupler-b are not set from here"),
         ("coupler-c", "spare lamp", "outputs of coupler-c are not set from here"),
         ("backing", "on", "backing is a pump"),
