@@ -36,7 +36,7 @@ STATUS_WORDS = {
 }
 
 
-LOOK_S = 1.0  # how often one of these is looked at, in turn: what nobody should change, and is not in force now
+LOOK_S = 2.0  # how often one of these is looked at, in turn: what nobody should change, and is not in force now
 LOOKS = SP1, SELECTED_SP, SP1, DECIMALS, SP1, UNIT
 EEPROM_WRITES = 40  # in one life of this driver; each register lasts for about 100,000
 NO_SUCH_REGISTER = "Modbus exception 2:"
@@ -110,7 +110,7 @@ class Eurotherm3216:
         return Identity("Eurotherm 3216", "", f"{version:x}", facts)
 
     async def poll(self) -> dict[str, Reading]:
-        """Two reads, and a third every second: six loops at 2 Hz leave no room for more at 19200 baud.
+        """Two reads, and a third every two seconds: six loops at 2 Hz leave no room for more at 19200 baud.
 
         Raises DeviceFault on a sensor break, as the process value is then meaningless, and when unit, decimals or the
         selected set-point were changed. A set-point that somebody else changed is named in the flags of the set-point,

@@ -74,7 +74,7 @@ def lines_of(file: Tool) -> Callable[[str, LineConfig], Any]:
     config = file.config
     signals = [signal for signal in config.signals.model_dump().values() if isinstance(signal, str)]
     judged = {signal.partition(".")[0] for signal in signals}
-    judged |= {config.zones[zone].device for zone in config.zones_of("substrate", "chamber")}
+    judged |= {zone.device for zone in config.zones.values()}
 
     def opened(name: str, line: LineConfig) -> Any:
         made = tool_line(name, line)

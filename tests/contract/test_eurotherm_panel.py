@@ -34,14 +34,14 @@ def test_an_instrument_that_is_set_otherwise_is_refused_with_what_to_do(register
 
 
 @pytest.mark.parametrize("register", [DECIMALS, UNIT, SELECTED])
-def test_a_setting_changed_while_it_runs_is_a_fault_within_six_seconds(register: int) -> None:
+def test_a_setting_changed_while_it_runs_is_a_fault_within_twelve_seconds(register: int) -> None:
     async def main() -> None:
         instrument = Instrument()
         device = heater(instrument)
         await device.identify()
         instrument.values[register] = 2
         with pytest.raises(DeviceFault, match="changed at the device"):
-            for _ in range(13):
+            for _ in range(25):
                 await device.poll()
                 await asyncio.sleep(0.5)
 
@@ -96,7 +96,7 @@ def test_a_set_point_that_ramps_there_by_itself_was_changed_by_nobody() -> None:
     run_virtual(main())
 
 
-def test_a_safe_local_set_point_that_waits_behind_the_remote_one_is_named_and_put_right_within_two_seconds() -> None:
+def test_a_safe_local_set_point_that_waits_behind_the_remote_one_is_named_and_put_right_within_four_seconds() -> None:
     async def main() -> None:
         instrument = Instrument()
         device = heater(instrument)
@@ -105,7 +105,7 @@ def test_a_safe_local_set_point_that_waits_behind_the_remote_one_is_named_and_pu
         await device.poll()
         instrument.values[SP1] = 1700
         seen: list[str] = []
-        for _ in range(4):
+        for _ in range(8):
             await asyncio.sleep(0.5)
             seen += (await device.poll())["status"].flags
         assert seen == ["local set-point changed at the device"]
