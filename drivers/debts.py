@@ -64,6 +64,11 @@ class Debts:
         owed = self._of[device].owed if device in self._of else []
         return max(0.0, self._of[device].until_s - now_s) if owed and owed[-1].probing else 0.0
 
+    def silent(self, device: str) -> bool:
+        """Whether even the time in which its replies may come has passed, and the probe behind it was not answered."""
+        owed = self._of[device].owed if device in self._of else []
+        return device in self._doubts and bool(owed) and owed[0].probing
+
     def doubt(self, device: str) -> None:
         self._doubts.add(device)
 

@@ -206,6 +206,8 @@ class Line:
         if ask.probe is None or ask.numbered or not self._debts.wants_probe(ask.device):
             return 0.0
         if rest_s := self._debts.rest_s(ask.device, now_s):
+            if self._debts.silent(ask.device):  # who asks now need not wait to hear that
+                raise NoReply(ask.device, f"it is silent, and is asked again in {rest_s:.1f} s", ask.request)
             return rest_s
         request, framer = ask.probe
         await self._exchange(ask._replace(request=request, framer=framer, probing=True))

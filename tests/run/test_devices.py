@@ -46,7 +46,7 @@ async def test_a_loop_with_other_decimals_than_the_tool_file_bars_the_start_and_
         await rig.proven()
         await rig.do(c.Upload(name="test", text=ligl(1)))
         rig.world.instruments["chamber"].values[525] = 2
-        await rig.until(lambda: rig.console.tool.absent, 10)
+        await rig.until(lambda: rig.console.tool.absent, 14)
         told = await rig.refused(c.Start(name="test"), "device-absent")
         assert "chamber: changed at the device: the display has 2 decimals, the settings say 1: set one" in told
         rig.world.instruments["chamber"].values[525] = 1
