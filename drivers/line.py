@@ -207,7 +207,7 @@ class Line:
             return 0.0
         if rest_s := self._debts.rest_s(ask.device, now_s):
             if self._debts.silent(ask.device):  # who asks now need not wait to hear that
-                raise NoReply(ask.device, f"it is silent, and is asked again in {rest_s:.1f} s", ask.request)
+                raise NoReply(ask.device, f"its last probe had no answer; the next goes in {rest_s:.1f} s", ask.request)
             return rest_s
         request, framer = ask.probe
         await self._exchange(ask._replace(request=request, framer=framer, probing=True))
