@@ -106,12 +106,15 @@ _FAMILIES = {
 }
 
 
+_BESIDE = {"table": ("tests/recipe_bench.py",)}  # what a family's sentences need beside what all of them need
+
+
 def _family(name: str) -> Subject:
     """The lab of one family of rows, or of what all of them share, with the sentences about it alone."""
     modules, sentences = (words.split() for words in _FAMILIES[name])
     return Subject(
         f"interlocks-{name}", tuple(f"{_INTERLOCKS}/{module}.py" for module in modules),
-        tuple(f"tests/pure/test_{sentence}.py" for sentence in sentences), _BENCH,
+        tuple(f"tests/pure/test_{sentence}.py" for sentence in sentences), _BENCH + _BESIDE.get(name, ()),
         f"ald_controller.interlocks.{modules[0]}", at_a_time=300, reasons="interlocks",
     )  # fmt: skip
 
