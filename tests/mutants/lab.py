@@ -40,6 +40,7 @@ class Subject:
     first: str
     at_a_time: int = 90
     reasons: str = ""  # the table of its survivors; "" = of its own name
+    without: str = ""  # one of the sentences, which mutmut's own names for functions make fail
 
     @property
     def survivors(self) -> Path:
@@ -59,7 +60,7 @@ class Subject:
 [tool.mutmut]
 source_paths = ["ald_controller"]
 only_mutate = {list(self.sources)}
-pytest_add_cli_args = ["-p", "{DIRECT}"]
+pytest_add_cli_args = ["-p", "{DIRECT}"{self.without and f', "--deselect", "{self.without}"'}]
 process_isolation = "forkserver"
 pytest_add_cli_args_test_selection = {list(self.sentences)}
 also_copy = {[n for n in self.needs if "/" not in n and not n.startswith("tests")]}
@@ -107,6 +108,10 @@ _FAMILIES = {
 
 
 _BESIDE = {"table": ("tests/recipe_bench.py",)}  # what a family's sentences need beside what all of them need
+_WITHOUT = {  # a hash over names of functions among others, and mutmut gives them new ones
+    "table": "tests/pure/test_limits_confirmed.py::"
+    "test_the_shipped_registers_of_the_simulated_reactor_confirm_the_shipped_limits"
+}  # fmt: skip
 
 
 def _family(name: str) -> Subject:
@@ -116,6 +121,7 @@ def _family(name: str) -> Subject:
         f"interlocks-{name}", tuple(f"{_INTERLOCKS}/{module}.py" for module in modules),
         tuple(f"tests/pure/test_{sentence}.py" for sentence in sentences), _BENCH + _BESIDE.get(name, ()),
         f"ald_controller.interlocks.{modules[0]}", at_a_time=300, reasons="interlocks",
+        without=_WITHOUT.get(name, ""),
     )  # fmt: skip
 
 
