@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ald_controller.plan import FlowStep, HeatStep, Leaf, PumpStep, SegmentStep
+from ald_controller.plan import FlowStep, HeatStep, Leaf, PumpStep, RiseStep, SegmentStep, SettleStep
+from ald_controller.units import PRESSURE_RATE
 
 
 @dataclass(slots=True)
@@ -37,6 +38,10 @@ def leaf_label(leaf: Leaf) -> str:
         return "heat " + ", ".join(f"{z} {_celsius(t)}" for z, t in leaf.targets_c.items())
     if isinstance(leaf, PumpStep):
         return f"pump to {leaf.to_pa:.3g} Pa"
+    if isinstance(leaf, SettleStep):
+        return f"purge until below {leaf.below_pa:.3g} Pa"
+    if isinstance(leaf, RiseStep):
+        return f"wait for a rise below {PRESSURE_RATE.show(leaf.below_pa_per_s, 'mTorr/min')}"
     return "wait for " + ", ".join(leaf.zones)
 
 

@@ -13,14 +13,27 @@ from typing import Protocol
 
 from ald_controller.acts import PumpSpeed
 from ald_controller.journal import Journal
-from ald_controller.plan import FlowStep, HeatStep, Otherwise, PumpStep, WaitStep, Where
+from ald_controller.plan import (
+    Act,
+    FlowStep,
+    HeatStep,
+    Otherwise,
+    PumpStep,
+    RiseStep,
+    SegmentStep,
+    SettleStep,
+    WaitStep,
+    Where,
+)
+from ald_controller.risetest import AFTER_SHUT_S, watched
 from ald_controller.tool import Tool
 
 LOOK_S = 0.25  # how often waits look at their condition
+EMPTY_S = 30.0  # from no flow to a chamber that is as empty as it gets: twenty volumes and a flow controller's settling
+BETWEEN_S = 300.0  # purge between two rise tests
+SETTLED_S = 1.0  # so long below, so that no single reading ends a purge
 
 _NOWHERE = Where(0, 0)  # of acts that no line of the recipe asks for
-
-Act = FlowStep | HeatStep | PumpStep | WaitStep
 
 
 class Finish(Exception):
@@ -39,6 +52,7 @@ class Wanted(Protocol):
 
     def check_held(self) -> None: ...  # raises Held
     def hold_for(self, why: str) -> None: ...
+    async def through(self, step: SegmentStep) -> None: ...  # a segment from its load to its end
 
 
 class Performer:
@@ -56,6 +70,10 @@ class Performer:
             await self._tool.heaters.heat(act.targets_c, act.ramp_k_per_s)
         elif isinstance(act, PumpStep):
             await self._pump(act)
+        elif isinstance(act, SettleStep):
+            await self._settle(act)
+        elif isinstance(act, RiseStep):
+            await self._rise(act)
         else:
             await self._wait(act)
 
@@ -106,6 +124,43 @@ class Performer:
         finally:
             self._tool.pumping = False
 
+    async def _settle(self, step: SettleStep) -> None:
+        def reached() -> bool:
+            pressure = self._tool.pressure_pa()
+            return pressure is not None and pressure <= step.below_pa
+
+        what = f"the purge did not come below {step.below_pa:.3g} Pa"
+        await self._until(reached, SETTLED_S, step.timeout_s, step.otherwise, what)
+
+    async def _rise(self, step: RiseStep) -> None:
+        """Test after test, with a purge between, until one is slow enough."""
+        give_up_s = asyncio.get_running_loop().time() + step.timeout_s
+        while True:
+            measured = await self._rise_once(step)
+            if (measured is not None and measured <= step.below_pa_per_s) or self._wanted.leaving:
+                return
+            if asyncio.get_running_loop().time() + BETWEEN_S > give_up_s:
+                return self._timed_out(
+                    step.otherwise, f"the chamber did not rise slowly enough {_within(step.timeout_s)}"
+                )
+            await self._until(lambda: True, BETWEEN_S, 2 * BETWEEN_S, "alarm", "the purge between two rise tests")
+
+    async def _rise_once(self, step: RiseStep) -> float | None:
+        """One rise in Pa/s; None when it could not be measured."""
+        await self._set_flows(replace(self._flow_now, flows_sccm=dict.fromkeys(self._flow_now.flows_sccm, 0.0)))
+        await self._until(lambda: True, EMPTY_S, 2 * EMPTY_S, "alarm", "the chamber was not emptied")
+        shut = self._wanted.through(SegmentStep("segment", step.where, "rise test", step.edges, step.length_ns))
+        begins_s = self._tool.config.pump.closing_time + AFTER_SHUT_S
+        measured = (await watched(shut, self._deep_pa, begins_s)).pa_per_s()
+        self._journal.event("rise", pa_per_s=measured, below_pa_per_s=step.below_pa_per_s)
+        await self.flow_again()
+        return measured
+
+    def _deep_pa(self) -> float | None:
+        """By the second gauge where there is one: a 10 Torr transducer near its zero reads too little of a rise."""
+        second = self._tool.second_pa()
+        return self._tool.pressure_pa() if second is None else second
+
     async def _wait(self, step: WaitStep) -> None:
         def reached() -> bool:
             return all(self._zone_there(zone, step) for zone in step.zones)
@@ -135,7 +190,7 @@ class Performer:
             if (since_s is not None and now_s - since_s >= stay_s) or self._wanted.leaving:
                 return
             if now_s >= give_up_s:
-                self._timed_out(otherwise, f"{what} within {timeout_s:.0f} s")
+                self._timed_out(otherwise, f"{what} {_within(timeout_s)}")
                 return
             await asyncio.sleep(LOOK_S)
 
@@ -147,3 +202,7 @@ class Performer:
         if otherwise == "hold":
             self._wanted.hold_for(what)
             raise Held(what)
+
+
+def _within(seconds: float) -> str:
+    return f"within {seconds:.0f} s"

@@ -99,6 +99,33 @@ class WaitStep:
 
 
 @dataclass(frozen=True)
+class SettleStep:
+    """Purge on until the chamber is at or below `below_pa`."""
+
+    kind: Literal["settle"]
+    where: Where
+    below_pa: float
+    timeout_s: float
+    otherwise: Otherwise
+
+
+@dataclass(frozen=True)
+class RiseStep:
+    """Shut the chamber off without flow, and measure how fast it rises, until that is slower than `below_pa_per_s`.
+
+    `edges` and `length_ns` are the words of one such test; between two tests the chamber is purged.
+    """
+
+    kind: Literal["rise"]
+    where: Where
+    below_pa_per_s: float
+    edges: tuple[tuple[int, int], ...]
+    length_ns: int
+    timeout_s: float
+    otherwise: Otherwise
+
+
+@dataclass(frozen=True)
 class RepeatStep:
     """`steps` `times` over; a named repeat that is outermost is where stop, pause and resume act."""
 
@@ -109,8 +136,12 @@ class RepeatStep:
     steps: tuple[Step, ...]
 
 
-Leaf = SegmentStep | FlowStep | HeatStep | PumpStep | WaitStep
-Step = Annotated[SegmentStep | FlowStep | HeatStep | PumpStep | WaitStep | RepeatStep, Field(discriminator="kind")]
+Act = FlowStep | HeatStep | PumpStep | WaitStep | SettleStep | RiseStep
+Leaf = SegmentStep | Act
+Step = Annotated[
+    SegmentStep | FlowStep | HeatStep | PumpStep | WaitStep | SettleStep | RiseStep | RepeatStep,
+    Field(discriminator="kind"),
+]
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ class Run:
     _loaded: list[Loaded] = field(default_factory=list)
     _held: str = ""
     _doing: str = ""
+    _at: At = field(default=At("prepare", 0, turn_ends=False))  # of the act in hand
     _acts: Performer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -305,8 +306,17 @@ class Run:
             return
         await self._drained()
         self.check_held()
+        self._at = at
         self._started(leaf_label(leaf), at)
         await self._acts.do(leaf)
+
+    async def through(self, step: SegmentStep) -> None:
+        """Load a segment on behalf of the act in hand, and wait until it has ended; raises Held."""
+        await self._load(self._at, step)
+        try:
+            await self._loaded[0].ended
+        finally:  # what a hold cut is part of the act, which is done again as a whole
+            self._loaded.clear()
 
     def _started(self, label: str, at: At) -> None:
         self.progress.step = label

@@ -16,7 +16,7 @@ from ald_controller.states import ProcessState
 _STATES: tuple[str, ...] = get_args(ProcessState)
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 _UNKNOWN = ("unknown", "nobody knows")
-_STEPS = ("segment", "flow", "heat", "pump", "wait")
+_STEPS = ("segment", "flow", "heat", "pump", "wait", "settle", "rise")
 _PARTS = ("prepare", "deposit", "finish")
 _GATES = {"shut": (1.0, 1.0), "unlocked": (1.0, 0.0), "open": (0.0, 0.0)}  # contacts shut and locked
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ald_controller.plan import FlowStep, PumpStep, RepeatStep, SegmentStep, Step
+from ald_controller.planner.conditions import rise, settle
 from ald_controller.planner.dosing import FLOW_SETTLES_S, Source, expose, pulse, rest
 from ald_controller.planner.gaps import Span, closed, dose, join
 from ald_controller.planner.scene import Scene
 from ald_controller.planner.thermal import Zones, heat, wait
 from ald_controller.recipe import Written, block_at, read_step
-from ald_controller.recipe.steps import Expose, Heat, Pulse, Pump, Purge, Repeat, SetFlow, Use, Wait
+from ald_controller.recipe.steps import Expose, Heat, Pulse, Pump, Purge, Repeat, SetFlow, Use, Wait, WaitForLeak
 from ald_controller.units import TORR_PA
 from ald_controller.yamlfile import Document, Location, Mark, Problems
 
@@ -63,7 +64,7 @@ class Unfold:
             purge = self._purge_after(document, written, i)
             step = written[i]
             stretch = self._one(document, step, purge) if step else self._broken(document, (*at, i), raw[i])
-            out += stretch.steps
+            out += (*stretch.steps, *self._settle(document, written[i + 1 if purge else i]))
             seconds += stretch.seconds
             span = join(self.scene, span, stretch.span, floor_s)
             i += 2 if purge else 1
@@ -91,6 +92,13 @@ class Unfold:
             return after.body.time, document.mark((*after.at, "purge"))
         return None
 
+    def _settle(self, document: Document, step: Written | None) -> tuple[Step, ...]:
+        """What a purge waits for behind its time."""
+        if step is None or not isinstance(step.body, Purge):
+            return ()
+        at = (*step.at, "purge")
+        return settle(self.scene, document, at, step.body, self.carrier_sccm, self.zones.targets_c)
+
     def _broken(self, document: Document, at: Location, raw: object) -> Stretch:
         """What is wrong inside of a repeat that is itself wrong; no claim about what stands beside it."""
         repeat = raw.get("repeat") if isinstance(raw, dict) else None
@@ -114,7 +122,7 @@ class Unfold:
             return self._use(document, step, body)
         return self._act(document, step, body)
 
-    def _act(self, document: Document, step: Written, body: Pump | SetFlow | Heat | Wait) -> Stretch:
+    def _act(self, document: Document, step: Written, body: Pump | SetFlow | Heat | Wait | WaitForLeak) -> Stretch:
         where = self.scene.where(document, step.at)
         if isinstance(body, Pump):
             pump = PumpStep("pump", where, body.to, body.no_faster_than, body.timeout, body.otherwise)
@@ -129,6 +137,9 @@ class Unfold:
         if isinstance(body, Heat):
             heating = heat(self.scene, document, step, body, self.zones)
             return Stretch((heating,) if heating else ())
+        if isinstance(body, WaitForLeak):
+            testing, seconds = rise(self.scene, document, (*step.at, "wait"), body)
+            return Stretch((testing,), seconds)
         waiting, seconds = wait(self.scene, document, step, body, self.zones)
         return Stretch((waiting,) if waiting else (), seconds)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
@@ -13,6 +15,7 @@ SHORTEST_OPENING_S = 0.010  # a pneumatic ALD valve moves in 5 to 10 ms; below, 
 MOST_SHOTS = 1000
 MOST_TURNS = 100_000
 DAY_S = 86_400.0
+LEAST_OF_BASE, MOST_OF_BASE = 1.01, 10.0  # times the base pressure: closer than a gauge is faithful nobody can wait for
 
 VERBS = ("pump", "flow", "heat", "wait", "pulse", "expose", "purge", "repeat", "use")
 ELSEWHERE = {
@@ -74,6 +77,7 @@ Ramp = Annotated[float, quantity(units.RAMP, 0.1 / 60, 1, "K/min")]
 Flow = Annotated[float, quantity(units.FLOW, 0, 1000, "sccm")]
 Pressure = Annotated[float, quantity(units.PRESSURE, 0.1, 1e5, "mTorr")]
 PressureRate = Annotated[float, quantity(units.PRESSURE_RATE, 1e-3, 1e5, "Torr/s")]
+Rise = Annotated[float, quantity(units.PRESSURE_RATE, 1e-4, 10, "mTorr/min")]
 Shots = Annotated[int, count(1, MOST_SHOTS)]
 Turns = Annotated[int, count(1, MOST_TURNS)]
 Else = Annotated[Otherwise, choice("hold", "finish", "alarm")]
@@ -140,6 +144,16 @@ class Heat(Strict):
         return self
 
 
+class WaitForLeak(Strict):
+    """Wait until the shut chamber rises slowly enough: the rise is measured again and again."""
+
+    what: Literal["leak"] = Field(alias="for")
+    below: Rise
+    timeout: Patience
+    otherwise: Else = Field(alias="else")
+    provenance: Word | None = None
+
+
 class Wait(Strict):
     """Wait for all temperatures to be steady, or for one zone to fall below one."""
 
@@ -153,8 +167,8 @@ class Wait(Strict):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if self.what in ("leak", "pressure"):
-            raise ValueError(f"'for: {self.what}' belongs to procedures; a recipe waits for: temperatures, or one zone")
+        if self.what == "pressure":
+            raise ValueError("a recipe waits for a pressure with 'pump', or at the end of a purge with 'and'")
         steady = self.within is not None and self.stay is not None and self.below is None
         falling = self.below is not None and self.within is None and self.stay is None
         if self.what == "temperatures" and not steady:
@@ -207,19 +221,51 @@ def _spaced(times: int, every: float | None, width: float) -> None:
         raise ValueError(f"'every' must leave the valve shut between shots: more than {units.TIME.show(width)}")
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A pressure to come down to: `times_base` of the commissioned base pressure, or `pa`."""
+
+    times_base: float | None = None
+    pa: float | None = None
+
+
+_SETTLED = re.compile(r"pressure below (.+?)( base)?\Z")
+_TIMES_BASE = re.compile(r"[0-9]{1,2}(\.[0-9]{1,4})?\Z")
+
+
+def _settled(value: object) -> Settled:
+    match = _SETTLED.match(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("'pressure below 1.05 base' or 'pressure below 300 mTorr' is expected")
+    if not match[2]:
+        return Settled(pa=TypeAdapter(Pressure).validate_python(match[1]))
+    if not _TIMES_BASE.match(match[1]) or not LEAST_OF_BASE <= float(match[1]) <= MOST_OF_BASE:
+        raise ValueError(
+            f"'{match[1][:20]}' times the base pressure is not between {LEAST_OF_BASE:g} and {MOST_OF_BASE:g}"
+        )
+    return Settled(times_base=float(match[1]))
+
+
 class Purge(Strict):
-    """Carrier and pump with every source shut."""
+    """Carrier and pump with every source shut, for a time; then on until a pressure is reached, where one is given."""
 
     time: Pause
+    until: Annotated[Settled | None, BeforeValidator(_settled)] = Field(default=None, alias="and")
+    timeout: Patience | None = None
+    otherwise: Annotated[Otherwise | None, choice("hold", "finish", "alarm")] = Field(default=None, alias="else")
     provenance: Word | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        given = [self.until is not None, self.timeout is not None, self.otherwise is not None]
+        if any(given) and not all(given):
+            raise ValueError("'and', 'timeout' and 'else' go together, for example "
+                             "and: pressure below 1.05 base, timeout: 5 min, else: hold")  # fmt: skip
+        return self
 
 
 def _short_purge(value: object) -> object:
-    if isinstance(value, dict):
-        if "and" in value:
-            raise ValueError("'and' (a pressure to reach) belongs to procedures; a purge in a recipe is a time")
-        return value
-    return {"time": value}
+    return value if isinstance(value, dict) else {"time": value}
 
 
 class Repeat(Strict):
@@ -249,8 +295,15 @@ class HeatVerb(Strict):
     heat: Heat
 
 
+def _kind_of_wait(value: object) -> str:
+    what = value.get("for") if isinstance(value, dict) else getattr(value, "what", None)
+    return "for leak" if what == "leak" else "for heat"
+
+
 class WaitVerb(Strict):
-    wait: Wait
+    wait: Annotated[
+        Annotated[WaitForLeak, Tag("for leak")] | Annotated[Wait, Tag("for heat")], Discriminator(_kind_of_wait)
+    ]
 
 
 class PulseVerb(Strict):
@@ -273,7 +326,7 @@ class UseVerb(Strict):
     use: Use
 
 
-Verb = Pump | SetFlow | Heat | Wait | Pulse | Expose | Purge | Repeat | Use
+Verb = Pump | SetFlow | Heat | Wait | WaitForLeak | Pulse | Expose | Purge | Repeat | Use
 
 
 def _one_verb(value: object) -> object:
