@@ -31,65 +31,62 @@ class Hazard:
     override: bool = False  # by an owner, with a reason, for at most an hour, never with lithium or pyrophorics
 
 
-def _row(id: str, guard: Guard, target_s: float | None = None, override: bool = False) -> tuple[str, Hazard]:
-    return id, Hazard(id, guard, target_s, override)
-
-
 _R, _V, _P, _D, _H = Guard.RULES, Guard.VALVES, Guard.PLANNER, Guard.DOORS, Guard.HARDWARE
 
-MATRIX: dict[str, Hazard] = dict(
-    [
-        _row("T1", _R, 2.0),
-        _row("T2", _R, 15.0),
-        _row("T3", _R, 30.0),
-        _row("T4", _R, 15.0),
-        _row("T5", _R, 2.0),  # after the detection
-        _row("T6", _R, 5.0),
-        _row("T7", _R, 1.0),
-        _row("T8", _R, 5.0, override=True),  # the cold side only
-        _row("C1", _R, 0.25),
-        _row("C2", _R, 1.0),
-        _row("C3", _R, 1.0),
-        _row("C4", _R, None, override=True),  # within one cycle
-        _row("C5", _V, 1.0),
-        _row("C6", _R, None),  # within one pulse
-        _row("C7", _R, 0.8),
-        _row("C8", _R, 0.5),
-        _row("C9", _R, 1.0),
-        _row("C10", _R, 0.5),
-        _row("C11", _R, None),
-        _row("C12", _H, None),
-        _row("C13", _H, 3.0),
-        _row("C14", _R, None),
-        _row("C15", _R, 1.0),
-        _row("G1", _R, 15.0, override=True),
-        _row("G2", _R, 15.0),
-        _row("G3", _R, None),
-        _row("G4", _H, None),
-        _row("G5", _R, None),
-        _row("G6", _R, 3.0),
-        _row("G7", _R, 15.0, override=True),
-        _row("G8", _R, 5.0),
-        _row("G9", _H, None),
-        _row("K1", _R, 1.2),
-        _row("K2", _R, 1.0),
-        _row("K3", _R, 1.0),
-        _row("K4", _R, 1.0),
-        _row("K5", _R, None),
-        _row("K6", _R, 1.0),
-        _row("K7", _R, None),
-        _row("K8", _R, None),  # within one cycle
-        _row("K9", _R, None),
-        _row("K10", _D, None),
-        _row("K11", _R, None),
-        _row("K12", _D, None),
-        _row("K13", _P, None),
-        _row("K14", _R, 1.0),
-        _row("K15", _R, None),
-        _row("K16", _R, None),
-        _row("K17", _R, 1.0),
-        _row("K18", _R, 0.4),
-        _row("K19", _R, None),
-        _row("K20", _H, 1.0),
-    ]
-)
+MATRIX: dict[str, Hazard] = {
+    row.id: row
+    for row in (
+        Hazard("T1", _R, 2.0),
+        Hazard("T2", _R, 15.0),
+        Hazard("T3", _R, 30.0),
+        Hazard("T4", _R, 15.0),
+        Hazard("T5", _R, 2.0),  # after the detection
+        Hazard("T6", _R, 5.0),
+        Hazard("T7", _R, 1.0),
+        Hazard("T8", _R, 5.0, override=True),  # the cold side only
+        Hazard("C1", _R, 0.25),
+        Hazard("C2", _R, 1.0),
+        Hazard("C3", _R, 1.0),
+        Hazard("C4", _R, None, override=True),  # within one cycle
+        Hazard("C5", _V, 1.0),
+        Hazard("C6", _R, None),  # within one pulse
+        Hazard("C7", _R, 0.8),
+        Hazard("C8", _R, 0.5),
+        Hazard("C9", _R, 1.0),
+        Hazard("C10", _R, 0.5),
+        Hazard("C11", _R, None),
+        Hazard("C12", _H, None),
+        Hazard("C13", _H, 3.0),
+        Hazard("C14", _R, None),
+        Hazard("C15", _R, 1.0),
+        Hazard("G1", _R, 15.0, override=True),
+        Hazard("G2", _R, 15.0),
+        Hazard("G3", _R, None),
+        Hazard("G4", _H, None),
+        Hazard("G5", _R, None),
+        Hazard("G6", _R, 3.0),
+        Hazard("G7", _R, 15.0, override=True),
+        Hazard("G8", _R, 5.0),
+        Hazard("G9", _H, None),
+        Hazard("K1", _R, 1.2),
+        Hazard("K2", _R, 1.0),
+        Hazard("K3", _R, 1.0),
+        Hazard("K4", _R, 1.0),
+        Hazard("K5", _R, None),
+        Hazard("K6", _R, 1.0),
+        Hazard("K7", _R, None),
+        Hazard("K8", _R, None),  # within one cycle
+        Hazard("K9", _R, None),
+        Hazard("K10", _D, None),
+        Hazard("K11", _R, None),
+        Hazard("K12", _D, None),
+        Hazard("K13", _P, None),
+        Hazard("K14", _R, 1.0),
+        Hazard("K15", _R, None),
+        Hazard("K16", _R, None),
+        Hazard("K17", _R, 1.0),
+        Hazard("K18", _R, 0.4),
+        Hazard("K19", _R, None),
+        Hazard("K20", _H, 1.0),
+    )
+}

@@ -56,7 +56,7 @@ class Facts:
     lithium: bool = True  # the load register says lithium, or does not know
     gate_proven_shut: bool = False  # shut and locked contacts both GOOD and closed
     pyrophoric: bool = True  # a bottle that burns in air hangs at a port, or nobody knows what hangs there
-    step: str = ""  # kind of the running leaf of the plan: segment, flow, heat, pump, wait; "" = none
+    step: str = ""  # kind of the running leaf of the plan (segment, flow, heat, pump, wait, settle, rise); "" = none
     part: str = ""  # prepare, deposit, finish; "" = no run
     regenerating: bool = False  # somebody has said that the purifier of the glovebox regenerates
     gate_released: bool = False  # the gate's lock was released here, after its permissive held

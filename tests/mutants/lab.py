@@ -2,7 +2,7 @@
 
 `mutmut` makes the changes and runs the sentences on each, in a copy below long-results/. What is known of each mutant
 is kept after every few dozen of them, so that a run that was stopped, in whatever way, goes on from there; it begins
-anew when the code or a sentence has changed.
+anew when the code or a sentence has changed, and tries the survivors alone where files of sentences were added.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from tests.engine_coverage import ENGINE, ROOT, SENTENCES
@@ -89,29 +89,36 @@ _FAMILIES = {
     "alarms": ("suppression views", "interlocks_suppression interlocks_views alarms"),
     "thermal": (
         "thermal_trip thermal thermal_measures thermal_power",
-        "interlocks_thermal interlocks_thermal_measures interlocks_heaters interlocks_table",
+        "interlocks_thermal interlocks_thermal_measures interlocks_heaters interlocks_table interlocks_golden",
     ),
     "chemistry": (
         "chemistry chemistry_doses chemistry_gas chemistry_gauge chemistry_measures",
-        "interlocks_chemistry interlocks_table",
+        "interlocks_chemistry interlocks_table interlocks_golden",
     ),
-    "glovebox": ("boxmode gate glovebox glovebox_measures handheld", "interlocks_glovebox gate"),
+    "glovebox": ("boxmode gate glovebox glovebox_measures handheld", "interlocks_glovebox gate interlocks_golden"),
     "control": (
         "control_measures control control_machine proof",
-        "interlocks_control interlocks_control_machine interlocks_table",
+        "interlocks_control interlocks_control_machine interlocks_table interlocks_golden",
     ),
     "table": (
         "rules setting constants matrix bounds fingerprint",
-        "limits_confirmed interlocks interlocks_table interlocks_thermal interlocks_heaters",
+        "limits_confirmed interlocks interlocks_table interlocks_thermal interlocks_heaters interlocks_golden "
+        "interlocks_setting",
     ),
 }
 
 
-_BESIDE = {"table": ("tests/recipe_bench.py",)}  # what a family's sentences need beside what all of them need
+_GOLDEN = ("tests/rules_text.py", "tests/golden/rules.txt")
+_OF_THE_TABLE = ("tests/recipe_bench.py",)
 _WITHOUT = {  # a hash over names of functions among others, and mutmut gives them new ones
     "table": "tests/pure/test_limits_confirmed.py::"
     "test_the_shipped_registers_of_the_simulated_reactor_confirm_the_shipped_limits"
 }  # fmt: skip
+
+
+def _beside(name: str, sentences: list[str]) -> tuple[str, ...]:
+    """What a family's sentences need beside what all of them need."""
+    return (_OF_THE_TABLE if name == "table" else ()) + (_GOLDEN if "interlocks_golden" in sentences else ())
 
 
 def _family(name: str) -> Subject:
@@ -119,7 +126,7 @@ def _family(name: str) -> Subject:
     modules, sentences = (words.split() for words in _FAMILIES[name])
     return Subject(
         f"interlocks-{name}", tuple(f"{_INTERLOCKS}/{module}.py" for module in modules),
-        tuple(f"tests/pure/test_{sentence}.py" for sentence in sentences), _BENCH + _BESIDE.get(name, ()),
+        tuple(f"tests/pure/test_{sentence}.py" for sentence in sentences), _BENCH + _beside(name, sentences),
         f"ald_controller.interlocks.{modules[0]}", at_a_time=300, reasons="interlocks",
         without=_WITHOUT.get(name, ""),
     )  # fmt: skip
@@ -143,6 +150,8 @@ class Lab:
     """What is known of every mutant of this code under these sentences."""
 
     of: str
+    sentences: list[str] = field(default_factory=list)  # that were tried on those whose fate is known
+    needs: list[str] = field(default_factory=list)  # of these sentences
     fate: dict[str, str] = field(default_factory=dict)  # name of the mutant -> mutmut's word for it
     change: dict[str, list[str]] = field(default_factory=dict)  # of those that no sentence spoke against
     seconds: float = 0.0
@@ -211,11 +220,12 @@ def _save(subject: Subject, lab: Lab) -> None:
 
 def _kept(subject: Subject) -> Lab:
     """What is known, with the copy that it was found in; nothing, where the code or a sentence is another one."""
-    of = _fingerprint(subject)
-    lab = Lab(**json.loads(subject.kept.read_text("utf-8"))) if subject.kept.exists() else Lab(of)
-    if lab.of != of:
-        lab = Lab(of)
-    if not lab.fate or not (subject.folder / "pyproject.toml").exists():
+    new = Lab(fingerprint(subject), list(subject.sentences), list(subject.needs))
+    lab = Lab(**json.loads(subject.kept.read_text("utf-8"))) if subject.kept.exists() else new
+    other = lab.of != new.of
+    if other:
+        lab = replace(new, fate=still_killed(subject, lab), seconds=lab.seconds)
+    if other or not lab.fate or not (subject.folder / "pyproject.toml").exists():
         _copy(subject)
         _save(subject, lab)
     else:
@@ -226,7 +236,15 @@ def _kept(subject: Subject) -> Lab:
     return lab
 
 
-def _fingerprint(subject: Subject) -> str:
+def still_killed(subject: Subject, lab: Lab) -> dict[str, str]:
+    """The fates that hold when nothing has changed but that sentences joined those of before: more kill no less."""
+    before = replace(subject, sentences=tuple(lab.sentences), needs=tuple(lab.needs))
+    if not set(lab.sentences) < set(subject.sentences) or lab.of != fingerprint(before):
+        return {}
+    return {name: fate if fate in KILLED else NOT_YET for name, fate in lab.fate.items()}
+
+
+def fingerprint(subject: Subject) -> str:
     """Of the code that is broken, its sentences, and what either needs."""
     told = [subject.configuration.encode()]
     for name in (*subject.sources, *subject.sentences, *subject.needs, "ald_controller/valves/wire.py"):
