@@ -127,7 +127,7 @@ def _family(name: str) -> Subject:
     return Subject(
         f"interlocks-{name}", tuple(f"{_INTERLOCKS}/{module}.py" for module in modules),
         tuple(f"tests/pure/test_{sentence}.py" for sentence in sentences), _BENCH + _beside(name, sentences),
-        f"ald_controller.interlocks.{modules[0]}", at_a_time=300, reasons="interlocks",
+        f"ald_controller.interlocks.{modules[0]}", at_a_time=120, reasons="interlocks",
         without=_WITHOUT.get(name, ""),
     )  # fmt: skip
 
