@@ -20,12 +20,17 @@ Answer = bytes | Say | tuple[Say, ...]
 
 
 class Peer:
-    """A line's face: answers the script in order, by `always` what is out of turn; other requests fail the test."""
+    """A line's face: answers the script in order, by `always` what is out of turn; other requests fail the test.
+
+    So does a request of the script that nobody makes: `conftest.py` looks at `left` when a test has ended.
+    """
 
     def __init__(self, *script: tuple[bytes, Answer], always: dict[bytes, Answer] | None = None) -> None:
         self._script, self._always = list(script), always or {}
         self._pending: list[tuple[float, bytes]] = []
+        self._unforeseen: list[bytes] = []
         self.heard: list[tuple[float, bytes]] = []
+        PEERS.append(self)
 
     def hear(self, now_s: float, data: bytes) -> bytes:
         self.heard.append((now_s, data))
@@ -55,14 +60,22 @@ class Peer:
     def requests(self) -> list[bytes]:
         return [data for _, data in self.heard]
 
-    def done(self) -> None:
-        assert not self._script, f"never asked: {self._script}"
+    @property
+    def left(self) -> list[str]:
+        """What differs from the script: its requests that nobody made, and those that it does not hold."""
+        never = [f"never asked: {request!r}" for request, _ in self._script]
+        return never + [f"not in the script: {request!r}" for request in self._unforeseen]
 
     def _answer(self, data: bytes) -> Answer:
         if self._script and self._script[0][0] == data:
             return self._script.pop(0)[1]
-        assert data in self._always, f"{self._script[:1] or 'nothing'} expected, {data!r} sent"
+        if data not in self._always:
+            self._unforeseen.append(data)
+            raise AssertionError(f"{self._script[:1] or 'nothing'} expected, {data!r} sent")
         return self._always[data]
+
+
+PEERS: list[Peer] = []  # those of the test that runs
 
 
 def to(peer: Peer, name: str = "test") -> Line:

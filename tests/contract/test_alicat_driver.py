@@ -278,7 +278,7 @@ def test_a_set_point_is_written_once_and_read_back_by_a_poll() -> None:
     async def main() -> None:
         device, peer = setting(KEPT, (b"A\r", KEPT))
         await device.set_flow(12.5)
-        peer.done()
+        assert peer.left == []
 
     run_virtual(main())
 
@@ -347,7 +347,7 @@ def test_safe_is_no_flow_and_asks_nothing_before_it_is_sent() -> None:
         stopped = b"A +014.62 +021.89 +000.00 +000.10 +000.00     N2\r"
         peer = Peer((b"AS0\r", stopped), (b"A??D*\r", cr(TABLE)), (b"A\r", stopped), (b"A\r", stopped))
         await controller(peer).safe()
-        peer.done()
+        assert peer.left == []
 
     run_virtual(main())
 

@@ -199,7 +199,7 @@ def test_a_read_on_a_serial_line_is_this_frame() -> None:
         two = (O2, channel(channel="h2o_ppm", register=1))
         device = AnalogueIo("box", to(peer), AnalogueIoConfig(1, "rtu", two))
         readings = await device.poll()
-        peer.done()
+        assert peer.left == []
         assert readings["o2_ppm"].value == pytest.approx((0x4000 - 6553.4) / 26213.6 * 100)
 
     run_virtual(main())

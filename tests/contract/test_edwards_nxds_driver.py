@@ -157,7 +157,11 @@ def test_it_says_who_it_is() -> None:
 
 @pytest.mark.parametrize("model", ["nXDS", "nxds10i", "NXDS10I 100"])
 def test_the_model_of_the_settings_is_how_type_or_build_begins(model: str) -> None:
-    run_virtual(pump(Peer(always=WHO), model=model).identify())
+    async def main() -> None:
+        identity = await pump(Peer(always=WHO), model=model).identify()
+        assert (identity.facts["type"], identity.model) == ("nXDS", "nXDS10i 100/240V")
+
+    run_virtual(main())
 
 
 @pytest.mark.parametrize("model", ["nXDS15i", "nEXT", "10i"])
@@ -247,7 +251,7 @@ def test_start_is_sent_once_and_seen_in_the_status() -> None:
     async def main() -> None:
         peer = Peer((STATUS, IDLE), (b"!C802 1\r", b"*C802 0\r"), (STATUS, IDLE), (STATUS, RUNNING))
         await pump(peer).start()
-        peer.done()
+        assert peer.left == []
 
     run_virtual(main())
 
@@ -257,7 +261,7 @@ def test_stop_is_sent_once_and_seen_in_the_status() -> None:
         slower = b"=V802 29;0439;0000;0000;0000\r"
         peer = Peer((STATUS, RUNNING), (b"!C802 0\r", b"*C802 0\r"), (STATUS, slower))
         await pump(peer).stop()
-        peer.done()
+        assert peer.left == []
 
     run_virtual(main())
 
@@ -270,7 +274,7 @@ def test_standby_is_sent_once_and_seen_in_the_status() -> None:
         device = pump(peer)
         await device.standby(True)
         await device.standby(False)
-        peer.done()
+        assert peer.left == []
 
     run_virtual(main())
 

@@ -201,7 +201,7 @@ def test_zero_is_read_back() -> None:
     async def main(offset: int) -> None:
         peer = Peer((ZERO, reply("A", offset)), (RATE, reply("A 7.10 ")), (THICKNESS, reply("A 0.350 ")))
         await monitor(peer).zero()
-        peer.done()
+        assert peer.left == []
 
     for offset in (35, 34, 33):
         run_virtual(main(offset))

@@ -148,7 +148,7 @@ def test_what_is_no_pressure_of_a_controller_is_not_read(text: str) -> None:
 def test_fewer_than_six_pressures_are_not_distributed() -> None:
     async def main() -> None:
         with pytest.raises(BadReply, match="6 pressures"):
-            await saying("1.10E-9 2.50E-3", CC, PR).poll()
+            await controller(Peer(TORR, (PRZ, ack("1.10E-9 2.50E-3"))), CC, PR).poll()
 
     run_virtual(main())
 
@@ -166,16 +166,20 @@ def test_a_nak_of_a_controller_is_a_refusal_in_words(code: bytes, words: str) ->
     run_virtual(main())
 
 
-def naming(a: str = "CCPR", model: str = "937B") -> Peer:
-    return Peer(
-        TORR, (b"@003MD?;FF", ack(model)), (b"@003SN?;FF", ack("0123456789")), (b"@003FV6?;FF", ack("1.04")),
+def model(name: str) -> tuple[tuple[bytes, bytes], ...]:
+    return TORR, (b"@003MD?;FF", ack(name))
+
+
+def naming(a: str = "CCPR") -> tuple[tuple[bytes, bytes], ...]:
+    return (
+        *model("937B"), (b"@003SN?;FF", ack("0123456789")), (b"@003FV6?;FF", ack("1.04")),
         (b"@003STA?;FF", ack(a)), (b"@003STB?;FF", ack("NGNG")), (b"@003STC?;FF", ack("CM,NG")),
     )  # fmt: skip
 
 
 def test_a_controller_says_who_it_is_and_what_hangs_on_it() -> None:
     async def main() -> None:
-        identity = await controller(naming(), CC, PR, MksGauge(5, "CM")).identify()
+        identity = await controller(Peer(*naming()), CC, PR, MksGauge(5, "CM")).identify()
         assert (identity.model, identity.serial, identity.firmware) == ("937B", "0123456789", "1.04")
         assert identity.facts == {"unit": "TORR", "gauges": "CC, PR, NG, NG, CM, NG"}
 
@@ -183,17 +187,19 @@ def test_a_controller_says_who_it_is_and_what_hangs_on_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("peer", "words"),
+    ("answers", "words"),
     [
         (naming(a="HCPR"), "channel 1 has 'HC', the settings say CC"),
         (naming(a="NGPR"), "channel 1 has 'NG', the settings say CC"),
-        (naming(model="946"), "the model is '946', the settings say 937B"),
+        (model("946"), "the model is '946', the settings say 937B"),
     ],
 )
-def test_another_gauge_or_controller_than_the_settings_say_is_refused(peer: Peer, words: str) -> None:
+def test_another_gauge_or_controller_than_the_settings_say_is_refused(
+    answers: tuple[tuple[bytes, bytes], ...], words: str
+) -> None:
     async def main() -> None:
         with pytest.raises(Refused, match=words):
-            await controller(peer, CC, PR).identify()
+            await controller(Peer(*answers), CC, PR).identify()
 
     run_virtual(main())
 

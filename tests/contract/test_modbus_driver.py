@@ -47,7 +47,7 @@ def test_rtu_frames_are_those_of_the_manual() -> None:
         await registers.write_register(2, 300)
         await registers.write_coils(0, (True,) * 4 + (False,) * 4)
         await registers.write_registers(0x0870, (0, 0x4296))
-        peer.done()
+        assert peer.left == []
 
     run_virtual(main())
 
@@ -67,7 +67,7 @@ def test_tcp_frames_are_those_of_the_manual_and_count_their_transactions() -> No
         assert await registers.read_input(0, 2) == (0, 0x3FFF)
         await registers.write_coil(3, True)
         assert await registers.read_coils(3, 1) == (True,)
-        peer.done()
+        assert peer.left == []
 
     run_virtual(main())
 

@@ -31,7 +31,7 @@ def test_one_gauge_is_asked_for_in_two_steps_as_the_protocol_shows() -> None:
             *step("UNI", "0"),
         )
         readings = await controller(peer).poll()
-        peer.done()
+        assert peer.left == []
         assert readings["pressure_1_pa"].value == pytest.approx(7.91e-3)
         assert readings["pressure_1_pa"].flags == ()
         assert readings["pressure_1_pa"].at_s == pytest.approx(now_s())
@@ -70,7 +70,7 @@ def test_every_unit_of_the_family_is_converted(model: str, code: str, pascal: fl
 def test_a_unit_that_this_family_does_not_have_is_not_guessed(model: str, code: str) -> None:
     async def main() -> None:
         with pytest.raises(BadReply, match="no unit of a"):
-            await polling("0,1.0000E+00", TpgConfig(model, (PKR,)), code).poll()  # type: ignore[arg-type]
+            await controller(Peer(*step("UNI", code)), TpgConfig(model, (PKR,))).poll()  # type: ignore[arg-type]
 
     run_virtual(main())
 
@@ -78,7 +78,7 @@ def test_a_unit_that_this_family_does_not_have_is_not_guessed(model: str, code: 
 def test_volts_are_no_pressure() -> None:
     async def main() -> None:
         with pytest.raises(Refused, match="set a unit of pressure"):
-            await polling("0,1.0000E+00", unit="5").poll()
+            await controller(Peer(*step("UNI", "5"))).poll()
 
     run_virtual(main())
 

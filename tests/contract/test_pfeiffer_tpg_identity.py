@@ -31,8 +31,8 @@ def test_a_new_controller_says_who_it_is() -> None:
 
 def test_a_line_under_way_when_it_is_first_asked_is_dropped() -> None:
     async def main() -> None:
-        peer = asked(*AYT[1:], tid="PKR,TPR")
-        peer._script.insert(0, (PROBE, b"0,9.0000E+02,5,2.0000E-02\r\n" + NAK))
+        under_way = PROBE, b"0,9.0000E+02,5,2.0000E-02\r\n" + NAK
+        peer = asked(under_way, *AYT[1:], tid="PKR,TPR")
         assert (await controller(peer).identify()).serial == "44990000"
 
     run_virtual(main())
@@ -80,7 +80,8 @@ def test_another_gauge_than_the_settings_say_is_refused(tid: str) -> None:
 def test_a_type_fits_its_variants(there: str, wanted: str) -> None:
     async def main() -> None:
         settings = TpgConfig("TPG362", (TpgGauge(1, wanted),))
-        await controller(asked(*AYT, tid=f"{there},noSENSOR"), settings).identify()
+        identity = await controller(asked(*AYT, tid=f"{there},noSENSOR"), settings).identify()
+        assert identity.facts["gauges"] == f"{there}, noSENSOR"
 
     run_virtual(main())
 

@@ -151,6 +151,7 @@ def test_a_device_that_is_set_otherwise_is_refused_and_the_text_names_it(row: Ro
 def test_a_device_that_is_set_as_its_settings_say_is_taken(case: Case) -> None:
     async def main() -> None:
         device = case.driver(memory_line("test", case.face(case.plant())))
-        await asyncio.wait_for(device.identify(), 30.0)
+        identity = await asyncio.wait_for(device.identify(), 30.0)
+        assert identity.model
 
     run_virtual(main())

@@ -118,4 +118,6 @@ def test_a_port_that_refuses_its_direction_is_closed_again(pty_path: str, monkey
 
 
 def test_a_pseudo_terminal_has_no_direction_and_a_simulated_tool_may_ask_for_one(pty_path: str) -> None:
-    open_port(Port(pty_path, 9600, "even", rs485=True), ignore).close()
+    opened = open_port(Port(pty_path, 9600, "even", rs485=True), ignore)
+    assert opened.is_open and opened.rs485_mode is None
+    opened.close()
