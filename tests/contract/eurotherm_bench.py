@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from drivers.eurotherm import Eurotherm3216, EurothermConfig
+from tests.contract.rtu import crc
 from tests.contract.scripted import to
 
 PV, WORKING, SP1, REMOTE, STATUS, REMOTE_ON = 1, 5, 24, 26, 75, 276
 SELECTED, UNIT, DECIMALS, SENSOR = 15, 516, 525, 12290
-
-
-def crc(frame: bytes) -> bytes:
-    value = 0xFFFF
-    for byte in frame:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ (0xA001 if value & 1 else 0)
-    return frame + value.to_bytes(2, "little")
 
 
 class Instrument:

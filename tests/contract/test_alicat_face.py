@@ -4,27 +4,12 @@ import pytest
 
 from simulators.alicat import AlicatFace
 from simulators.face import Bus
-
-
-class Flows:
-    """A plant that flows exactly what it is told."""
-
-    def __init__(self) -> None:
-        self.flows = {"carrier": 0.0, "pusher": 0.0}
-
-    def set_flow(self, name, sccm, at_s):
-        self.flows[name] = sccm
-
-    def flow_sccm(self, name, at_s):
-        return self.flows[name]
-
-    def supply_pa(self, at_s):
-        return 14.62 * 6894.757293168
+from tests.contract.plants import Flows
 
 
 @pytest.fixture
 def plant():
-    return Flows()
+    return Flows(supply_pa=14.62 * 6894.757293168)
 
 
 @pytest.fixture

@@ -5,26 +5,12 @@ import struct
 import pytest
 
 from simulators.beckhoff_io import Channel, CouplerB, CouplerBFace
-
-
-class Rack:
-    def __init__(self) -> None:
-        self.outputs: dict[str, bool] = {}
-        self.closed = {"gate_shut": True, "pump_running": False}
-        self.fell_s: list[float] = []
-
-    def output(self, name, on, at_s):
-        if self.outputs.get(name) and not on:
-            self.fell_s.append(at_s)
-        self.outputs[name] = on
-
-    def contact(self, name, at_s):
-        return self.closed[name]
+from tests.contract.plants import Rack
 
 
 @pytest.fixture
 def rack():
-    return Rack()
+    return Rack("gate_shut")
 
 
 @pytest.fixture
@@ -89,11 +75,11 @@ def test_the_image_states_its_lengths_and_holds_contacts_behind_the_analogue_wor
 
 def test_outputs_are_written_and_read_back_as_coils_and_as_words(ask, rack):
     assert ask(0.0, 5, 0, 4, 0xFF, 0) == bytes((5, 0, 4, 0xFF, 0))
-    assert rack.outputs["source contactor"]
+    assert rack.switched["source contactor"]
     assert ask(0.1, 1, 0, 0, 0, 8) == bytes((1, 1, 0b10000))
     assert registers(ask, 0.1, 0x0800) == (0b10000,)
     assert ask(0.2, 6, 8, 0, 0, 1)[0] == 6
-    assert rack.outputs == {"vent": True, "source contactor": False}
+    assert rack.switched == {"vent": True, "source contactor": False}
     assert ask(0.3, 5, 0, 8, 0xFF, 0) == b"\x85\x02"
 
 
@@ -105,7 +91,7 @@ def test_a_silent_client_loses_the_outputs_at_the_moment_of_the_watchdog(ask, ra
     assert rack.fell_s == [2.5]
     assert registers(ask, 2.7, 0x1021) == (1,)
     assert ask(2.8, 5, 0, 4, 0xFF, 0) == b"\x85\x04"
-    assert not rack.outputs["source contactor"]
+    assert not rack.switched["source contactor"]
 
 
 def test_only_the_two_words_of_the_reset_bring_it_back(ask, coupler):
@@ -146,4 +132,4 @@ def test_outputs_that_freeze_stay_on_when_the_watchdog_acts_as_those_of_an_ek900
     assert ask(0.0, 6, 0x11, 0x23, 0, 3) == b"\x86\x03"
     ask(0.0, 5, 0, 0, 0xFF, 0)
     coupler.elapse(5.0)
-    assert coupler.tripped and rack.outputs["vent"]
+    assert coupler.tripped and rack.switched["vent"]

@@ -8,22 +8,7 @@ import pytest
 
 from simulators.bronkhorst import BronkhorstFace
 from simulators.face import Bus
-
-
-class Flows:
-    """A plant that flows exactly what it is told."""
-
-    def __init__(self) -> None:
-        self.flows = {"carrier": 0.0, "pusher": 0.0}
-
-    def set_flow(self, name: str, sccm: float, at_s: float) -> None:
-        self.flows[name] = sccm
-
-    def flow_sccm(self, name: str, at_s: float) -> float:
-        return self.flows[name]
-
-    def supply_pa(self, at_s: float) -> float:
-        return 2e5
+from tests.contract.plants import Flows
 
 
 @pytest.fixture

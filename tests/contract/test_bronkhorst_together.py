@@ -12,21 +12,8 @@ from simulators.face import Bus
 from simulators.faults import Fault, Faults
 from simulators.virtualtime import run_virtual
 from tests.contract.case_bronkhorst import CASES
+from tests.contract.plants import Flows
 from tests.contract.scripted import now_s
-
-
-class Flows:
-    def __init__(self) -> None:
-        self.flows = {"carrier": 0.0, "pusher": 0.0}
-
-    def set_flow(self, name: str, sccm: float, at_s: float) -> None:
-        self.flows[name] = sccm
-
-    def flow_sccm(self, name: str, at_s: float) -> float:
-        return self.flows[name]
-
-    def supply_pa(self, at_s: float) -> float:
-        return 2e5
 
 
 def test_the_healthy_case_polls_the_truth() -> None:

@@ -19,30 +19,11 @@ from simulators.analogue_io import AnalogueFace, AnalogueModule, Input
 from simulators.serve import on_pty, on_tcp
 from simulators.wago_io import Channel, WagoB, WagoBFace
 from simulators.watlow import Watlow
-
-
-class Bench:
-    """A zone at 100 °C, contacts that are closed, and what was switched."""
-
-    def __init__(self) -> None:
-        self.switched: dict[str, bool] = {}
-
-    def advance(self, at_s: float) -> None: ...
-
-    def control(self, zone: str, law: object) -> None: ...
-
-    def temperature_c(self, zone: str, at_s: float) -> float:
-        return 100.0
-
-    def output(self, name: str, on: bool, at_s: float) -> None:
-        self.switched[name] = on
-
-    def contact(self, name: str, at_s: float) -> bool:
-        return True
+from tests.contract.plants import Oven, Rack
 
 
 async def test_minimalmodbus_reads_and_sets_a_watlow_in_both_word_orders() -> None:
-    unit = Watlow(Bench(), "substrate", unit=3)
+    unit = Watlow(Oven(), "substrate", unit=3)
 
     def drive(path: str) -> list[float]:
         one = minimalmodbus.Instrument(path, 3)
@@ -68,7 +49,7 @@ async def test_minimalmodbus_reads_and_sets_a_watlow_in_both_word_orders() -> No
 
 
 async def test_pymodbus_reads_a_watlow_as_it_comes_from_the_factory() -> None:
-    unit = Watlow(Bench(), "substrate", unit=1)
+    unit = Watlow(Oven(), "substrate", unit=1)
 
     def read(path: str) -> tuple[float, list[int]]:
         client = ModbusSerialClient(path, baudrate=9600, parity="N", timeout=1, retries=0)
@@ -111,21 +92,21 @@ async def test_py_modbus_tcp_and_pymodbus_read_the_same_of_an_analogue_module() 
     assert struct.unpack(">f", struct.pack(">HH", *theirs)) == (12.0,)
 
 
-def wago(bench: Bench) -> WagoB:
+def wago(rack: Rack) -> WagoB:
     channels = {"o2": Channel(0, "4-20 mA on 0-20 mA", 0, 100, lambda _: 50.0)}
-    return WagoB(bench, channels, {0: "gate_shut"}, {0: "vent", 9: "lamp"})
+    return WagoB(rack, channels, {0: "gate_shut"}, {0: "vent", 9: "lamp"})
 
 
 async def test_pyhoff_switches_a_wago_coupler_whose_watchdog_then_acts() -> None:
-    bench = Bench()
-    coupler = wago(bench)
+    rack = Rack("gate_shut")
+    coupler = wago(rack)
 
     def drive(port: int) -> tuple[bool, bool | None, list[int] | None]:
         one = WAGO_750_352("127.0.0.1", port, timeout=2, watchdog=0.5)
         one.add_bus_terminals(WAGO_750_530, WAGO_750_530)
         terminal = one.select(WAGO_750_530, 1)
         found = terminal.write_coil(2, True), terminal.read_coil(2)
-        switched = bench.switched.get("lamp")
+        switched = rack.switched.get("lamp")
         time.sleep(0.8)
         state = one.modbus.read_holding_registers(0x1006, 1)
         one.modbus.close()
@@ -135,11 +116,11 @@ async def test_pyhoff_switches_a_wago_coupler_whose_watchdog_then_acts() -> None
     async with on_tcp(lambda: WagoBFace(coupler)) as address:
         written, read, state = await asyncio.to_thread(drive, int(address.rpartition(":")[2]))
     assert written and read and state == [2]
-    assert bench.switched["lamp"] is False
+    assert rack.switched["lamp"] is False
 
 
 async def test_py_modbus_tcp_reads_inputs_below_the_alias_and_outputs_from_it_on() -> None:
-    coupler = wago(Bench())
+    coupler = wago(Rack("gate_shut"))
 
     def drive(port: int) -> None:
         one = ModbusClient(host="127.0.0.1", port=port, unit_id=1)

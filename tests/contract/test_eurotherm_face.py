@@ -9,28 +9,14 @@ from simulators.face import Bus
 from simulators.modbus_server import crc
 from simulators.plant import Plant, Wiring
 from simulators.plant.heat import BUILDS
+from tests.contract.plants import Oven
 
 WIRING = Wiring((), 0, 128, {}, {"substrate": "substrate", "chamber": "chamber"})
 
 
-class Oven:
-    """A plant that is as warm as the test says."""
-
-    celsius = 25.1
-
-    def advance(self, at_s):
-        self.at_s = at_s
-
-    def control(self, zone, law):
-        self.law = law
-
-    def temperature_c(self, zone, at_s):
-        return self.celsius
-
-
 @pytest.fixture
 def oven():
-    return Oven()
+    return Oven(25.1)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from simulators.world import build
 from tests.contract.cases import Case, Rising, Truth
 from tests.contract.example_keller_driver import Keller30, KellerConfig
 from tests.contract.example_keller_face import KellerFace
+from tests.contract.rtu import crc
 from tests.contract.scripted import Peer, to
 
 ROOT = Path(__file__).parents[2]
@@ -29,15 +30,6 @@ PAGE = (ROOT / "docs" / "devices" / "adding.md").read_text("utf-8")
 
 
 # --- the bytes -------------------------------------------------------------------------------------------------------
-
-
-def crc(frame: bytes) -> bytes:
-    value = 0xFFFF
-    for byte in frame:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ (0xA001 if value & 1 else 0)
-    return frame + value.to_bytes(2, "little")
 
 
 POLL = crc(bytes.fromhex("010301000004"))

@@ -10,6 +10,7 @@ from simulators.faults_catalogue import KINDS, fault
 from simulators.faults_content import reframed
 from simulators.inficon_sqm160 import check
 from simulators.modbus_server import ModbusServer, Unit, crc
+from tests.contract.plants import Oven
 
 READ = bytes.fromhex("010300010001D5CA")
 REPLY = bytes.fromhex("01030200FBF9C7")
@@ -295,14 +296,8 @@ def test_two_requests_at_once_are_answered_one_after_the_other():
 
 
 def test_an_instrument_counts_its_time_also_behind_a_fault():
-    class Oven:
-        def advance(self, at_s): ...
-        def control(self, zone, law): ...
-        def temperature_c(self, zone, at_s):
-            return 25.1
-
     faults = Faults("rtu")
-    face = faults.wrap(Eurotherm(Oven(), "zone", unit=1, local_c=20).face())
+    face = faults.wrap(Eurotherm(Oven(25.1), "zone", unit=1, local_c=20).face())
     faults.put(Fault(silent=True))
     assert face.hear(5.0, READ) == b""
     faults.clear()

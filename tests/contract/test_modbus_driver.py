@@ -7,6 +7,7 @@ import pytest
 from drivers.base import BadReply, DriverError, NoReply, Refused
 from drivers.modbus import Registers, signed
 from simulators.virtualtime import run_virtual
+from tests.contract.rtu import crc
 from tests.contract.scripted import Peer, Say, to
 
 
@@ -20,16 +21,6 @@ def tcp(peer: Peer) -> Registers:
 
 def h(text: str) -> bytes:
     return bytes.fromhex(text)
-
-
-def crc(frame: bytes) -> bytes:
-    """CRC-16/MODBUS, low byte first, bit by bit as the serial line specification describes it."""
-    value = 0xFFFF
-    for byte in frame:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ (0xA001 if value & 1 else 0)
-    return frame + value.to_bytes(2, "little")
 
 
 def test_rtu_frames_are_those_of_the_manual() -> None:

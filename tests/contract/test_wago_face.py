@@ -5,26 +5,12 @@ import struct
 import pytest
 
 from simulators.wago_io import Channel, WagoB, WagoBFace
-
-
-class Rack:
-    def __init__(self) -> None:
-        self.outputs: dict[str, bool] = {}
-        self.closed = {"gate_shut": True, "pump_running": False}
-        self.fell_s: list[float] = []
-
-    def output(self, name, on, at_s):
-        if self.outputs.get(name) and not on:
-            self.fell_s.append(at_s)
-        self.outputs[name] = on
-
-    def contact(self, name, at_s):
-        return self.closed[name]
+from tests.contract.plants import Rack
 
 
 @pytest.fixture
 def rack():
-    return Rack()
+    return Rack("gate_shut")
 
 
 @pytest.fixture
@@ -97,13 +83,13 @@ def test_it_tells_its_lengths_its_name_and_its_terminals(ask):
 
 def test_coils_below_the_alias_are_inputs_and_outputs_are_read_back_from_it_on(ask, rack):
     assert ask(0.0, 5, 0, 10, 0xFF, 0) == bytes((5, 0, 10, 0xFF, 0))
-    assert rack.outputs == {"lamp": True}
+    assert rack.switched == {"lamp": True}
     assert ask(0.0, 1, 0, 0, 0, 16) == bytes((1, 2, 0b1, 0))
     assert ask(0.0, 2, 0, 0, 0, 16) == bytes((2, 2, 0b1, 0))
     assert ask(0.0, 1, 2, 0, 0, 16) == bytes((1, 2, 0, 0b100))
     assert registers(ask, 0.0, 0x0200) == (1 << 10,)
     assert put(ask, 0.0, 0x0000, 1)[0] == 6
-    assert rack.outputs == {"lamp": False, "vent": True}
+    assert rack.switched == {"lamp": False, "vent": True}
     assert registers(ask, 0.0, 13, function=4) == (1,), "digital inputs behind the analogue ones"
     assert ask(0.0, 5, 0, 16, 0xFF, 0) == b"\x85\x02"
 
@@ -134,9 +120,9 @@ def test_another_value_in_the_trigger_feeds_it_and_the_same_one_does_not(ask, ra
     assert put(ask, 0.4, 0x1003, 2)[0] == 6
     assert put(ask, 0.5, 0x1003, 2) == b"\x86\x03"
     coupler.at(0.89)
-    assert rack.outputs["vent"]
+    assert rack.switched["vent"]
     coupler.at(0.91)
-    assert not rack.outputs["vent"]
+    assert not rack.switched["vent"]
 
 
 def test_a_restart_by_its_own_register_needs_a_watchdog_that_was_started(ask, coupler):

@@ -6,7 +6,8 @@ import pytest
 
 from drivers.base import DeviceFault, DriverError, Refused
 from drivers.watlow import WatlowConfig
-from tests.contract.watlow_bench import AUTO, MODE, OFF, ORDER, SETPOINT, UNIT, Bench, crc, virtually
+from tests.contract.rtu import crc
+from tests.contract.watlow_bench import AUTO, MODE, OFF, ORDER, SETPOINT, UNIT, Bench, virtually
 
 
 def test_the_frames_of_the_protocol_are_sent_byte_for_byte() -> None:
@@ -56,7 +57,7 @@ def test_a_word_order_that_its_own_limits_contradict_is_refused() -> None:
 
         def lying(now_s: float, data: bytes) -> bytes:
             said = bytes([1, 3, 2]) + (1330).to_bytes(2, "big")
-            return said + crc(said) if data.startswith(bytes.fromhex("010309b8")) else answer(now_s, data)
+            return crc(said) if data.startswith(bytes.fromhex("010309b8")) else answer(now_s, data)
 
         bench.face.hear = lying  # type: ignore[method-assign]
         with pytest.raises(Refused, match="the word order is wrong"):
@@ -155,7 +156,7 @@ def test_a_kind_of_thermocouple_that_is_not_told_is_no_fault_but_a_busy_instrume
 
         def refusing(now_s: float, data: bytes) -> bytes:
             said = bytes([1, 0x83, exception])
-            return said + crc(said) if data.startswith(question) else answer(now_s, data)
+            return crc(said) if data.startswith(question) else answer(now_s, data)
 
         bench.face.hear = refusing  # type: ignore[method-assign]
         if exception == 2:
@@ -173,7 +174,7 @@ def test_safe_is_off_written_before_anything_is_asked() -> None:
         await bench.device.follow(150.0)
         bench.sent.clear()
         await bench.device.safe()
-        assert bench.sent[0] == bytes.fromhex("01060758003e") + crc(bytes.fromhex("01060758003e"))
+        assert bench.sent[0] == crc(bytes.fromhex("01060758003e"))
         assert bench.unit.codes[MODE] == OFF
         assert bench.unit.numbers[SETPOINT] == pytest.approx(20.0, abs=0.01), "for whoever switches it on again"
         assert {one.flags for one in (await bench.device.poll()).values()} == {()}

@@ -8,28 +8,14 @@ from simulators.modbus_server import crc
 from simulators.plant import Plant, Wiring
 from simulators.plant.heat import BUILDS
 from simulators.watlow import Watlow
+from tests.contract.plants import Oven
 
 SEVENTY_FIVE = (75.0 - 32.0) / 1.8
 
 
-class Oven:
-    """A plant that is as warm as the test says."""
-
-    celsius = SEVENTY_FIVE
-
-    def advance(self, at_s):
-        self.at_s = at_s
-
-    def control(self, zone, law):
-        self.law = law
-
-    def temperature_c(self, zone, at_s):
-        return self.celsius
-
-
 @pytest.fixture
 def oven():
-    return Oven()
+    return Oven(SEVENTY_FIVE)
 
 
 @pytest.fixture

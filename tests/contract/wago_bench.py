@@ -9,6 +9,7 @@ from drivers.line import memory_line
 from drivers.wago_io import WagoAnalogueInput, WagoDigitalInput, WagoDigitalOutput, WagoIo, WagoIoConfig
 from simulators.virtualtime import run_virtual
 from simulators.wago_io import Channel, WagoB, WagoBFace
+from tests.contract.plants import Rack
 
 ANALOGUE = (
     WagoAnalogueInput("o2_ppm", 0, "4-20 mA", 0, 100, 0.4),
@@ -19,29 +20,16 @@ ANALOGUE = (
 DIGITAL = WagoDigitalInput("gate_shut", 0), WagoDigitalInput("mains_ok", 8)
 OUTPUTS = WagoDigitalOutput("vent", 0), WagoDigitalOutput("lamp", 2)
 SETTINGS = WagoIoConfig(1, 1.0, ANALOGUE, DIGITAL, OUTPUTS)
-
-
-class Rack:
-    def __init__(self) -> None:
-        self.switched: dict[str, bool] = {}
-        self.values = {"o2_ppm": 50.0, "h2o_ppm": 25.0, "pressure_torr": 5.0, "substrate_2_c": 150.0}
-
-    def output(self, name: str, on: bool, at_s: float) -> None:
-        self.switched[name] = on
-
-    def contact(self, name: str, at_s: float) -> bool:
-        return name == "gate_shut"
+VALUES = {"o2_ppm": 50.0, "h2o_ppm": 25.0, "pressure_torr": 5.0, "substrate_2_c": 150.0}
 
 
 class Bench:
     """A driver, its coupler, and what was sent between them from the function code on."""
 
     def __init__(self, settings: WagoIoConfig = SETTINGS, **made: Any) -> None:
-        self.rack = Rack()
+        self.rack = Rack("gate_shut")
         channels = {
-            one.channel: Channel(
-                one.register, one.kind, one.at_low, one.at_high, lambda _, n=one.channel: self.rack.values[n]
-            )  # type: ignore[misc]
+            one.channel: Channel(one.register, one.kind, one.at_low, one.at_high, lambda _, n=one.channel: VALUES[n])  # type: ignore[misc]
             for one in ANALOGUE
         }
         contacts, outputs = {one.input: one.channel for one in DIGITAL}, {one.coil: one.name for one in OUTPUTS}

@@ -9,22 +9,11 @@ from drivers.line import memory_line
 from drivers.watlow import Watlow, WatlowConfig
 from simulators.virtualtime import run_virtual
 from simulators.watlow import Watlow as Simulated
+from tests.contract.plants import Oven
+from tests.contract.rtu import crc
 
 SETPOINT, MODE, SAVE, ORDER, UNIT = 2160, 1880, 2494, 2488, 2490
 OFF, AUTO, MANUAL = 62, 10, 54
-
-
-class Oven:
-    """A plant that is as warm as the test says."""
-
-    celsius = 100.0
-
-    def advance(self, at_s: float) -> None: ...
-
-    def control(self, zone: str, law: object) -> None: ...
-
-    def temperature_c(self, zone: str, at_s: float) -> float:
-        return self.celsius
 
 
 class Bench:
@@ -41,7 +30,7 @@ class Bench:
     def hear(self, now_s: float, data: bytes) -> bytes:
         self.sent.append(data)
         if data[1] in (6, 16) and int.from_bytes(data[2:4], "big") in self.ignores:
-            return data if data[1] == 6 else data[:6] + crc(data[:6])
+            return data if data[1] == 6 else crc(data[:6])
         return self.face.hear(now_s, data)
 
     def next_at(self) -> float | None:
@@ -55,15 +44,6 @@ class Bench:
         found = [struct.unpack(">HH", d[2:6]) for d in self.sent if d[1] in (6, 16)]
         self.sent.clear()
         return found
-
-
-def crc(frame: bytes) -> bytes:
-    value = 0xFFFF
-    for byte in frame:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ (0xA001 if value & 1 else 0)
-    return value.to_bytes(2, "little")
 
 
 def virtually(test: Callable[[Bench], Awaitable[None]]) -> None:
