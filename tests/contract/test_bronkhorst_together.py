@@ -16,23 +16,6 @@ from tests.contract.plants import Flows
 from tests.contract.scripted import now_s
 
 
-def test_the_healthy_case_polls_the_truth() -> None:
-    async def main() -> None:
-        (case,) = CASES
-        plant = case.plant()
-        device = case.driver(memory_line("test", case.face(plant)))
-        await device.identify()
-        readings = await device.poll()
-        assert frozenset(readings) == Bronkhorst.channels(device._settings)
-        for name, truth in case.channels.items():
-            assert abs(readings[name].value - truth.at(plant, now_s())) <= truth.resolution
-        assert case.set
-        await case.set(device)
-        assert plant.switched["carrier"]
-
-    run_virtual(main())
-
-
 def test_a_set_point_changed_elsewhere_is_named_by_the_next_poll_until_it_is_set_again() -> None:
     async def main() -> None:
         face = BronkhorstFace(Flows(), "carrier", full_scale_sccm=100)

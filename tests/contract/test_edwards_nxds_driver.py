@@ -1,4 +1,4 @@
-"""The nXDS pump byte for byte, and against its face."""
+"""The nXDS pump byte for byte."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from drivers.edwards_nxds import EdwardsNxds, EdwardsNxdsConfig
 from drivers.line import memory_line
 from simulators.edwards_nxds import NxdsFace, ScrollPump
 from simulators.virtualtime import run_virtual
-from tests.contract.case_edwards_nxds import CASES
 from tests.contract.scripted import now_s
 
 
@@ -19,23 +18,6 @@ def values(readings: dict[str, Reading]) -> dict[str, float]:
 
 def flags(readings: dict[str, Reading]) -> dict[str, tuple[str, ...]]:
     return {name: one.flags for name, one in readings.items() if one.flags}
-
-
-def test_the_healthy_case_polls_the_truth() -> None:
-    async def main() -> None:
-        (case,) = CASES
-        plant = case.plant()
-        device = case.driver(memory_line("test", case.face(plant)))
-        await device.identify()
-        readings = await device.poll()
-        assert frozenset(readings) == EdwardsNxds.channels(device._settings)
-        for name, truth in case.channels.items():
-            assert abs(readings[name].value - truth.at(plant, now_s())) <= truth.resolution
-        assert case.set
-        await case.set(device)
-        assert plant.switched["pump"]
-
-    run_virtual(main())
 
 
 def against_its_face() -> tuple[EdwardsNxds, NxdsFace]:

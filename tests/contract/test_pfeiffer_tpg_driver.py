@@ -12,7 +12,6 @@ from drivers.line import memory_line
 from drivers.pfeiffer_tpg import PROBE, PfeifferTpg, TpgConfig, TpgGauge
 from simulators.virtualtime import run_virtual
 from tests.contract.case_pfeiffer_tpg import CASES
-from tests.contract.cases import Case
 from tests.contract.pfeiffer_tpg_bench import ACK, ENQ, NAK, ONE, PKR, TWO, controller, step
 from tests.contract.scripted import Peer, Say, now_s
 
@@ -258,22 +257,6 @@ def test_settings_that_no_controller_could_have_are_refused(
 def test_a_type_is_written_as_the_controller_writes_it() -> None:
     with pytest.raises(ValueError, match="PKR or PSG"):
         TpgGauge(1, "Pirani")
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_against_its_simulated_controller_it_reads_what_is_true(case: Case) -> None:
-    async def main() -> None:
-        plant = case.plant()
-        device = case.driver(memory_line("test", case.face(plant)))
-        await device.identify()
-        for _ in range(3):
-            await asyncio.sleep(1)
-            readings = await device.poll()
-            for channel, truth in case.channels.items():
-                assert readings[channel].value == pytest.approx(truth.at(plant, now_s()), abs=truth.resolution)
-                assert readings[channel].flags == ()
-
-    run_virtual(main())
 
 
 def test_a_controller_that_streams_after_power_up_is_identified_at_once() -> None:
