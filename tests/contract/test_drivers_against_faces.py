@@ -11,131 +11,68 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from drivers.alicat import TIMEOUT_S as ALICAT_S
-from drivers.alicat import Alicat, AlicatConfig
 from drivers.base import BadReply, DeviceFault, DriverError, NoReply, Refused
-from drivers.beckhoff_io import AnalogueInput, BeckhoffIo, BeckhoffIoConfig, DigitalInput, DigitalOutput
 from drivers.eurotherm import Eurotherm3216, EurothermConfig
 from drivers.line import Line, memory_line
-from drivers.mks_gauge import TIMEOUT_S as MKS_S
-from drivers.mks_gauge import Mks925, MksConfig
-from drivers.modbus import RTU_TIMEOUT_S, TCP_TIMEOUT_S
+from drivers.modbus import RTU_TIMEOUT_S
 from drivers.transport import Heard, Lost, MemoryTransport, Transport
-from simulators.alicat import AlicatFace
-from simulators.beckhoff_io import Channel, CouplerB, CouplerBFace
 from simulators.eurotherm import Eurotherm
 from simulators.face import Bus, Face
-from simulators.faults import Fault, Faults, Faulty, Framing
-from simulators.mks import MksFace
+from simulators.faults import Fault, Faults, Faulty
 from simulators.virtualtime import run_virtual
+from tests.contract import case_alicat, case_beckhoff, case_eurotherm, case_mks
+from tests.contract.cases import Case, Heated
 from tests.contract.catalogue import InOrder
 from tests.contract.scripted import now_s
 
-
-class Rising:
-    """A plant in which everything rises with time: enough for each face, and the truth for the tests."""
-
-    def __init__(self) -> None:
-        self.from_s = now_s()
-        self.switched: dict[str, bool] = {}
-
-    def truth(self, channel: str, at_s: float) -> float:
-        t = at_s - self.from_s
-        return {"flow_sccm": 10 + t, "pressure_pa": (1 + 0.05 * t) * 101_325 / 760, "temperature_c": 100 + 2 * t,
-                "o2_ppm": 1 + t / 2}[channel]  # fmt: skip
-
-    def set_flow(self, name: str, sccm: float, at_s: float) -> None:
-        self.switched[name] = sccm > 0
-
-    def flow_sccm(self, name: str, at_s: float) -> float:
-        return self.truth("flow_sccm", at_s)
-
-    def supply_pa(self, at_s: float) -> float:
-        return 2e5
-
-    def pirani_pa(self, at_s: float) -> float:
-        return self.truth("pressure_pa", at_s)
-
-    def advance(self, at_s: float) -> None:
-        pass
-
-    def control(self, zone: str, law: object) -> None:
-        pass
-
-    def temperature_c(self, zone: str, at_s: float) -> float:
-        return self.truth("temperature_c", at_s)
-
-    def output(self, name: str, on: bool, at_s: float) -> None:
-        self.switched[name] = on
-
-    def contact(self, name: str, at_s: float) -> bool:
-        return True
+CASES: dict[str, Case] = {
+    "alicat": case_alicat.CASES[0],
+    "mks": case_mks.CASES[0],
+    "eurotherm": case_eurotherm.CASES[0],
+    "beckhoff": case_beckhoff.CASES[0],
+}
 
 
 @dataclass
 class Bench:
-    """One driver and its device with a switch for faults between them."""
+    """One driver and its device with a switch for faults between them; `channel` is the one that is judged."""
 
-    device: Any
-    channel: str
-    resolution: float
-    timeout_s: float
-    plant: Rising
+    case: Case
+    plant: Any
+    face: Any
     faults: Faults
-    inner: Any
-    set: Callable[[], Coroutine[Any, Any, None]] | None
+    device: Any
+
+    @property
+    def channel(self) -> str:
+        return next(iter(self.case.channels))
+
+    @property
+    def timeout_s(self) -> float:
+        return self.case.slowest_s
+
+    async def set(self) -> None:
+        assert self.case.set
+        await self.case.set(self.device)
 
 
-DRIVERS = "alicat", "mks", "eurotherm", "beckhoff"
-FRAMING: dict[str, Framing] = {"alicat": "ascii", "mks": "ascii", "eurotherm": "rtu", "beckhoff": "tcp"}
-O2 = AnalogueInput("o2_ppm", 0, "4-20 mA", 0, 100, 0.4)
-ALICAT, MKS, EUROTHERM = AlicatConfig("A", 500, "Ar"), MksConfig(253), EurothermConfig(1, 20)
-COUPLER = BeckhoffIoConfig(1, 60.0, (O2,), (DigitalInput("gate_shut", 0),), (DigitalOutput("vent", 0),))
-
-
-Wire = Callable[[Callable[[], Face]], Line]
-
-
-def in_memory(new_face: Callable[[], Face]) -> Line:
-    """Every opening is a new connection."""
+def bench(name: str, wrap: Callable[[Face, Faults], Face] = InOrder) -> Bench:
+    """In memory: on a serial line the same face, on TCP one for each connection."""
+    case = CASES[name]
+    plant, faults = case.plant(), Faults(case.framing)
+    face = case.face(plant)
+    same = wrap(face, faults)
 
     async def opener(heard: Heard, lost: Lost) -> Transport:
-        return MemoryTransport(new_face(), heard)
+        return MemoryTransport(wrap(face, faults) if case.framing == "tcp" else same, heard)
 
-    return Line("test", opener)
-
-
-def bench(name: str, wire: Wire = in_memory, wrap: Callable[[Face, Faults], Face] = InOrder) -> Bench:
-    plant, faults = Rising(), Faults(FRAMING[name])
-
-    def line_to(face: Face) -> Line:
-        if FRAMING[name] == "tcp":
-            return wire(lambda: wrap(face, faults))
-        same = wrap(face, faults)
-        return wire(lambda: same)
-
-    if name == "alicat":
-        mfc = AlicatFace(plant, "carrier", unit="A", full_scale_sccm=500, gas="Ar")
-        flow = Alicat("carrier", line_to(mfc), ALICAT)
-        return Bench(flow, "flow_sccm", 0.01, ALICAT_S, plant, faults, mfc, lambda: flow.set_flow(20))
-    if name == "mks":
-        pirani = MksFace(plant, unit=253)
-        gauge = Mks925("pirani", line_to(pirani), MKS)
-        return Bench(gauge, "pressure_pa", 0.14, MKS_S, plant, faults, pirani, None)
-    if name == "eurotherm":
-        loop = Eurotherm(plant, "substrate", unit=1, local_c=20)  # type: ignore[arg-type]
-        oven = Eurotherm3216("substrate", line_to(loop.face()), EUROTHERM)
-        return Bench(oven, "temperature_c", 0.1, RTU_TIMEOUT_S, plant, faults, loop, lambda: oven.follow(150))
-    channel = Channel(0, "4-20 mA", 0, 100, lambda at_s: plant.truth("o2_ppm", at_s))
-    coupler = CouplerB(plant, {"o2_ppm": channel}, {0: "gate_shut"}, {0: "vent"})
-    box = BeckhoffIo("coupler-b", line_to(CouplerBFace(coupler, unit=1)), COUPLER)
-    return Bench(box, "o2_ppm", 0.05, TCP_TIMEOUT_S, plant, faults, coupler, lambda: box.set_output("vent", True))
+    return Bench(case, plant, face, faults, case.driver(Line("test", opener)))
 
 
 @dataclass
@@ -155,8 +92,9 @@ async def polls(bench: Bench, for_s: float, tally: Tally, every_s: float = 0.1) 
         except DriverError:
             tally.errors += 1
         else:
-            low, high = (bench.plant.truth(bench.channel, at_s) for at_s in (asked_s, now_s()))
-            right = low - bench.resolution <= value <= high + bench.resolution
+            truth = bench.case.channels[bench.channel]
+            low, high = (truth.at(bench.plant, at_s) for at_s in (asked_s, now_s()))
+            right = low - truth.resolution <= value <= high + truth.resolution
             tally.right, tally.wrong = tally.right + right, tally.wrong + (not right)
         await asyncio.sleep(every_s)
 
@@ -185,7 +123,7 @@ WIRE: dict[str, Callable[[Bench], Fault]] = {
     "late by 1.5 time-outs": lambda b: Fault(late_s=1.5 * b.timeout_s),
     "twice": lambda b: Fault(duplicate=True),
     "truncated": lambda b: Fault(keep=6),
-    "another unit": lambda b: Fault(wrong_unit={"flow_sccm": "B", "pressure_pa": "252"}.get(b.channel, 2)),
+    "another unit": lambda b: Fault(wrong_unit=b.case.wrong_unit),
 }
 
 
@@ -205,7 +143,7 @@ def test_an_eighth_bit_on_an_ascii_line_is_noticed(name: str) -> None:
 
 
 @pytest.mark.parametrize("late", [1.01, 1.5, 2.5, 4, 9.5])
-@pytest.mark.parametrize("name", DRIVERS)
+@pytest.mark.parametrize("name", CASES)
 def test_one_late_reply_that_others_overtake_is_never_taken_for_theirs(name: str, late: float) -> None:
     """As behind a gateway that does not keep the order."""
     tally = run_virtual(survive(name, lambda b: Fault(late_s=late * b.timeout_s, times=1, every=5), wrap=Faulty))
@@ -218,7 +156,6 @@ def test_a_write_that_is_acknowledged_and_not_done_is_refused(name: str) -> None
     async def main() -> None:
         one = bench(name)
         await one.device.identify()
-        assert one.set
         one.faults.put(Fault(acknowledge_only=True))
         with pytest.raises(Refused, match="reads back"):
             await one.set()
@@ -230,7 +167,7 @@ def test_a_flow_controller_on_its_analogue_input_does_not_take_set_points_silent
     async def main() -> None:
         one = bench("alicat")
         await one.device.identify()
-        one.inner.source = "A"
+        one.face.source = "A"
         with pytest.raises(Refused, match="look at its source"):
             await one.device.set_flow(20)
         with pytest.raises(Refused, match="analogue input"):
@@ -245,7 +182,6 @@ def test_a_write_over_a_faulty_wire_never_counts_as_done(name: str, case: str) -
     async def main() -> None:
         one = bench(name)
         await one.device.identify()
-        assert one.set
         one.faults.put(WIRE[case](one))
         with pytest.raises((NoReply, BadReply)):
             await one.set()
@@ -260,7 +196,6 @@ def test_the_safe_state_is_reached_right_after_an_abandoned_poll(name: str) -> N
     async def main() -> None:
         one = bench(name)
         await one.device.identify()
-        assert one.set
         await one.set()
         one.faults.put(Fault(late_s=0.8 * one.timeout_s, times=1))
         poll = asyncio.create_task(one.device.poll())
@@ -276,7 +211,7 @@ def test_the_safe_state_is_reached_right_after_an_abandoned_poll(name: str) -> N
 
 def test_a_device_that_died_costs_its_neighbours_on_the_line_one_time_out_and_the_silence_after_it() -> None:
     async def main() -> None:
-        plant, dead = Rising(), Faults("rtu")
+        plant, dead = Heated(), Faults("rtu")
         ovens = [Eurotherm(plant, f"zone {n}", unit=n, local_c=20).face() for n in range(1, 7)]  # type: ignore[arg-type]
         line = memory_line("heaters", Bus([dead.wrap(ovens[0]), *ovens[1:]]))
         first, *others = (Eurotherm3216(f"zone {n}", line, EurothermConfig(n, 20)) for n in range(1, 7))
@@ -298,7 +233,7 @@ def test_a_broken_thermocouple_at_a_coupler_is_no_value() -> None:
     async def main() -> None:
         one = bench("beckhoff")
         await one.device.identify()
-        one.inner.channels["o2_ppm"].broken = True
+        one.face.coupler.channels["o2_ppm"].broken = True
         readings = await one.device.poll()
         assert math.isnan(readings["o2_ppm"].value)
         assert "error" in readings["o2_ppm"].flags
@@ -340,7 +275,7 @@ def test_polls_feed_the_watchdog() -> None:
 
 def test_the_local_set_point_costs_one_write_of_memory_in_a_life() -> None:
     async def main() -> None:
-        oven = Eurotherm(Rising(), "substrate", unit=1, local_c=50)  # type: ignore[arg-type]
+        oven = Eurotherm(Heated(), "substrate", unit=1, local_c=50)  # type: ignore[arg-type]
         device = Eurotherm3216("substrate", memory_line("heaters", oven.face()), EurothermConfig(1, 20))
         for _ in range(5):
             await device.identify()
