@@ -15,7 +15,7 @@ from typing import Literal
 from drivers.base import DeviceFault, Identity, Reading, Refused
 from drivers.line import Line
 from drivers.modbus import Registers, signed
-from drivers.wired import check_channels
+from drivers.wired import DigitalInput, DigitalOutput, check_channels
 
 IMAGE_BITS, FALLBACKS, WATCHDOG_MS, WATCHDOG_RESET, WATCHDOG_TYPE = 0x1010, 0x1021, 0x1120, 0x1121, 0x1122
 FALLBACK = 0x1123  # of an EK9000: what its outputs do when the watchdog acts; of a BK9xxx: its fast mode
@@ -46,18 +46,6 @@ class AnalogueInput:
         if self.kind == "type K":
             return signed(register) * C_PER_DIGIT
         return self.at_low + signed(register) / FULL_SCALE * (self.at_high - self.at_low)
-
-
-@dataclass(frozen=True, slots=True)
-class DigitalInput:
-    channel: str
-    input: int
-
-
-@dataclass(frozen=True, slots=True)
-class DigitalOutput:
-    name: str
-    coil: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from typing import Literal
 from drivers.base import DeviceFault, Identity, Reading, Refused
 from drivers.line import Line
 from drivers.modbus import Registers, signed
-from drivers.wired import check_channels
+from drivers.wired import DigitalInput, DigitalOutput, check_channels
 
 TIME, MASK_1_16, MASK_17_32, TRIGGER, STATE, STOP, ALTERNATIVE = 0x1000, 0x1001, 0x1002, 0x1003, 0x1006, 0x1008, 0x100A
 IMAGE_BITS, NAMEPLATE, TERMINALS = 0x1022, 0x2010, 0x2030  # analogue out and in, digital out and in
@@ -82,26 +82,14 @@ class WagoAnalogueInput:
 
 
 @dataclass(frozen=True, slots=True)
-class WagoDigitalInput:
-    channel: str
-    input: int
-
-
-@dataclass(frozen=True, slots=True)
-class WagoDigitalOutput:
-    name: str
-    coil: int
-
-
-@dataclass(frozen=True, slots=True)
 class WagoIoConfig:
     """Unit, the output watchdog in seconds (in steps of 0.1 s), and what is wired where."""
 
     unit: int
     watchdog_s: float
     analogue: tuple[WagoAnalogueInput, ...]
-    digital: tuple[WagoDigitalInput, ...]
-    outputs: tuple[WagoDigitalOutput, ...]
+    digital: tuple[DigitalInput, ...]
+    outputs: tuple[DigitalOutput, ...]
 
     def __post_init__(self) -> None:
         steps = self.watchdog_s / STEP_S

@@ -1,9 +1,10 @@
-"""What the settings of every coupler must hold of its channels, whoever made it."""
+"""What is wired to a bus coupler, whoever made it: its digital channels, and what settings must hold of all."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -15,6 +16,18 @@ class Named(Protocol):
 class Measured(Named, Protocol):
     @property
     def error(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DigitalInput:
+    channel: str
+    input: int
+
+
+@dataclass(frozen=True, slots=True)
+class DigitalOutput:
+    name: str
+    coil: int
 
 
 def check_channels(analogue: Iterable[Measured], digital: Iterable[Named]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from simulators.modbus_server import (
     DEVICE_FAILURE,
@@ -18,9 +18,9 @@ from simulators.modbus_server import (
     ILLEGAL_VALUE,
     ModbusException,
     ModbusServer,
-    TcpFace,
     Unit,
 )
+from simulators.wired import CouplerFace, OutputPlant, bits_of
 
 T = TypeVar("T")
 SOON_S = 1e-9  # clocks round
@@ -57,13 +57,6 @@ class Channel:
         return 0, round(min(max(share, 0.0), 1.0) * FULL) & TWELVE_BITS
 
 
-class OutputPlant(Protocol):
-    """What the outputs switch and the inputs report."""
-
-    def output(self, name: str, on: bool, at_s: float) -> None: ...
-    def contact(self, name: str, at_s: float) -> bool: ...
-
-
 class CouplerB(Unit):
     """One coupler: analogue channels by name, contacts by input number, outputs by coil number."""
 
@@ -78,8 +71,8 @@ class CouplerB(Unit):
     ) -> None:
         self._plant, self.channels, self._contacts, self._outputs = plant, dict(channels), dict(contacts), dict(outputs)
         self.now_s = 0.0
-        self.coils = [False] * _terminals(outputs)
-        self._inputs = _terminals(contacts)
+        self.coils = [False] * bits_of(outputs)
+        self._inputs = bits_of(contacts)
         self._registers = max((channel.register + 2 for channel in channels.values()), default=0)
         self.time_ms, self.type, self.trips = 1000, ANY_TELEGRAM, 0
         self.fallback = TO_ZERO  # as an EK9000 has it
@@ -89,8 +82,8 @@ class CouplerB(Unit):
 
     # --- watchdog ---
 
-    def elapse(self, now_s: float) -> None:
-        """Let time pass: outputs fall when the watchdog's time is over."""
+    def at(self, now_s: float) -> None:
+        """Time has come this far: outputs have fallen when the watchdog's time was over."""
         self.now_s = now_s
         if self.deadline_s is None or now_s < self.deadline_s - SOON_S:
             return
@@ -98,6 +91,9 @@ class CouplerB(Unit):
         self.tripped, self.trips = True, self.trips + 1
         if self.fallback != FREEZE:
             self._switch([False] * len(self.coils), 0, fell_s)
+
+    def next_at(self) -> float | None:
+        return self.deadline_s
 
     def _telegram(self, *, write: bool) -> None:
         """A telegram for this unit has come: a write arms the watchdog, and what its type says feeds it."""
@@ -115,7 +111,7 @@ class CouplerB(Unit):
     def trip(self, now_s: float) -> None:
         """The watchdog's time is over now, as if the wire had been silent for so long."""
         self.deadline_s = now_s
-        self.elapse(now_s)
+        self.at(now_s)
 
     def power_cycle(self, now_s: float) -> None:
         """Its power went off and on: outputs off, the watchdog as delivered."""
@@ -215,11 +211,6 @@ class CouplerB(Unit):
         self._telegram(write=True)
 
 
-def _terminals(wired: Mapping[int, str]) -> int:
-    """How many bits there are: terminals have eight each."""
-    return (max(wired, default=-1) + 8) // 8 * 8
-
-
 def _words(bits: Sequence[bool]) -> list[int]:
     return [sum(1 << i for i, bit in enumerate(bits[at : at + 16]) if bit) for at in range(0, len(bits), 16)]
 
@@ -230,26 +221,6 @@ def _span(values: Sequence[T], address: int, count: int) -> Sequence[T]:
     return values[address : address + count]
 
 
-class CouplerBFace:
-    """One TCP connection to a coupler; several share it."""
-
+class CouplerBFace(CouplerFace[CouplerB]):
     def __init__(self, coupler: CouplerB, *, unit: int) -> None:
-        self.coupler = coupler
-        self._tcp: TcpFace = ModbusServer({unit: coupler}).tcp()
-
-    def hear(self, now_s: float, data: bytes) -> bytes:
-        self.coupler.elapse(now_s)
-        return self._tcp.hear(now_s, data)
-
-    def next_at(self) -> float | None:
-        return self.coupler.deadline_s
-
-    def speak(self, now_s: float) -> bytes:
-        self.coupler.elapse(now_s)
-        return b""
-
-    def trip(self, now_s: float) -> None:
-        self.coupler.trip(now_s)
-
-    def power_cycle(self, now_s: float) -> None:
-        self.coupler.power_cycle(now_s)
+        super().__init__(coupler, ModbusServer({unit: coupler}).tcp())

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from simulators.modbus_server import ILLEGAL_ADDRESS, ILLEGAL_VALUE, ModbusException, RegisterMap, TcpFace
+from simulators.modbus_server import ILLEGAL_ADDRESS, ILLEGAL_VALUE, ModbusException, RegisterMap
 from simulators.valve_module import Change
 from simulators.valve_wago import Starter, WagoA
+from simulators.wired import CouplerFace, OutputPlant, bits_of
 
 FULL = 0x7FF8
 ALIAS, REGISTERS = 0x0200, 0x1000
@@ -58,13 +58,6 @@ def _counted(share: float) -> int:
     return 0x7FFB if share > 1.0005 else round(min(max(share, 0.0), 1.0) * FULL) & FULL
 
 
-class OutputPlant(Protocol):
-    """What the outputs switch and the inputs report."""
-
-    def output(self, name: str, on: bool, at_s: float) -> None: ...
-    def contact(self, name: str, at_s: float) -> bool: ...
-
-
 class WagoB(WagoA):
     """One coupler: analogue channels by name, contacts by input number, outputs by coil number.
 
@@ -86,10 +79,10 @@ class WagoB(WagoA):
         self._plant, self.channels, self._contacts, self._names = plant, dict(channels), dict(contacts), dict(outputs)
         self._items = tuple(_items(channels) if items is None else items)
         self._analogue = max((one.register + 1 for one in channels.values()), default=0)
-        self._bits = _terminals(contacts)
+        self._bits = bits_of(contacts)
         self.closes, self.idle = 0, 0
         self._known = 0  # the outputs as the plant was told them
-        super().__init__(_terminals(outputs), tell=self._switch, starters=starters, alternative=alternative)
+        super().__init__(bits_of(outputs), tell=self._switch, starters=starters, alternative=alternative)
         self._more = self._further()
 
     def _switch(self, change: Change) -> None:
@@ -188,29 +181,9 @@ class WagoB(WagoA):
         return _words(self.word, self.coils)
 
 
-class WagoBFace:
-    """One TCP connection to a coupler; several share it."""
-
+class WagoBFace(CouplerFace[WagoB]):
     def __init__(self, coupler: WagoB) -> None:
-        self.coupler = coupler
-        self._tcp: TcpFace = coupler.connection()
-
-    def hear(self, now_s: float, data: bytes) -> bytes:
-        self.coupler.at(now_s)
-        return self._tcp.hear(now_s, data)
-
-    def next_at(self) -> float | None:
-        return self.coupler.next_at()
-
-    def speak(self, now_s: float) -> bytes:
-        self.coupler.at(now_s)
-        return b""
-
-    def trip(self, now_s: float) -> None:
-        self.coupler.trip(now_s)
-
-    def power_cycle(self, now_s: float) -> None:
-        self.coupler.power_cycle(now_s)
+        super().__init__(coupler, coupler.connection())
 
 
 def _items(channels: Mapping[str, Channel]) -> list[int]:
@@ -223,11 +196,6 @@ def _items(channels: Mapping[str, Channel]) -> list[int]:
         items.append(item)
         place += CHANNELS[item]
     return items
-
-
-def _terminals(wired: Mapping[int, str]) -> int:
-    """How many bits there are: terminals have eight each."""
-    return (max(wired, default=-1) + 8) // 8 * 8
 
 
 def _words(value: int, bits: int) -> list[int]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from drivers.beckhoff_io import AnalogueInput, BeckhoffIo, BeckhoffIoConfig, DigitalInput, DigitalOutput
+from drivers.beckhoff_io import AnalogueInput, BeckhoffIo, BeckhoffIoConfig
 from drivers.line import Line
 from drivers.modbus import TCP_TIMEOUT_S
+from drivers.wired import DigitalInput, DigitalOutput
 from simulators.beckhoff_io import Channel, CouplerB, CouplerBFace
 from simulators.face import Face
 from tests.contract.cases import Case, Rack, Truth, o2_ppm, second_c

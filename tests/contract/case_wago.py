@@ -6,7 +6,8 @@ from typing import Any
 
 from drivers.line import Line
 from drivers.modbus import TCP_TIMEOUT_S
-from drivers.wago_io import WagoAnalogueInput, WagoDigitalInput, WagoDigitalOutput, WagoIo, WagoIoConfig
+from drivers.wago_io import WagoAnalogueInput, WagoIo, WagoIoConfig
+from drivers.wired import DigitalInput, DigitalOutput
 from simulators.face import Face
 from simulators.wago_io import Channel, WagoB, WagoBFace
 from tests.contract.cases import Case, Rack, Truth, o2_ppm, second_c
@@ -18,8 +19,8 @@ SETTINGS = WagoIoConfig(
         WagoAnalogueInput("o2_ppm", 0, "4-20 mA on 0-20 mA", 0, 100, 0.4),
         WagoAnalogueInput("substrate_2_c", 4, "type K", -100, 1370, 1.5),
     ),
-    (WagoDigitalInput("gate_shut", 0),),
-    (WagoDigitalOutput("vent", 0), WagoDigitalOutput("lamp", 2)),
+    (DigitalInput("gate_shut", 0),),
+    (DigitalOutput("vent", 0), DigitalOutput("lamp", 2)),
 )
 
 

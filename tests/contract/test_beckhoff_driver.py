@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from drivers.base import DeviceFault, DriverError, Refused
-from drivers.beckhoff_io import AnalogueInput, BeckhoffIo, BeckhoffIoConfig, DigitalInput, DigitalOutput
+from drivers.beckhoff_io import AnalogueInput, BeckhoffIo, BeckhoffIoConfig
+from drivers.wired import DigitalInput, DigitalOutput
 from simulators.virtualtime import run_virtual
 from tests.contract.scripted import to
 

@@ -87,7 +87,7 @@ def test_a_silent_client_loses_the_outputs_at_the_moment_of_the_watchdog(ask, ra
     ask(0.0, 5, 0, 4, 0xFF, 0)
     ask(0.9, 1, 0, 0, 0, 8)  # any telegram feeds it
     assert registers(ask, 1.5, 0x1020)[0] == pytest.approx(1000, abs=1)
-    coupler.elapse(2.6)
+    coupler.at(2.6)
     assert rack.fell_s == [2.5]
     assert registers(ask, 2.7, 0x1021) == (1,)
     assert ask(2.8, 5, 0, 4, 0xFF, 0) == b"\x85\x04"
@@ -96,7 +96,7 @@ def test_a_silent_client_loses_the_outputs_at_the_moment_of_the_watchdog(ask, ra
 
 def test_only_the_two_words_of_the_reset_bring_it_back(ask, coupler):
     ask(0.0, 5, 0, 4, 0xFF, 0)
-    coupler.elapse(5.0)
+    coupler.at(5.0)
     ask(5.0, 6, 0x11, 0x21, 0xAF, 0xFE)
     assert ask(5.1, 5, 0, 4, 0xFF, 0) == b"\x85\x04"
     ask(5.2, 6, 0x11, 0x21, 0xBE, 0xCF)
@@ -110,19 +110,19 @@ def test_type_zero_is_fed_by_writes_alone_and_zero_time_never_trips(ask, coupler
     ask(0.0, 6, 0x11, 0x20, 0x01, 0xF4)
     ask(0.0, 5, 0, 4, 0xFF, 0)
     ask(0.4, 1, 0, 0, 0, 8)
-    coupler.elapse(0.6)
+    coupler.at(0.6)
     assert coupler.trips == 1
     for word in (0xBECF, 0xAFFE):
         ask(0.7, 6, 0x11, 0x21, *word.to_bytes(2, "big"))
     ask(0.7, 6, 0x11, 0x20, 0, 0)
     ask(0.8, 5, 0, 4, 0xFF, 0)
-    coupler.elapse(100.0)
+    coupler.at(100.0)
     assert coupler.trips == 1
 
 
 def test_before_the_first_write_nothing_is_armed(ask, coupler):
     registers(ask, 0.0, 0, 2, function=4)
-    coupler.elapse(100.0)
+    coupler.at(100.0)
     assert coupler.trips == 0
 
 
@@ -131,5 +131,5 @@ def test_outputs_that_freeze_stay_on_when_the_watchdog_acts_as_those_of_an_ek900
     assert ask(0.0, 6, 0x11, 0x23, 0, 1) == bytes((6, 0x11, 0x23, 0, 1))
     assert ask(0.0, 6, 0x11, 0x23, 0, 3) == b"\x86\x03"
     ask(0.0, 5, 0, 0, 0xFF, 0)
-    coupler.elapse(5.0)
+    coupler.at(5.0)
     assert coupler.tripped and rack.switched["vent"]

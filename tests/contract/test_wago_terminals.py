@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from drivers.base import Refused
-from drivers.wago_io import WagoAnalogueInput, WagoDigitalInput, WagoDigitalOutput, WagoIoConfig
+from drivers.wago_io import WagoAnalogueInput, WagoIoConfig
+from drivers.wired import DigitalInput, DigitalOutput
 from tests.contract.wago_bench import ANALOGUE, DIGITAL, OUTPUTS, Bench, virtually
 
 
@@ -40,8 +41,8 @@ def test_a_terminal_that_is_not_known_here_is_told() -> None:
     ("changed", "words"),
     [
         ({"analogue": (*ANALOGUE, WagoAnalogueInput("p_torr", 13, "0-10 V", 0, 1, 0.1))}, "208 bits of .* need 224"),
-        ({"digital": (WagoDigitalInput("far", 16),)}, "16 inputs and 8 outputs are fewer"),
-        ({"outputs": (WagoDigitalOutput("far", 8),)}, "16 inputs and 8 outputs are fewer"),
+        ({"digital": (DigitalInput("far", 16),)}, "16 inputs and 8 outputs are fewer"),
+        ({"outputs": (DigitalOutput("far", 8),)}, "16 inputs and 8 outputs are fewer"),
     ],
 )
 def test_terminals_that_are_missing_are_refused(changed: dict[str, Any], words: str) -> None:
@@ -63,8 +64,8 @@ def test_terminals_that_are_missing_are_refused(changed: dict[str, Any], words: 
         ({"analogue": (ANALOGUE[0], WagoAnalogueInput("x", 0, "0-10 V", 0, 1, 1))}, "share a register"),
         ({"analogue": (WagoAnalogueInput("x", 0, "0-10 V", 0, 1, 0),)}, "must be above 0"),
         ({"analogue": (WagoAnalogueInput("x", 0, "0-10 V", 1, 1, 1),)}, "upwards"),
-        ({"digital": (WagoDigitalInput("o2_ppm", 0),)}, "'o2_ppm' is wired twice"),
-        ({"outputs": (WagoDigitalOutput("vent", 512),)}, "are 0…511"),
+        ({"digital": (DigitalInput("o2_ppm", 0),)}, "'o2_ppm' is wired twice"),
+        ({"outputs": (DigitalOutput("vent", 512),)}, "are 0…511"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(changed: dict[str, Any], words: str) -> None:

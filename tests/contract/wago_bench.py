@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from drivers.line import memory_line
-from drivers.wago_io import WagoAnalogueInput, WagoDigitalInput, WagoDigitalOutput, WagoIo, WagoIoConfig
+from drivers.wago_io import WagoAnalogueInput, WagoIo, WagoIoConfig
+from drivers.wired import DigitalInput, DigitalOutput
 from simulators.virtualtime import run_virtual
 from simulators.wago_io import Channel, WagoB, WagoBFace
 from tests.contract.plants import Rack
@@ -17,8 +18,8 @@ ANALOGUE = (
     WagoAnalogueInput("pressure_torr", 8, "0-10 V", 0, 10, 0.005),
     WagoAnalogueInput("substrate_2_c", 12, "type K", -100, 1370, 1.5),
 )
-DIGITAL = WagoDigitalInput("gate_shut", 0), WagoDigitalInput("mains_ok", 8)
-OUTPUTS = WagoDigitalOutput("vent", 0), WagoDigitalOutput("lamp", 2)
+DIGITAL = DigitalInput("gate_shut", 0), DigitalInput("mains_ok", 8)
+OUTPUTS = DigitalOutput("vent", 0), DigitalOutput("lamp", 2)
 SETTINGS = WagoIoConfig(1, 1.0, ANALOGUE, DIGITAL, OUTPUTS)
 VALUES = {"o2_ppm": 50.0, "h2o_ppm": 25.0, "pressure_torr": 5.0, "substrate_2_c": 150.0}
 

@@ -1,0 +1,57 @@
+"""What simulated bus couplers share, whoever made them: what hangs on their terminals, and their connections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Generic, Protocol, TypeVar
+
+from simulators.modbus_server import TcpFace
+
+
+class OutputPlant(Protocol):
+    """What the outputs switch and the inputs report."""
+
+    def output(self, name: str, on: bool, at_s: float) -> None: ...
+    def contact(self, name: str, at_s: float) -> bool: ...
+
+
+class Coupler(Protocol):
+    """A coupler whose watchdog acts by itself."""
+
+    def at(self, now_s: float) -> None: ...
+    def next_at(self) -> float | None: ...
+    def trip(self, now_s: float) -> None: ...
+    def power_cycle(self, now_s: float) -> None: ...
+
+
+C = TypeVar("C", bound=Coupler)
+
+
+class CouplerFace(Generic[C]):
+    """One TCP connection to a coupler; several share it."""
+
+    def __init__(self, coupler: C, tcp: TcpFace) -> None:
+        self.coupler = coupler
+        self._tcp = tcp
+
+    def hear(self, now_s: float, data: bytes) -> bytes:
+        self.coupler.at(now_s)
+        return self._tcp.hear(now_s, data)
+
+    def next_at(self) -> float | None:
+        return self.coupler.next_at()
+
+    def speak(self, now_s: float) -> bytes:
+        self.coupler.at(now_s)
+        return b""
+
+    def trip(self, now_s: float) -> None:
+        self.coupler.trip(now_s)
+
+    def power_cycle(self, now_s: float) -> None:
+        self.coupler.power_cycle(now_s)
+
+
+def bits_of(wired: Mapping[int, str]) -> int:
+    """How many bits of the image there are: terminals have eight each."""
+    return (max(wired, default=-1) + 8) // 8 * 8
