@@ -12,9 +12,9 @@ from drivers.capture import BadCapture, Capture, Event, NotRecorded, Recorder, R
 from drivers.line import memory_line
 from simulators.virtualtime import run_virtual
 from tests.contract.scripted import Peer, Say, now_s
-from tests.contract.transcripts import FOLDER, all_cases, play
+from tests.contract.transcripts import FOLDER, cases_by_file, play
 
-CASES = all_cases()
+CASES = cases_by_file()
 
 
 def test_there_is_a_transcript_of_every_device_type() -> None:

@@ -15,35 +15,19 @@ from drivers.base import DriverError, Identity, Reading
 from drivers.capture import Recorder
 from drivers.line import Line, memory_line
 from simulators.virtualtime import run_virtual
-from tests.contract import (
-    case_alicat,
-    case_analogue_io,
-    case_beckhoff,
-    case_bronkhorst,
-    case_edwards_nxds,
-    case_eurotherm,
-    case_inficon_sqm160,
-    case_mks,
-    case_pfeiffer_tpg,
-    case_wago,
-    case_watlow,
-)
 from tests.contract.cases import Case
+from tests.contract.catalogue import all_cases
 
 FOLDER = Path(__file__).parent / "transcripts"
-MODULES = (
-    case_alicat, case_analogue_io, case_beckhoff, case_bronkhorst, case_edwards_nxds, case_eurotherm,
-    case_inficon_sqm160, case_mks, case_pfeiffer_tpg, case_wago, case_watlow,
-)  # fmt: skip
 HEADER = (
     "Recorded against this project's own simulator, NOT against hardware: it shows what the driver sends and how it",
     "reads, and proves nothing about a real instrument. Record anew: python -m tests.contract.transcripts",
 )
 
 
-def all_cases() -> dict[str, Case]:
+def cases_by_file() -> dict[str, Case]:
     """By the name of the transcript's file, without its ending."""
-    return {case.name.replace(" ", "-").replace("/", "-"): case for module in MODULES for case in module.CASES}
+    return {case.name.replace(" ", "-"): case for case in all_cases()}
 
 
 async def play(case: Case, line: Line, made: Callable[[str], None]) -> None:
@@ -97,7 +81,7 @@ def record(case: Case) -> str:
 def main() -> None:
     """Record them all anew."""
     FOLDER.mkdir(exist_ok=True)
-    for name, case in all_cases().items():
+    for name, case in cases_by_file().items():
         (FOLDER / f"{name}.txt").write_text(record(case), "utf-8")
 
 
