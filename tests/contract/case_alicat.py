@@ -8,23 +8,7 @@ from drivers.alicat import TIMEOUT_S, Alicat, AlicatConfig
 from drivers.line import Line
 from simulators.alicat import AlicatFace
 from simulators.face import Face
-from tests.contract.cases import Case, Rising, Truth
-
-START_SCCM, SCCM_PER_S = 10.0, 1.0
-SUPPLY_PA, PA_PER_S = 2e5, 500.0
-
-
-class Flowing(Rising):
-    """A flow that grows whatever its controller does."""
-
-    def set_flow(self, name: str, sccm: float, at_s: float) -> None:
-        self.switched[name] = sccm > 0
-
-    def flow_sccm(self, name: str, at_s: float) -> float:
-        return START_SCCM + SCCM_PER_S * self.since_s(at_s)
-
-    def supply_pa(self, at_s: float) -> float:
-        return SUPPLY_PA + PA_PER_S * self.since_s(at_s)
+from tests.contract.cases import Case, Flowing, Truth
 
 
 def face(plant: Any) -> Face:

@@ -6,23 +6,10 @@ from drivers.bronkhorst import Bronkhorst, BronkhorstConfig
 from drivers.line import Line
 from drivers.propar import TIMEOUT_S
 from simulators.bronkhorst import BronkhorstFace
-from tests.contract.cases import Case, Rising, Truth
+from tests.contract.cases import Case, Flowing, Truth
 
 
-class RisingFlow(Rising):
-    """Flow and supply pressure rise; what is set is only noted."""
-
-    def set_flow(self, name: str, sccm: float, at_s: float) -> None:
-        self.switched[name] = sccm > 0
-
-    def flow_sccm(self, name: str, at_s: float) -> float:
-        return 10.0 + self.since_s(at_s)
-
-    def supply_pa(self, at_s: float) -> float:
-        return 2e5 + 1e3 * self.since_s(at_s)
-
-
-def face(plant: RisingFlow) -> BronkhorstFace:
+def face(plant: Flowing) -> BronkhorstFace:
     return BronkhorstFace(plant, "carrier", full_scale_sccm=500, gas="Ar")
 
 
@@ -34,7 +21,7 @@ CASES = (
     Case(
         name="bronkhorst",
         framing="propar",
-        plant=RisingFlow,
+        plant=Flowing,
         face=face,
         driver=driver,
         channels={

@@ -36,6 +36,19 @@ class Rack(Rising):
         return True
 
 
+class Flowing(Rising):
+    """Flow and supply pressure rise whatever the controller does; what is set is only noted."""
+
+    def set_flow(self, name: str, sccm: float, at_s: float) -> None:
+        self.switched[name] = sccm > 0
+
+    def flow_sccm(self, name: str, at_s: float) -> float:
+        return 10.0 + self.since_s(at_s)
+
+    def supply_pa(self, at_s: float) -> float:
+        return 2e5 + 500.0 * self.since_s(at_s)
+
+
 class Heated(Rising):
     """A zone that grows warmer whatever its controller does."""
 
