@@ -206,7 +206,9 @@ class BeckhoffIo:
         self._trips, self._counted = 0, None
         try:
             (self._fallbacks,) = await self._registers.read_holding(FALLBACKS, 1)
-        except Refused:
+        except Refused as refusal:
+            if not refusal.what.startswith(NO_SUCH_REGISTER):
+                raise
             self._fallbacks = None
             return "not counted by this coupler"
         return str(self._fallbacks)

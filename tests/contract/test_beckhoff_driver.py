@@ -189,6 +189,28 @@ def test_a_coupler_without_a_fallback_counter_is_good_enough() -> None:
     run_virtual(main())
 
 
+def test_a_coupler_that_is_busy_when_its_counter_is_read_is_not_taken_for_one_without() -> None:
+    async def main() -> None:
+        coupler = Coupler()
+        answer = coupler.answer
+        busy = [True]
+
+        def once(function: int, address: int, value: int, pdu: bytes) -> bytes:
+            if address == 0x1021 and busy:
+                busy.clear()
+                return bytes([function | 0x80, 6])
+            return answer(function, address, value, pdu)
+
+        coupler.answer = once  # type: ignore[method-assign]
+        device = box(coupler)
+        with pytest.raises(Refused, match="busy"):
+            await device.identify()
+        await device.identify()
+        assert (await device.poll())["watchdog_trips"].value == 0.0
+
+    run_virtual(main())
+
+
 def test_a_trip_of_the_watchdog_is_a_channel_and_stops_every_output() -> None:
     async def main() -> None:
         coupler = Coupler()
