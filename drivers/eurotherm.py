@@ -34,8 +34,6 @@ STATUS_WORDS = {
     REMOTE_FAILED: "remote set-point failed",
     15: "autotune",
 }
-
-
 LOOK_S = 2.0  # how often one of these is looked at, in turn: what nobody should change, and is not in force now
 LOOKS = SP1, SELECTED_SP, SP1, DECIMALS, SP1, UNIT
 EEPROM_WRITES = 40  # in one life of this driver; each register lasts for about 100,000

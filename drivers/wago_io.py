@@ -44,8 +44,6 @@ KINDS: dict[int, tuple[int, tuple[Kind, ...]]] = {  # terminal: its channels, a 
     **dict.fromkeys((459, 468), (4, ("0-10 V",))),
     **dict.fromkeys((462, 469), (2, ("type K",))),
 }
-
-
 NOTHING = "none here: nothing in its word is known to tell a broken wire"
 
 

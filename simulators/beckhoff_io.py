@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from simulators.face import SOON_S
 from simulators.modbus_server import (
     DEVICE_FAILURE,
     ILLEGAL_ADDRESS,
@@ -23,7 +24,6 @@ from simulators.modbus_server import (
 from simulators.wired import CouplerFace, OutputPlant, bits_of
 
 T = TypeVar("T")
-SOON_S = 1e-9  # clocks round
 FULL = 0x7FFF
 TWELVE_BITS = 0x7FF8
 BROKEN_WIRE, BROKEN_COUPLE = 0x41, 0x42  # error with under range; error with over range

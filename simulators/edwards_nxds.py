@@ -21,7 +21,7 @@ LONGEST = 80  # characters of a message with its ends
 ANY = 99  # the wild card among multi-drop addresses
 UNUSED_C = -200
 INTERLOCK = 13  # fault: serial enable was lost while the pump ran under serial control
-SERIAL, PARALLEL, MANUAL = 1, 2, 3  # control modes
+SERIAL, MANUAL = 1, 3  # control modes; 2 would be its parallel inputs
 
 _MESSAGE = re.compile(r"(?:#(\d{1,2}):(\d{1,2}))?([!?])([A-Z])(\d{1,3})(?: ([^!?#]*))?$")
 

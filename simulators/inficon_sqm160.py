@@ -13,7 +13,7 @@ from typing import Protocol
 SYNC = ord("!")
 LONGEST = 255
 UNCHECKED = b"\x00\x00"  # instead of a checksum: do not check
-OK, RESET, UNKNOWN, BAD_DATA, WRONG_MODE = "A", "B", "C", "D", "E"
+OK, RESET, UNKNOWN, BAD_DATA = "A", "B", "C", "D"
 ANGSTROM = 10.0  # per nm
 NEW_HZ, USED_UP_HZ = 6.0e6, 5.0e6
 

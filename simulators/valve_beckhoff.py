@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from simulators.modbus_server import DEVICE_FAILURE, ILLEGAL_ADDRESS, ModbusException, RegisterMap
 from simulators.valve_module import Change, ValveModule
 
-_ANY_TELEGRAM, _WRITE_TELEGRAM = 1, 0
+_ANY_TELEGRAM = 1
 _RESTART = [0xBECF, 0xAFFE]
 
 
