@@ -142,6 +142,7 @@ async def test_requests_keep_the_silence_that_ends_a_frame() -> None:
         await ask(line, b"1", timeout_s=5)
     heard_s = [at_s for way, at_s in at if way == "heard"]
     sent_s = [at_s for way, at_s in at if way == "sent"]
+    assert len(sent_s) == 3
     assert all(sent - heard >= 3.5 * 10 / 1200 - 1e-3 for heard, sent in zip(heard_s, sent_s[1:], strict=False))
     await line.close()
     pty.close()

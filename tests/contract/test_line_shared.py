@@ -84,6 +84,7 @@ def test_a_pause_is_kept_also_between_two_who_ask_the_same_device() -> None:
         asks = (line.ask(b"slow", to_semicolon, timeout_s=0.2, device="slow", pace_s=0.1) for _ in range(4))
         await asyncio.gather(*asks)
         at_s = [at for at, _ in peer.heard]
+        assert len(at_s) == 4
         assert all(after - before >= 0.11 - 1e-6 for before, after in itertools.pairwise(at_s))
 
     run_virtual(main())
