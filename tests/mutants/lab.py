@@ -98,7 +98,7 @@ _FAMILIES = {
     "glovebox": ("boxmode gate glovebox glovebox_measures handheld", "interlocks_glovebox gate interlocks_golden"),
     "control": (
         "control_measures control control_machine proof",
-        "interlocks_control interlocks_control_machine interlocks_table interlocks_golden",
+        "interlocks_control interlocks_control_machine interlocks_table interlocks_golden interlocks_control_measures",
     ),
     "table": (
         "rules setting constants matrix bounds fingerprint",
