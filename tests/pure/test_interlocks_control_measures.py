@@ -1,4 +1,4 @@
-"""What the measures of the rows of control return, to the letter: numbers, faults, whom they name, what they remember."""
+"""What the measures of the rows of control return, to the letter: numbers, faults, names, and what they remember."""
 
 from __future__ import annotations
 
