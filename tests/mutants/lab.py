@@ -93,7 +93,7 @@ _FAMILIES = {
     ),
     "chemistry": (
         "chemistry chemistry_doses chemistry_gas chemistry_gauge chemistry_measures",
-        "interlocks_chemistry interlocks_table interlocks_golden",
+        "interlocks_chemistry interlocks_table interlocks_golden interlocks_chemistry_measures",
     ),
     "glovebox": ("boxmode gate glovebox glovebox_measures handheld", "interlocks_glovebox gate interlocks_golden"),
     "control": (
