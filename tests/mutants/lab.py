@@ -95,7 +95,10 @@ _FAMILIES = {
         "chemistry chemistry_doses chemistry_gas chemistry_gauge chemistry_measures",
         "interlocks_chemistry interlocks_table interlocks_golden interlocks_chemistry_measures",
     ),
-    "glovebox": ("boxmode gate glovebox glovebox_measures handheld", "interlocks_glovebox gate interlocks_golden"),
+    "glovebox": (
+        "boxmode gate glovebox glovebox_measures handheld",
+        "interlocks_glovebox gate interlocks_golden interlocks_glovebox_measures",
+    ),
     "control": (
         "control_measures control control_machine proof",
         "interlocks_control interlocks_control_machine interlocks_table interlocks_golden interlocks_control_measures",
