@@ -22,7 +22,7 @@ FALLBACK = 0x1123  # of an EK9000: what its outputs do when the watchdog acts; o
 NO_SUCH_REGISTER = "Modbus exception 2:"
 RESET_WORDS = 0xBECF, 0xAFFE
 ANY_TELEGRAM = 1
-COUNT_S = 0.5
+LOOK_S = 0.5
 FULL_SCALE = 0x7FFF  # 20 mA or 10 V; the low end, 4 mA or 0 V, is 0
 C_PER_DIGIT = 0.1
 STATUS_BITS = {0: "under range", 1: "over range"}
@@ -81,9 +81,10 @@ class BeckhoffIo:
         first = min((one.register for one in settings.analogue), default=0)
         self._block = first, max((one.register + 2 for one in settings.analogue), default=first) - first
         self._inputs = max((one.input + 1 for one in settings.digital), default=0)
+        self._watchdog = (WATCHDOG_MS, round(settings.watchdog_s * 1000)), (WATCHDOG_TYPE, ANY_TELEGRAM)
         self._fallbacks: int | None = None  # the coupler's count at `identify`
-        self._trips = 0
-        self._counted: Reading | None = None  # the trips as read last
+        self._trips, self._looked_s = 0, -math.inf
+        self._wanted: list[bool | None] = []  # the outputs as read back last; None where that is not known
 
     @staticmethod
     def channels(settings: BeckhoffIoConfig) -> frozenset[str]:
@@ -106,7 +107,11 @@ class BeckhoffIo:
         return Identity("Beckhoff bus coupler", facts=facts)
 
     async def poll(self) -> dict[str, Reading]:
-        """All inputs in two reads; twice a second, where the coupler has it, the count of fallbacks in a third."""
+        """All inputs in two reads; twice a second it looks at the watchdog and at the outputs, too.
+
+        A coupler that lost its power has a trip of the watchdog: its outputs fell, and its watchdog is as delivered.
+        Raises DeviceFault when an output is on that was not switched on, and for that loss where nothing counts trips.
+        """
         loop = asyncio.get_running_loop()
         readings: dict[str, Reading] = {}
         if self._settings.analogue:
@@ -120,35 +125,71 @@ class BeckhoffIo:
             now_s = loop.time()
             for contact in self._settings.digital:
                 readings[contact.channel] = Reading(float(inputs[contact.input]), now_s)
+        if loop.time() - self._looked_s >= LOOK_S:
+            await self._look()
+            self._looked_s = loop.time()
         if self._fallbacks is not None:
-            readings["watchdog_trips"] = await self._count_trips(self._fallbacks, loop.time())
+            readings["watchdog_trips"] = Reading(float(self._trips), self._looked_s)
         return readings
 
-    async def _count_trips(self, baseline: int, now_s: float) -> Reading:
-        """The fallbacks since `identify`, as counted within the last half second: outputs stay off anyway."""
-        if self._counted is None or now_s - self._counted.at_s >= COUNT_S:
+    async def _look(self) -> None:
+        """Whether the coupler is as `identify` has left it; a trip stays one until it is identified again."""
+        if self._fallbacks is not None:
             (count,) = await self._registers.read_holding(FALLBACKS, 1)
-            self._trips = (count - baseline) % 0x10000
-            self._counted = Reading(float(self._trips), now_s)
-        return self._counted
+            self._trips = max(self._trips, (count - self._fallbacks) % 0x10000)
+        if self._trips or not self._wanted:
+            return
+        if lost := await self._lost():
+            if self._fallbacks is None:
+                raise DeviceFault(self.name, f"{lost}: it was without power; identify it again")
+            self._trips = 1
+
+    async def _lost(self) -> str:
+        """What it has forgotten since `identify`, "" = nothing; raises DeviceFault for what another client did."""
+        for address, value in self._watchdog:
+            (got,) = await self._registers.read_holding(address, 1)
+            if got != value:
+                return f"watchdog register {address:#06x} is {got} instead of {value}"
+        if not self._coils:
+            return ""
+        wanted = list(self._wanted)
+        found = await self._registers.read_coils(0, len(wanted))
+        if wanted != self._wanted:  # this controller has switched one meanwhile
+            return ""
+        if others := [coil for coil, on in enumerate(wanted) if on is False and found[coil]]:
+            what = f"output {self._named(others)} is on and was not switched on from here"
+            raise DeviceFault(self.name, f"{what}: somebody else writes here")
+        fell = [coil for coil, on in enumerate(wanted) if on and not found[coil]]
+        return f"output {self._named(fell)} fell" if fell else ""
+
+    def _named(self, coils: list[int]) -> str:
+        return ", ".join(name for name, coil in self._coils.items() if coil in coils) or "spare"
 
     async def set_output(self, name: str, on: bool) -> None:
         """Raises Refused on an unknown name or a differing read-back, DeviceFault after a trip of the watchdog."""
         if name not in self._coils:
             raise Refused(self.name, f"there is no output '{name}', there are {', '.join(self._coils)}")
         if self._trips:
-            raise DeviceFault(self.name, "the output watchdog has tripped: outputs stay off until it is armed again")
+            what = "the output watchdog has tripped, or the coupler was without power"
+            raise DeviceFault(self.name, f"{what}: outputs stay off until it is armed again")
         coil = self._coils[name]
+        if self._wanted:
+            self._wanted[coil] = None
         await self._registers.write_coil(coil, on)
         (got,) = await self._registers.read_coils(coil, 1)
+        if self._wanted:
+            self._wanted[coil] = got
         if got != on:
             raise Refused(self.name, f"output '{name}' reads back {'on' if got else 'off'}")
 
     async def safe(self) -> None:
         """All outputs 0, spare ones too. What counts is the read-back: after a trip a coupler may refuse the write."""
+        count = max(self._coils.values(), default=-1) + 1
+        self._wanted = [None] * count
         await self._clear_outputs()
-        if self._coils and any(await self._registers.read_coils(0, max(self._coils.values()) + 1)):
+        if self._coils and any(await self._registers.read_coils(0, count)):
             raise Refused(self.name, "an output stays on although all were switched off")
+        self._wanted = [False] * count
 
     async def _clear_outputs(self) -> str:
         """What became of the write; a refusal is told and left to the read-back."""
@@ -192,7 +233,7 @@ class BeckhoffIo:
 
     async def _arm_watchdog(self) -> None:
         """Time and type are written only if they differ; the first write telegram after the reset starts it."""
-        for address, value in ((WATCHDOG_MS, round(self._settings.watchdog_s * 1000)), (WATCHDOG_TYPE, ANY_TELEGRAM)):
+        for address, value in self._watchdog:
             if await self._registers.read_holding(address, 1) != (value,):
                 await self._registers.write_register(address, value)
                 (got,) = await self._registers.read_holding(address, 1)
@@ -203,7 +244,7 @@ class BeckhoffIo:
 
     async def _count_fallbacks(self) -> str:
         """The baseline of `watchdog_trips`; only newer couplers have this counter."""
-        self._trips, self._counted = 0, None
+        self._trips, self._looked_s = 0, -math.inf
         try:
             (self._fallbacks,) = await self._registers.read_holding(FALLBACKS, 1)
         except Refused as refusal:

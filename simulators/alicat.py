@@ -76,6 +76,12 @@ class AlicatFace:
     def speak(self, now_s: float) -> bytes:
         return b""
 
+    def power_cycle(self, now_s: float) -> None:
+        """Its power went off and on: the set-point is 0 and nothing is held; gas, source and zero are kept."""
+        self._now, self._buffer = now_s, b""
+        self.setpoint, self.hold = 0.0, None
+        self._move()
+
     def _line(self, line: str) -> bytes:
         if not line or line[0].upper() not in (self._unit, "*"):
             return b""

@@ -103,6 +103,9 @@ class AnalogueFace:
     def speak(self, now_s: float) -> bytes:
         return b""
 
+    def power_cycle(self, now_s: float) -> None:
+        """Its power went off and on: there is nothing in it that could be lost."""
+
 
 def _words(word: str, raw: float) -> tuple[int, ...]:
     if not word.startswith("float32"):

@@ -65,6 +65,11 @@ class BronkhorstFace:
     def speak(self, now_s: float) -> bytes:
         return b""
 
+    def power_cycle(self, now_s: float) -> None:
+        """Its power went off and on: the set-point is 0 and secured parameters are locked; the rest is kept."""
+        self._now, self.setpoint, self.lock = now_s, 0, LOCKED
+        self._move()
+
     # --- what it measures and does ---
 
     @property

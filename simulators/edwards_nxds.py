@@ -178,6 +178,12 @@ class NxdsFace:
             self.mode = MANUAL
             self._run(True)
 
+    def power_cycle(self, now_s: float) -> None:
+        """Its power went off and on: it stands, unless it is set to run by itself; no fault, no standby."""
+        self._now, self._buffer = now_s, ""
+        self.fault, self.standby, self.standby_now, self.mode = 0, False, self.standby_percent, 0
+        self._run(bool(self.auto_run))
+
     # --- what it does ---
 
     def _run(self, on: bool) -> None:

@@ -118,6 +118,13 @@ class Eurotherm(Unit):
             self.values[NEW_ALARM] |= active & ~self.values[state]
             self.values[state] = active
 
+    def power_cycle(self, now_s: float) -> None:
+        """Its power went off and on: what is in RAM is 0, the remote set-point too; EEPROM is kept."""
+        self._plant.advance(now_s)
+        self.now_s, self._refreshed_s, self._integral = now_s, float("-inf"), 0.0
+        self.values |= dict.fromkeys(IN_RAM, 0)
+        self._working_c = self._target(now_s) / self._scale
+
     # --- the registers ---
 
     def read_holding(self, address: int, count: int) -> Sequence[int]:
@@ -203,3 +210,6 @@ class EurothermFace:
 
     def speak(self, now_s: float) -> bytes:
         return self._rtu.speak(now_s)
+
+    def power_cycle(self, now_s: float) -> None:
+        self.unit.power_cycle(now_s)

@@ -79,6 +79,7 @@ class Faults:
         self.spoiled = 0
         self.still = False  # nothing that the device does moves the plant
         self._heard = 0
+        self.away_until_s: float | None = None  # without power, on whichever connection it is asked
         self._memory: dict[bytes, bytes] = {}
         self._distortion = Distortion()
         self.before: Callable[[], None] | None = None  # puts the device back to what it was when the fault began
@@ -91,7 +92,7 @@ class Faults:
                 f"function, length, exception and swapped words are faults of Modbus, this line is {self.framing}"
             )
         self.fault, self.spoiled, self._heard, self.before = fault, 0, 0, None
-        self._distortion = Distortion()
+        self.away_until_s, self._distortion = None, Distortion()
         self._memory.clear()
 
     def clear(self) -> None:
@@ -164,7 +165,6 @@ class Faulty:
         self._held = b""  # a reply that waits for the next request
         self._held_by: Fault | None = None  # what keeps it; the next fault has none of the one before
         self._last: list[bytes] = []  # the last two requests that differ: what another master could ask
-        self._away_until_s: float | None = None
         self._switched_on = None if hasattr(face, "power_cycle") else remember(face)
 
     def hear(self, now_s: float, data: bytes) -> bytes:
@@ -203,13 +203,13 @@ class Faulty:
         """Whether it has no power now; with the first request of this fault its power fails."""
         if fault.away_s is None:
             return False
-        if self._faults.spoiled == 1 or self._away_until_s is None:
-            self._away_until_s = now_s + fault.away_s
+        if self._faults.away_until_s is None:
+            self._faults.away_until_s = now_s + fault.away_s
             if self._switched_on is None:
                 self._face.power_cycle(now_s)  # type: ignore[attr-defined]
             else:
                 self._switched_on()
-        return now_s < self._away_until_s
+        return now_s < self._faults.away_until_s
 
     def _ask(self, fault: Fault, now_s: float, data: bytes) -> bytes:
         """What the device answers, having done it or not."""

@@ -75,6 +75,7 @@ KINDS: dict[str, Kind] = {
     "not-executed": Kind("writes are acknowledged and not done", lambda: Fault(acknowledge_only=True)),
     "read-back": Kind("writes are done, and read back as it was before", lambda: Fault(unread=True)),
     "reboot": Kind("its power fails for s", lambda s: Fault(away_s=s), {"s": 2.0}),
+    "restart": Kind("its power fails between two questions: what it keeps in RAM is lost", lambda: Fault(away_s=0.0)),
     "watchdog": Kind("its watchdog ends, where it has one", lambda: Fault(trip=True)),
     "other-master-before": Kind("another master talks before the answer", lambda: Fault(foreign="before")),
     "other-master-after": Kind("another master talks after the answer", lambda: Fault(foreign="after")),

@@ -87,6 +87,12 @@ class SqmFace:
     def speak(self, now_s: float) -> bytes:
         return b""
 
+    def power_cycle(self, now_s: float) -> None:
+        """Its power went off and on: the reset flag is set, and every thickness begins anew."""
+        self._now, self._buffer, self.power_up = now_s, b"", True
+        self._zero()
+        self._zero_time()
+
     def _message(self) -> bytes:
         """The reply once the buffer holds a whole message."""
         got = self._buffer

@@ -78,6 +78,10 @@ class _Frames:
     def speak(self, now_s: float) -> bytes:
         return b""
 
+    def power_cycle(self, now_s: float) -> None:
+        """Its power went off and on: all that can be set is kept."""
+        self._buffer = b""
+
     def _frame(self, address: int, name: bytes, mark: bytes | None, value: bytes) -> bytes:
         if address not in (self._address, ANY, BROADCAST):
             return b""

@@ -62,6 +62,10 @@ class Row:
         made = fault(self.kind, case.framing, numbers)
         return replace(made, wrong_unit=case.wrong_unit) if self.kind == "unit" else made
 
+    def must_be_noticed(self, case: Case) -> bool:
+        """Whether it must not pass without a word; who was told nothing has lost nothing by a restart."""
+        return self.noticed and (self.kind != "restart" or case.set is not None)
+
     def applies(self, case: Case) -> bool:
         """Whether this device, on its wire, can have it."""
         if self.kind in LINE:
@@ -124,6 +128,7 @@ ROWS: tuple[Row, ...] = (
     Row("reset", "RST", "reset", lasting=True),
     Row("accepts, is silent", "accept-but-silent", "accept-but-silent", noticed=True, lasting=True),
     Row("reboots in 2 s", "module reboots", "reboot", {"s": 2.0}, noticed=True, lasting=True),
+    Row("restarts between two polls", "module reboots", "restart", noticed=True, lasting=True),
     Row("watchdog fired", "WDT fired", "watchdog", noticed=True, lasting=True),
     Row("write not executed", "write acknowledged but not executed", "not-executed", writes=True, lasting=True),
     Row("read back as before", "read-back disagrees", "read-back", writes=True, lasting=True),
@@ -213,6 +218,7 @@ class Cell:
     recovered_s: float = math.inf
     wrong: list[str] = field(default_factory=list)  # the first few, in words
     identified_anew: bool = False
+    all_channels: bool = False  # a flag counts at whatever stands beside what rises, a set-point or an output
 
 
 @dataclass
@@ -234,6 +240,8 @@ class Bench:
             cell.came[type(error).__name__] += 1
             return False
         said = [self._judged(cell, channel, readings[channel], asked_s) for channel in self.case.channels]
+        if cell.all_channels and any(reading.flags for reading in readings.values()):
+            said.append("flagged")
         if "watchdog_trips" in readings and readings["watchdog_trips"].value:
             cell.came["trip counted"] += 1
         worst = next(word for word in ("WRONG", "flagged", "right") if word in said)
@@ -282,8 +290,10 @@ async def _tried(case: Case, row: Row, wrap: Callable[[Face, Faults], Face]) -> 
     for _ in range(5):
         assert await one.poll(healthy), (case.name, healthy)
         await asyncio.sleep(POLL_S)
-    if row.kind == "watchdog" and case.set is not None:
+    if row.kind in ("watchdog", "restart") and case.set is not None:
         await case.set(one.device)
+        await one.poll(healthy)  # as it is wanted, and seen
+        made.all_channels = row.kind == "restart"
     await _spoiled(one, row, made)
     one.faults.clear()
     one.plug.clear()

@@ -1,0 +1,100 @@
+"""A device that restarts between two polls answers every question: what it lost by that is noticed all the same."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from drivers.base import DeviceFault
+from drivers.beckhoff_io import BeckhoffIo, BeckhoffIoConfig, DigitalInput, DigitalOutput
+from drivers.line import memory_line
+from simulators.beckhoff_io import TRIPS, CouplerB, CouplerBFace
+from simulators.virtualtime import run_virtual
+from tests.contract.cases import Rack
+
+OUTPUTS = DigitalOutput("gate lock", 0), DigitalOutput("source contactor", 1)
+COUPLER = BeckhoffIoConfig(1, 5.0, (), (DigitalInput("gate_shut", 0),), OUTPUTS)
+
+
+class Uncounted(CouplerB):
+    """An older coupler, which does not count what its watchdog did."""
+
+    def _control(self) -> dict[int, int]:
+        return {address: word for address, word in super()._control().items() if address != TRIPS}
+
+
+def coupler(kind: type[CouplerB] = CouplerB) -> tuple[CouplerB, BeckhoffIo]:
+    simulated = kind(Rack(), {}, {0: "gate_shut"}, {0: "gate lock", 1: "source contactor"})
+    return simulated, BeckhoffIo("coupler-b", memory_line("coupler-b", CouplerBFace(simulated, unit=1)), COUPLER)
+
+
+async def polls(device: Any, for_s: float) -> dict[str, Any]:
+    """As the daemon does; what was read last."""
+    until_s = asyncio.get_running_loop().time() + for_s
+    while True:
+        read: dict[str, Any] = await device.poll()
+        if asyncio.get_running_loop().time() >= until_s:
+            return read
+        await asyncio.sleep(0.1)
+
+
+def restart(simulated: Any) -> None:
+    simulated.power_cycle(asyncio.get_running_loop().time())
+
+
+@pytest.mark.parametrize("switched", [True, False], ids=["an output was on", "all were off"])
+def test_a_coupler_that_forgot_its_watchdog_has_a_trip_until_it_is_armed_anew(switched: bool) -> None:
+    async def main() -> None:
+        simulated, device = coupler()
+        await device.identify()
+        await device.set_output("gate lock", switched)
+        assert (await polls(device, 2.0))["watchdog_trips"].value == 0
+        restart(simulated)
+        assert (await polls(device, 0.6))["watchdog_trips"].value == 1
+        with pytest.raises(DeviceFault, match="without power: outputs stay off until it is armed again"):
+            await device.set_output("gate lock", True)
+        assert (await polls(device, 2.0))["watchdog_trips"].value == 1, "it does not pass by itself"
+        await device.identify()
+        await device.set_output("gate lock", True)
+        assert (await polls(device, 2.0))["watchdog_trips"].value == 0
+        assert (simulated.time_ms, simulated.type, simulated.coils[0]) == (5000, 1, True)
+
+    run_virtual(main())
+
+
+def test_a_coupler_that_counts_nothing_says_by_a_fault_that_it_forgot_its_watchdog() -> None:
+    async def main() -> None:
+        simulated, device = coupler(Uncounted)
+        await device.identify()
+        assert set(await polls(device, 2.0)) == {"gate_shut"}
+        restart(simulated)
+        with pytest.raises(DeviceFault, match="watchdog register 0x1120 is 1000 instead of 5000: it was without power"):
+            await polls(device, 0.6)
+
+    run_virtual(main())
+
+
+def test_an_output_that_fell_is_noticed_even_if_the_watchdog_is_as_it_was() -> None:
+    async def main() -> None:
+        simulated, device = coupler()
+        await device.identify()
+        await device.set_output("source contactor", True)
+        await polls(device, 1.0)
+        simulated.coils[1] = False
+        assert (await polls(device, 0.6))["watchdog_trips"].value == 1
+
+    run_virtual(main())
+
+
+def test_an_output_that_another_client_switched_on_is_a_fault_that_names_it() -> None:
+    async def main() -> None:
+        simulated, device = coupler()
+        await device.identify()
+        await polls(device, 1.0)
+        simulated.coils[1] = True
+        with pytest.raises(DeviceFault, match="output source contactor is on and was not switched on from here"):
+            await polls(device, 0.6)
+
+    run_virtual(main())
