@@ -286,10 +286,18 @@ class Watlow:
         if wanted == self._following:
             return
         self._following = None
+        if self._mode != AUTO or not self._stored:
+            await self._stop_saving()
         await self._put_setpoint(wire, wanted)
         if await self._get(MODE) != AUTO:
             await self._put(MODE, AUTO)
         self._following = wanted
+
+    async def _stop_saving(self) -> None:
+        """A loop that is on must not be kept; whether saving stays off through a power cut is not documented."""
+        if await self._get(SAVE) != NO:
+            self._count(1)
+            await self._put(SAVE, NO)
 
     async def _let_go(self) -> None:
         """Off, and the safe set-point behind it; written only where the device says otherwise."""

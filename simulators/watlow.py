@@ -95,6 +95,7 @@ class Watlow(Unit):
         self._save_at_s: float | None = None
         self.broken: int | None = None  # an input error that the instrument reports, whatever it measures
         self.kept = dict(self.numbers), dict(self.codes)
+        self.forgets_saving = False  # whether saving is on again after a power cut: no document says
         plant.control(zone, self.law)
 
     def face(self) -> WatlowFace:
@@ -179,6 +180,8 @@ class Watlow(Unit):
         """Its power went off and on: it goes on with what it has kept."""
         self._save_at_s = None
         self.numbers, self.codes = dict(self.kept[0]), dict(self.kept[1])
+        if self.forgets_saving:
+            self.codes[SAVE] = YES
 
     # --- the registers ---
 

@@ -8,7 +8,7 @@ import pytest
 
 from drivers.base import Refused
 from drivers.watlow import NONVOLATILE_WRITES
-from tests.contract.watlow_bench import AUTO, MANUAL, MODE, OFF, SAVE, SETPOINT, Bench, virtually
+from tests.contract.watlow_bench import AUTO, MANUAL, MODE, NO, OFF, SAVE, SETPOINT, YES, Bench, virtually
 
 
 def test_identifying_switches_off_has_that_kept_and_then_switches_saving_off() -> None:
@@ -150,5 +150,28 @@ def test_what_this_controller_changes_between_two_reads_of_a_poll_is_nobody_else
         readings = await bench.device.poll()
         assert readings["status"].value == AUTO
         assert {one.flags for one in readings.values()} == {()}
+
+    virtually(main)
+
+
+def test_a_loop_that_saves_again_after_a_restart_is_not_switched_on_before_saving_is_off() -> None:
+    """Else its memory holds a loop that is on, and the next power cut heats with nobody there."""
+
+    async def main(bench: Bench) -> None:
+        bench.unit.forgets_saving = True
+        await bench.device.identify()
+        await bench.device.poll()
+        bench.unit.power_cut()
+        assert bench.unit.codes[SAVE] == YES
+        await bench.device.poll()  # the loop is off as before: nothing is to be seen
+        await bench.device.follow(80.0)
+        assert bench.unit.codes[SAVE] == NO
+        bench.unit.power_cut()
+        assert "switched to off at the device" in (await bench.device.poll())["status"].flags
+        await bench.device.follow(80.0)
+        await asyncio.sleep(10)
+        await bench.device.follow(90.0)
+        bench.unit.power_cut()
+        assert bench.unit.codes[MODE] == OFF and bench.unit.numbers[SETPOINT] == pytest.approx(20.0, abs=0.01)
 
     virtually(main)

@@ -14,6 +14,7 @@ from tests.contract.rtu import crc
 
 SETPOINT, MODE, SAVE, ORDER, UNIT = 2160, 1880, 2494, 2488, 2490
 OFF, AUTO, MANUAL = 62, 10, 54
+YES, NO = 106, 59
 
 
 class Bench:
