@@ -21,6 +21,7 @@ TIMEOUT_S = 0.2
 CONTROLLER_TIMEOUT_S = 0.3  # six pressures take 80 ms at 9600 baud
 QUIET_S = 0.1
 UNIT_CHECK_S = 1.0  # a transducer has no panel; who changes its unit does so over this line
+JUMP = 1.2  # two units are a third apart at least: a number that has changed by less is in the same one
 END = b";FF"
 _SENT = bytes(range(32, 127))  # every byte that a gauge sends
 TORR_PA = 101_325.0 / 760.0
@@ -231,7 +232,7 @@ class Mks925(_Mks):
     def __init__(self, name: str, line: Line, settings: MksConfig) -> None:
         super().__init__(name, line, settings.unit, PA_PER, TIMEOUT_S)
         self._settings = settings
-        self._checked_s = -math.inf
+        self._checked_s, self._number = -math.inf, math.nan
 
     @staticmethod
     def channels(settings: MksConfig) -> frozenset[str]:
@@ -252,7 +253,7 @@ class Mks925(_Mks):
     async def poll(self) -> dict[str, Reading]:
         """Raises DeviceFault on a word (`LO<…`, `ATM`, `OFF` …) instead of a number, and on another unit than before.
 
-        The unit is asked for once a second.
+        The unit is asked for once a second, and whenever the number jumps as it would in another unit.
         """
         if not self._unit:
             await self._know_unit()
@@ -262,14 +263,16 @@ class Mks925(_Mks):
                 raise DeviceFault(self.name, f"no pressure: the transducer says '{text}'")
             raise self._bad(f"'{text}' is no pressure")
         now_s = asyncio.get_running_loop().time()
-        if now_s - self._checked_s >= UNIT_CHECK_S:
+        before, self._number = self._number, float(text)
+        jumped = not math.isnan(before) and not before / JUMP <= self._number <= before * JUMP
+        if jumped or now_s - self._checked_s >= UNIT_CHECK_S:
             await self._expect_unit()
             self._checked_s = now_s
-        return {"pressure_pa": Reading(float(text) * self._units[self._unit], now_s)}
+        return {"pressure_pa": Reading(self._number * self._units[self._unit], now_s)}
 
     async def _know_unit(self) -> str:
         self._unit = await self._read_unit()
-        self._checked_s = asyncio.get_running_loop().time()
+        self._checked_s, self._number = asyncio.get_running_loop().time(), math.nan
         return self._unit
 
 

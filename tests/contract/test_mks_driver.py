@@ -7,8 +7,11 @@ import asyncio
 import pytest
 
 from drivers.base import BadReply, DeviceFault, NoReply, Refused
+from drivers.line import memory_line
 from drivers.mks_gauge import Mks925, MksConfig
+from simulators.mks import MksFace
 from simulators.virtualtime import run_virtual
+from tests.contract.case_mks import Pumping
 from tests.contract.scripted import Answer, Peer, Say, now_s, to
 
 UNIT, PRESSURE = b"@253U?;FF", bytes.fromhex("40 32 35 33 50 52 34 3F 3B 46 46")
@@ -179,5 +182,23 @@ def test_a_unit_changed_behind_the_back_is_named_within_a_second_and_used_after_
         with pytest.raises(DeviceFault, match="from TORR to PASCAL"):
             await device.poll()
         assert (await device.poll())["pressure_pa"].value == 1.0
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("unit", ["MBAR", "PASCAL"])
+def test_a_pressure_in_another_unit_never_passes_for_another_pressure(unit: str) -> None:
+    async def main() -> None:
+        plant = Pumping()
+        simulated = MksFace(plant, unit=253)
+        device = Mks925("pirani", memory_line("gauge", simulated), MksConfig(253))
+        await device.identify()
+        for _ in range(3):
+            assert (await device.poll())["pressure_pa"].value == pytest.approx(plant.pirani_pa(now_s()), abs=0.14)
+            await asyncio.sleep(0.05)
+        simulated.settings["U"] = unit
+        with pytest.raises(DeviceFault, match=f"from TORR to {unit}"):
+            await device.poll()
+        assert (await device.poll())["pressure_pa"].value == pytest.approx(plant.pirani_pa(now_s()), abs=0.14)
 
     run_virtual(main())
