@@ -118,7 +118,7 @@ class PfeifferTpg:
         return Identity(model, serial, firmware, {"unit": unit, "gauges": ", ".join(found)})
 
     async def poll(self) -> dict[str, Reading]:
-        """Raises DeviceFault when every gauge is broken or missing, or the unit was changed at the controller."""
+        """Raises DeviceFault when no gauge measures, or unit or full scale were changed at the controller."""
         if self._unit is None:
             self._unit = await self._read_unit()
         pairs = await self._pressures()
@@ -127,6 +127,7 @@ class PfeifferTpg:
         if unit != self._unit:
             before, self._unit = self._unit, None
             raise DeviceFault(self.name, f"the unit was changed at the controller from {before} to {unit}")
+        await self._still_ranges()
         pa_per_unit = next(pa for name, pa in self._units.values() if name == unit)
         readings = {name: _reading(status, value, pa_per_unit, now_s) for name, (status, value) in pairs.items()}
         if all(BROKEN.intersection(reading.flags) for reading in readings.values()):
@@ -192,6 +193,12 @@ class PfeifferTpg:
                     f"channel {gauge.channel} has range code {there}, the settings say {gauge.range_code}: "
                     "set the full scale of the gauge at the controller",
                 )
+
+    async def _still_ranges(self) -> None:
+        try:
+            await self._expect_ranges()
+        except Refused as refusal:
+            raise DeviceFault(self.name, f"changed at the controller: {refusal.what}", refusal.request) from None
 
     async def _read_unit(self) -> str:
         code = await self._query("UNI")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from drivers.base import BadReply, DeviceFault, Refused
-from drivers.pfeiffer_tpg import PROBE, TpgConfig, TpgGauge
+from drivers.line import memory_line
+from drivers.pfeiffer_tpg import PROBE, PfeifferTpg, TpgConfig, TpgGauge
 from simulators.virtualtime import run_virtual
+from tests.contract.case_pfeiffer_tpg import Pumping, two
 from tests.contract.pfeiffer_tpg_bench import NAK, ONE, PKR, TPR, TWO, controller, step
 from tests.contract.scripted import Answer, Peer
 
@@ -113,5 +115,21 @@ def test_a_controller_with_an_error_of_its_own_does_not_count_as_present() -> No
     async def main() -> None:
         with pytest.raises(DeviceFault, match="look at its display"):
             await controller(Peer(*AYT, *step("ERR", "1000")), ONE).identify()
+
+    run_virtual(main())
+
+
+def test_a_linear_gauge_of_another_full_scale_is_named_by_the_next_poll() -> None:
+    async def main() -> None:
+        simulated = two(Pumping())
+        settings = TpgConfig("TPG362", (TpgGauge(1, "CMR", range_code=5), TpgGauge(2, "APR")))
+        device = PfeifferTpg("heads", memory_line("heads", simulated), settings)
+        await device.identify()
+        await device.poll()
+        simulated.ranges[0] = "3"
+        with pytest.raises(
+            DeviceFault, match="changed at the controller: channel 1 has range code 3, the settings say 5"
+        ):
+            await device.poll()
 
     run_virtual(main())
