@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from drivers.base import BadReply, DeviceFault, Identity, Reading, Refused
@@ -44,7 +44,7 @@ _UNITS_OF = {"flow": {"SCCM", "SLPM"}, "setpoint": {"SCCM", "SLPM"}, "pressure":
 _ROW = re.compile(r"\S\s+D(\d\d) (.*)")  # the number of the row and what it says
 _CODED = re.compile(r"(\d{3}) \*?(\S.*?)\s{2,}\S.*?(\S+)")  # firmware 6v and later: statistic, name, …, unit
 _NAMED = re.compile(r"(.{11}) .*?(\S+)")  # firmware up to 5v: name, …, unit
-_NUMBER = re.compile(r"[+-]?\d+(?:\.(\d+))?")
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _FULL_SCALE = re.compile(r"\S ([+-]?\d+(?:\.\d+)?) \d+ (\S+)")
 
 
@@ -63,10 +63,11 @@ class AlicatConfig:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A numeric column of the data frame: what it is and the factor to the driver's unit."""
+    """A numeric column of the data frame: what it is, the factor to the driver's unit, how many decimals it has."""
 
     quantity: Quantity
     factor: float
+    decimals: int = 0
 
 
 class Alicat:
@@ -77,7 +78,7 @@ class Alicat:
         self._line, self._settings = line, settings
         self._columns: tuple[_Column, ...] = ()
         self._probe = f"{settings.unit}VE\r".encode("ascii")
-        self._set: float | None = None  # last written and read back, else found first; in the device's own unit
+        self._set: float | None = None  # last written and read back, else found first; in sccm
         self._decimals = 0  # of the set-point column: what the device can resolve and read back
 
     @staticmethod
@@ -117,7 +118,9 @@ class Alicat:
             for column, number in zip(columns, numbers, strict=True)
             if column.quantity != "other"
         }
-        if expected == self._set and self._moved(numbers[_setpoint(columns)]):  # else it was written meanwhile
+        if expected == self._set and self._moved(
+            readings["setpoint_sccm"].value, columns
+        ):  # else it was written meanwhile
             readings["setpoint_sccm"] = readings["setpoint_sccm"]._replace(flags=(*words, MOVED))
         return readings
 
@@ -154,12 +157,12 @@ class Alicat:
                 f"the set-point stays at {got * columns[at].factor:g} sccm instead of "
                 f"{wanted * columns[at].factor:g} sccm: look at its source, its ramp and the front panel",
             )
-        self._set = got
+        self._set = got * columns[at].factor
 
-    def _moved(self, setpoint: float) -> bool:
+    def _moved(self, sccm: float, columns: tuple[_Column, ...]) -> bool:
         """Whether it is another one than was read back last; the first one ever seen is nobody's change."""
-        self._set = setpoint if self._set is None else self._set
-        return abs(setpoint - self._set) > 1.01 * 10.0**-self._decimals
+        self._set = sccm if self._set is None else self._set
+        return abs(sccm - self._set) > 1.01 * 10.0**-self._decimals * columns[_setpoint(columns)].factor
 
     async def _layout(self) -> tuple[_Column, ...]:
         """The data frame's columns by the device's own table, tried on one frame."""
@@ -172,8 +175,9 @@ class Alicat:
             raise Refused(self.name, f"the data frame has no {', '.join(sorted(missing))}: {what}")
         frame = await self._ask("")
         self._parse(frame, columns)
-        digits = _NUMBER.fullmatch(frame.split()[1 + _setpoint(columns)])
-        self._decimals = len(digits[1] or "") if digits else 0
+        seen = [_decimals(token) for token in frame.split()[1 : 1 + len(columns)]]
+        columns = tuple(replace(column, decimals=count) for column, count in zip(columns, seen, strict=True))
+        self._decimals = columns[_setpoint(columns)].decimals
         self._columns = columns
         return columns
 
@@ -211,6 +215,9 @@ class Alicat:
             tokens[last + 1 :]
         ):
             raise self._bad("a number or a status word is garbled", frame)
+        if self._columns and any(_decimals(one) != c.decimals for one, c in zip(tokens[1:last], columns, strict=True)):
+            self._columns = ()
+            raise self._bad("a number has other decimals than its table announced: its unit was changed", frame)
         return [float(token) for token in tokens[1:last]], tokens[last], tuple(tokens[last + 1 :])
 
     def _maker_lines(self, lines: list[str]) -> dict[str, str]:
@@ -304,6 +311,10 @@ class Alicat:
     def _bad(self, what: str, text: str) -> BadReply:
         self._line.distrust(self.name)
         return BadReply(self.name, what, reply=text.encode("ascii"))
+
+
+def _decimals(token: str) -> int:
+    return len(token.partition(".")[2])
 
 
 def _setpoint(columns: tuple[_Column, ...]) -> int:

@@ -54,6 +54,7 @@ class AlicatFace:
         self.locked = False
         self.zero = 0.0
         self.serial = f"{521640 + ord(self._unit) - ord('A') + 1}"
+        self.flow_unit = "SCCM"  # or SLPM: what its flows are shown, and set-points taken, in
         self._unit_code = {ABSOLUTE: (10, "PSIA"), TEMPERATURE: (2, "`C"), VOLUME: (12, "CCM"), MASS: (12, "SCCM")}
         self._now = 0.0
         self._buffer = b""
@@ -91,7 +92,7 @@ class AlicatFace:
         if not command:
             return [self.frame()]
         if command.isascii() and command.isdigit():  # the old integer form: 64000 is full scale
-            return self.do_set(str(int(command) / 64000.0 * self.full_scale))
+            return [self.frame()] if self._accepts(int(command) / 64000.0 * self.full_scale) else ["?"]
         for pattern, act in _COMMANDS:
             if match := pattern.fullmatch(command):
                 return act(self, *(part or "" for part in match.groups()))
@@ -113,11 +114,17 @@ class AlicatFace:
             self._unit,
             _number(psia, 2),
             _number(21.89, 2),
-            *(_number(value, self.decimals) for value in (volume, flow, self.setpoint)),
+            *(self._flow(value) for value in (volume, flow, self.setpoint)),
             f"{GASES[self.gas][0]:>6}",
             *status,
         ]
         return " ".join(columns)
+
+    def _flow(self, sccm: float) -> str:
+        """As it is shown."""
+        if self.flow_unit == "SLPM":
+            return _number(sccm / 1000.0, self.decimals + 3)
+        return _number(sccm, self.decimals)
 
     def _statistic(self, which: int) -> float | None:
         return {
@@ -145,7 +152,8 @@ class AlicatFace:
         return True
 
     def do_set(self, text: str) -> list[str]:
-        return [self.frame()] if self._accepts(float(text)) else ["?"]
+        sccm = float(text) * (1000.0 if self.flow_unit == "SLPM" else 1.0)
+        return [self.frame()] if self._accepts(sccm) else ["?"]
 
     def do_poll(self) -> list[str]:
         return [self.frame()]
@@ -180,8 +188,8 @@ class AlicatFace:
             "002 Abs Press                  s decimal     7/2 010 02 PSIA",
             "003 Flow Temp                  s decimal     7/2 002 02 `C",
             f"004 Volu Flow                  s decimal     {width} 012 02 CCM",
-            f"005 Mass Flow                  s decimal     {width} 012 02 SCCM",
-            f"037 Mass Flow Setpt            s decimal     {width} 012 02 SCCM",
+            f"005 Mass Flow                  s decimal     {width} 012 02 {self.flow_unit}",
+            f"037 Mass Flow Setpt            s decimal     {width} 012 02 {self.flow_unit}",
             "703 Gas                        string          6",
             "701 *Error                     string          3 ADC",
             *(f"702 *Status                    string          3 {word}" for word in STATUS_WORDS[1:]),

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 
-from drivers.base import DeviceFault
+from drivers.alicat import Alicat, AlicatConfig
+from drivers.base import BadReply, DeviceFault
 from drivers.beckhoff_io import BeckhoffIo, BeckhoffIoConfig, DigitalInput, DigitalOutput
+from drivers.eurotherm import Eurotherm3216, EurothermConfig
 from drivers.line import memory_line
+from simulators.alicat import AlicatFace
 from simulators.beckhoff_io import TRIPS, CouplerB, CouplerBFace
+from simulators.eurotherm import Eurotherm
 from simulators.virtualtime import run_virtual
-from tests.contract.cases import Rack
+from tests.contract.cases import Heated, Rack
 
 OUTPUTS = DigitalOutput("gate lock", 0), DigitalOutput("source contactor", 1)
 COUPLER = BeckhoffIoConfig(1, 5.0, (), (DigitalInput("gate_shut", 0),), OUTPUTS)
@@ -96,5 +100,62 @@ def test_an_output_that_another_client_switched_on_is_a_fault_that_names_it() ->
         simulated.coils[1] = True
         with pytest.raises(DeviceFault, match="output source contactor is on and was not switched on from here"):
             await polls(device, 0.6)
+
+    run_virtual(main())
+
+
+# --- settings that are others after a restart, or after somebody changed them ---------------------------------------
+
+
+class Steady:
+    """Nothing changes but what a device makes of it."""
+
+    sccm = 0.0
+
+    def set_flow(self, name: str, sccm: float, at_s: float) -> None:
+        self.sccm = sccm
+
+    def flow_sccm(self, name: str, at_s: float) -> float:
+        return self.sccm
+
+    def supply_pa(self, at_s: float) -> float:
+        return 2e5
+
+
+def test_an_alicat_whose_flows_are_in_another_unit_says_nothing_wrong_and_is_then_read_in_that_unit() -> None:
+    async def main() -> None:
+        simulated = AlicatFace(Steady(), "carrier", unit="A", full_scale_sccm=20, gas="Ar")
+        device = Alicat("carrier", memory_line("flows", simulated), AlicatConfig("A", 20.0, "Ar"))
+        await device.identify()
+        await device.set_flow(5.0)
+        assert (await device.poll())["flow_sccm"].value == 5.0
+        simulated.flow_unit = "SLPM"
+        with pytest.raises(BadReply, match="other decimals than its table announced"):
+            await device.poll()
+        read = await device.poll()
+        assert read["flow_sccm"].value == 5.0
+        assert read["setpoint_sccm"].flags == ()
+        await device.set_flow(8.0)
+        assert simulated.setpoint == 8.0
+
+    run_virtual(main())
+
+
+def test_a_eurotherm_that_forgot_its_remote_set_point_is_named_and_follows_again() -> None:
+    async def main() -> None:
+        oven = Heated()
+        simulated = Eurotherm(oven, "substrate", unit=1, local_c=20)
+        face = simulated.face()
+        device = Eurotherm3216("substrate", memory_line("heaters", face), EurothermConfig(1, 20.0))
+        await device.identify()
+        await device.follow(80.0)
+        await device.poll()
+        restart(face)
+        read = await device.poll()
+        assert read["working_setpoint_c"].value == 20.0
+        assert read["working_setpoint_c"].flags == ("set-point changed at the device",)
+        await device.follow(80.0)
+        assert (await device.poll())["working_setpoint_c"] == (80.0, asyncio.get_running_loop().time(), ())
+        assert simulated.eeprom_writes == {}
 
     run_virtual(main())
