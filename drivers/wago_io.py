@@ -28,6 +28,7 @@ FC15_ALONE = 1 << 14
 STOP_WORD = 0x55AA
 STOPPED, RUNNING, EXPIRED = 0, 1, 2
 STEP_S = 0.1
+LOOK_S = 0.5
 FULL_SCALE = 0x7FF8  # 20 mA or 10 V; the three bits below it are the terminal's own status
 C_PER_DIGIT = 0.1
 LOWEST_C, HIGHEST_C = -100.0, 1370.0
@@ -127,7 +128,7 @@ class WagoIo:
         self._inputs = max((one.input + 1 for one in settings.digital), default=0)
         self._wanted: list[bool | None] = []  # the outputs as read back last; None where that is not known
         self._armed = False  # by `identify`, in this life
-        self._trigger, self._trips = 0, 0
+        self._trigger, self._trips, self._looked_s = 0, 0, -math.inf
 
     @staticmethod
     def channels(settings: WagoIoConfig) -> frozenset[str]:
@@ -234,7 +235,7 @@ class WagoIo:
     # --- polls -------------------------------------------------------------------------------------------------------
 
     async def poll(self) -> dict[str, Reading]:
-        """Feeds the watchdog, then all inputs in two reads and the outputs in a third.
+        """Feeds the watchdog, and looks at it twice a second; then all inputs in two reads, and the outputs in a third.
 
         Raises DeviceFault when an output is not as it was written: somebody else writes here.
         """
@@ -246,6 +247,7 @@ class WagoIo:
             self._trips = max(self._trips, 1)
         elif not self._trips:
             await self._feed()
+            await self._look(loop.time())
         trips = {"watchdog_trips": Reading(float(self._trips), loop.time())}
         if state == EXPIRED:
             return self._nothing(loop.time()) | trips
@@ -253,6 +255,15 @@ class WagoIo:
         if not self._trips:
             await self._check_outputs()
         return readings | trips
+
+    async def _look(self, now_s: float) -> None:
+        """A coupler that restarted since its state was read has been started by the feed, with a watchdog as delivered.
+
+        Its mask tells: as delivered every function feeds it.
+        """
+        if now_s - self._looked_s >= LOOK_S:
+            self._trips = int(await self._get(MASK_1_16) != FC15_ALONE)
+            self._looked_s = now_s
 
     def _nothing(self, now_s: float) -> dict[str, Reading]:
         none = Reading(math.nan, now_s, ("watchdog tripped",))

@@ -12,10 +12,12 @@ from drivers.base import BadReply, DeviceFault
 from drivers.beckhoff_io import BeckhoffIo, BeckhoffIoConfig, DigitalInput, DigitalOutput
 from drivers.eurotherm import Eurotherm3216, EurothermConfig
 from drivers.line import memory_line
+from drivers.wago_io import WagoDigitalInput, WagoDigitalOutput, WagoIo, WagoIoConfig
 from simulators.alicat import AlicatFace
 from simulators.beckhoff_io import TRIPS, CouplerB, CouplerBFace
 from simulators.eurotherm import Eurotherm
 from simulators.virtualtime import run_virtual
+from simulators.wago_io import WagoB, WagoBFace
 from tests.contract.cases import Heated, Rack
 
 OUTPUTS = DigitalOutput("gate lock", 0), DigitalOutput("source contactor", 1)
@@ -100,6 +102,33 @@ def test_an_output_that_another_client_switched_on_is_a_fault_that_names_it() ->
         simulated.coils[1] = True
         with pytest.raises(DeviceFault, match="output source contactor is on and was not switched on from here"):
             await polls(device, 0.6)
+
+    run_virtual(main())
+
+
+class AtTheFeed(WagoBFace):
+    """A WAGO coupler whose power fails, once, between the look at its watchdog and the write that feeds it."""
+
+    due = False
+
+    def hear(self, now_s: float, data: bytes) -> bytes:
+        if self.due and data[7] == 6 and data[8:10] == b"\x10\x03":
+            self.due = False
+            self.power_cycle(now_s)
+        return super().hear(now_s, data)
+
+
+def test_a_watchdog_that_the_next_feed_started_with_other_settings_has_a_trip() -> None:
+    async def main() -> None:
+        face = AtTheFeed(WagoB(Rack(), {}, {0: "gate_shut"}, {0: "lamp"}))
+        settings = WagoIoConfig(1, 1.0, (), (WagoDigitalInput("gate_shut", 0),), (WagoDigitalOutput("lamp", 0),))
+        device = WagoIo("coupler-c", memory_line("coupler-c", face), settings)
+        await device.identify()
+        assert (await polls(device, 2.0))["watchdog_trips"].value == 0
+        face.due = True
+        assert (await polls(device, 0.7))["watchdog_trips"].value == 1
+        await device.identify()
+        assert (await polls(device, 2.0))["watchdog_trips"].value == 0
 
     run_virtual(main())
 
