@@ -26,6 +26,7 @@ from simulators.faults import Faults
 from simulators.wires import Plugged
 
 LONGEST = 4096
+MOST = 3_600_000  # of a number for the valve module: an hour in ms
 OF_VALVES = ("ms", "by_ms", "code", "writes")  # numbers of the valve module's own faults
 
 
@@ -44,12 +45,9 @@ class Control:
     async def answer(self, line: bytes) -> dict[str, Any]:
         """What becomes of one command; never raises for what somebody wrote."""
         try:
-            asked = json.loads(line)
-            if not isinstance(asked, dict):
-                raise ValueError("one JSON object a line is expected")
-            return await self._done(asked)
-        except (ValueError, OSError) as error:  # also what is no JSON, and no UTF-8
-            return {"ok": False, "text": str(error), "data": {}}
+            return await self._done(_object(line))
+        except (ValueError, OSError) as error:
+            return _no(str(error))
 
     async def _done(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         verb = asked.get("verb")
@@ -92,12 +90,17 @@ class Control:
         else:
             fault = faults_catalogue.fault(kind, self._faults[device].framing, numbers)
             self._faults[device].put(fault)
+            if fault.away_s is not None and "reset" in self._plugs[device].kinds:
+                await self._plugs[device].put("reset")  # what has lost its power knows of no connection
 
     async def _put_at_valves(self, kind: str, numbers: Mapping[str, Any]) -> None:
-        whole = {name: int(value) if name in ("code", "writes") else value for name, value in numbers.items()}
         unknown = [name for name in numbers if name not in OF_VALVES]
         if unknown:
             raise ValueError(f"'{kind}' has no '{unknown[0]}'; it takes: {', '.join(OF_VALVES)}")
+        for name, value in numbers.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST:
+                raise ValueError(f"{name}={str(value)[:20]} is no number from 0 to {MOST}")
+        whole = {name: int(value) if name in ("code", "writes") else value for name, value in numbers.items()}
         line = json.dumps({"fault": kind, **whole}).encode()
         command_of(line)
         await self._tell_valves(line + b"\n")
@@ -109,6 +112,21 @@ class Control:
         await self._plugs[device].clear()
 
 
+def _no(why: str) -> dict[str, Any]:
+    return {"ok": False, "text": why, "data": {}}
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    """What one line says; raises ValueError, in a sentence, for what is none."""
+    try:
+        asked = json.loads(line)
+    except (ValueError, RecursionError):  # also what is no UTF-8, and brackets without an end
+        asked = None
+    if not isinstance(asked, dict):
+        raise ValueError(f'{line[:40]!r} is no command: one JSON object a line is expected, such as {{"verb": "list"}}')
+    return asked
+
+
 def _shown(numbers: Mapping[str, float]) -> list[str]:
     return [f"[{name}={value:g}]" for name, value in numbers.items()]
 
@@ -116,13 +134,16 @@ def _shown(numbers: Mapping[str, float]) -> list[str]:
 @asynccontextmanager
 async def listening(control: Control, path: Path) -> AsyncIterator[None]:
     """Answer at this socket; raises OSError, in a sentence, when something else stands there or it cannot be made."""
-    _make_free(path)
+    make_free(path)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, ValueError, asyncio.IncompleteReadError):  # a line beyond the limit is none
-            while line := await reader.readline():
-                writer.write(json.dumps(await control.answer(line)).encode() + b"\n")
+        with suppress(ConnectionError):
+            while line := await _line(reader):
+                answer = _no(f"a command has {LONGEST} bytes at most") if len(line) > LONGEST else None
+                writer.write(json.dumps(answer or await control.answer(line)).encode() + b"\n")
                 await writer.drain()
+                if answer:
+                    break  # where the next command begins is not known
         writer.close()
 
     try:
@@ -140,7 +161,15 @@ async def listening(control: Control, path: Path) -> AsyncIterator[None]:
         _remove(path)
 
 
-def _make_free(path: Path) -> None:
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """The next line, b"" at the end, more than LONGEST bytes for one that is too long."""
+    try:
+        return await reader.readline()
+    except ValueError:  # beyond the limit
+        return bytes(LONGEST + 1)
+
+
+def make_free(path: Path) -> None:
     """A socket that nobody listens at any more is taken away; anything else that stands there is an OSError."""
     if not path.exists():
         return

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
@@ -89,6 +90,11 @@ LINE: dict[str, tuple[str, tuple[str, ...]]] = {
     "accept-but-silent": ("connections come about, and nothing is answered", ("tcp",)),
 }
 
+_LIMITS: dict[str, tuple[float, float]] = {  # of a number, by its name; of one kind, by both
+    "s": (0, 3600), "rest_s": (0, 3600), "bytes": (0, 4096), "value": (0, 0xFFFF), "n": (-1e5, 1e5), "by": (-1e6, 1e6),
+    "function n": (0, 255), "exception n": (1, 255), "length n": (-250, 250),
+}  # fmt: skip
+_WHOLE = frozenset({"bytes", "value", "n"})
 EVERY: dict[str, float] = {"every": 1.0, "times": 0.0}  # of each kind: only each n-th request; only so many
 
 
@@ -104,21 +110,27 @@ def fault(kind: str, framing: Framing, given: Mapping[str, float] | None = None)
         into = numbers if name in numbers else how
         if name not in numbers and name not in EVERY:
             raise ValueError(f"'{kind}' has no '{name}'; it takes: {', '.join([*numbers, *EVERY])}")
-        if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
-            raise ValueError(f"{name}={value!r} is not a number")
-        into[name] = float(value)
+        into[name] = _number(name, value)
+    for name, value in numbers.items():
+        low, high = _LIMITS.get(f"{kind} {name}", _LIMITS[name])
+        if not low <= value <= high or (name in _WHOLE and value != int(value)):
+            whole = "a whole number " if name in _WHOLE else ""
+            raise ValueError(f"'{kind}' with {name}={value:g}: {whole}from {low:g} to {high:g} is expected")
     return _often(_made(kind, found, numbers, framing), how)
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        with suppress(OverflowError):
+            if isfinite(number := float(value)):
+                return number
+    raise ValueError(f"{name}={str(value)[:20]} is not a number")
 
 
 def _made(kind: str, found: Kind, numbers: Mapping[str, float], framing: Framing) -> Fault:
     if kind == "unit":
         return Fault(wrong_unit=_STRANGER[framing])
-    if kind == "bit" and numbers["n"] != int(numbers["n"]):
-        raise ValueError(f"n={numbers['n']:g} is not the number of a bit")
-    try:
-        made: Fault = found.make(**numbers)
-    except (OverflowError, ValueError) as error:
-        raise ValueError(f"'{kind}' with {dict(numbers)}: {error}") from None
+    made: Fault = found.make(**numbers)
     return made
 
 

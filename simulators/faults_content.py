@@ -54,7 +54,7 @@ def _pdu(fault: Fault, pdu: bytes) -> bytes:
         pdu = pdu[:2] + _registers(fault, pdu[2:])
     if fault.wrong_length is not None and pdu[0] < 5:
         data = pdu[2 : len(pdu) + min(fault.wrong_length, 0)] + bytes(max(fault.wrong_length, 0))
-        pdu = bytes((pdu[0], len(data))) + data
+        pdu = bytes((pdu[0], len(data) & 0xFF)) + data
     return pdu if fault.wrong_function is None else bytes((fault.wrong_function,)) + pdu[1:]
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from simulators.control import Control, listening
+from simulators.control import Control, listening, make_free
 from simulators.face import Face
 from simulators.valve_module import Change
 from simulators.wires import Plugged, PtyWire, TcpWire
@@ -144,6 +144,7 @@ async def serve_world(
 @contextmanager
 def _folder(control: Path) -> Iterator[Path]:
     """Where the serial ports have their stable names while this runs."""
+    make_free(control)  # another simulation that listens there has its ports in this folder
     folder = control.absolute().with_name(f"{control.name}.ports")
     try:
         folder.mkdir(exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -65,8 +66,17 @@ def _reply(control: str | None, request: dict[str, Any]) -> dict[str, Any]:
     try:
         return LocalClient(control).ask(request, timeout_s=5.0)
     except NoDoor as error:
-        click.echo(f"ald: {error}: does `ald simulate --control {control}` run?", err=True)
+        click.echo(f"ald: {_why(control, error)}", err=True)
         sys.exit(3)
+
+
+def _why(control: str, error: NoDoor) -> str:
+    """Who asks for a simulation is not told of a controller's door."""
+    if os.path.exists(control) and not os.access(control, os.W_OK):
+        return f"{control}: only the account that runs the simulation may switch its faults"
+    if "gave no reply" in str(error):
+        return f"{control}: what listens there gave no reply"
+    return f"{control}: no simulation answers there: does `ald simulate --control {control}` run?"
 
 
 def _listed(devices: dict[str, dict[str, str]], only: str | None) -> str:

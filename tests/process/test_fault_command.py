@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -90,7 +91,15 @@ def test_what_there_is_is_listed(served: dict[str, Any]) -> None:
         (1, "carrier late n=1", "'late' has no 'n'; it takes: s, every, times"),
         (1, "carrier late s=nan", "is not a number"),
         (1, "carrier drop every=0", "every=0 must be a whole number from 1 on"),
-        (1, "carrier special value=70000", "'special' with"),
+        (1, "carrier special value=70000", "'special' with value=70000: a whole number from 0 to 65535 is expected"),
+        (1, "carrier late s=-5", "'late' with s=-5: from 0 to 3600 is expected"),
+        (1, "carrier late s=1e308", "'late' with s=1e+308: from 0 to 3600"),
+        (1, "carrier late s=1e999", "is not a number"),
+        (1, "carrier truncated bytes=-3", "'truncated' with bytes=-3: a whole number from 0"),
+        (1, "carrier bit n=0.5", "'bit' with n=0.5: a whole number"),
+        (1, "coupler-b exception n=300", "'exception' with n=300: a whole number from 1 to 255"),
+        (1, "coupler-b length n=70000", "'length' with n=70000: a whole number from -250 to 250"),
+        (1, "valves exceptions code=1e999", "code=inf is no number from 0 to 3600000"),
         (1, "carrier exception", "is a fault of rtu, tcp, this device speaks ascii"),
         (1, "carrier reset", "is a fault of TCP, carrier hangs on a serial line"),
         (1, "valves frobnicate", "there is no fault 'frobnicate'; there are: dark"),
@@ -108,3 +117,36 @@ def test_without_a_simulation_there_is_a_sentence_too(served: dict[str, Any], tm
     assert result.exit_code == 3 and "does `ald simulate" in result.output
     taken = CliRunner().invoke(ald, ["simulate", str(ROOT / "deploy" / "tool.yaml"), "--control", served["control"]])
     assert taken.exit_code == 1 and "another simulation listens there" in taken.output
+    polled(served)  # and has its ports as before
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        (b"garbage\n", "b'garbage\\n' is no command: one JSON object a line is expected"),
+        (b"\xff\xfe\x00\n", "is no command"),
+        (b"[" * 4000 + b"\n", "is no command"),
+        (b'{"verb": "list"', "is no command"),
+        (b"x" * 5000 + b"\n", "a command has 4096 bytes at most"),
+        (b'{"verb":"put","device":"carrier","kind":"late","numbers":{"s":1' + b"0" * 400 + b"}}\n", "is not a number"),
+        (b'{"verb":"put","device":"valves","kind":"dark","numbers":{"ms":"x"}}\n', "ms=x is no number"),
+    ],
+    ids=["garbage", "bytes", "brackets", "half a line", "too long", "a huge number", "a word for a number"],
+)
+def test_whatever_is_said_at_the_socket_is_answered(served: dict[str, Any], said: bytes, answer: str) -> None:
+    with socket.socket(socket.AF_UNIX) as door:
+        door.settimeout(5)
+        door.connect(served["control"])
+        door.sendall(said)
+        door.shutdown(socket.SHUT_WR)
+        reply = json.loads(door.makefile("rb").readline())
+    assert not reply["ok"] and answer in reply["text"]
+
+
+def test_a_device_that_restarts_ends_its_connections(served: dict[str, Any]) -> None:
+    address = served["devices"]["coupler-b"]["address"].removeprefix("tcp://").split(":")
+    with socket.create_connection((address[0], int(address[1])), 5) as link:
+        assert typed("coupler-b", "restart", "--control", served["control"]).exit_code == 0
+        with pytest.raises(ConnectionResetError):
+            link.recv(1)
+    typed("coupler-b", "clear", "--control", served["control"])
