@@ -17,7 +17,19 @@ def main() -> None:
         sys.exit(safe(sys.argv[2:]))
     from ald_controller.cli.commands import ald
 
-    ald()
+    try:
+        ald()
+    except OSError as error:  # a disk that is full where the output goes, a terminal that is gone
+        _unwritten(error)
+
+
+def _unwritten(error: OSError) -> None:
+    """One line instead of a trace; what is still to be printed is dropped, not tried again at the end."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.stderr.write(f"ald: {error.strerror or error}{f': {error.filename}' if error.filename else ''}\n")
+    sys.exit(1)
 
 
 if __name__ == "__main__":

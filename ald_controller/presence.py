@@ -32,14 +32,15 @@ class Absent:
 
 def recognise(name: str, health: Health, found: Identity) -> None:
     """Raises DeviceFault when a device comes back as another one; one without a serial number may be a twin."""
-    if health.known is not None and _who(found) != _who(health.known):
-        changed = f"it was {_who(health.known)} and came back as {_who(found)}"
+    if health.known is not None and who(found) != who(health.known):
+        changed = f"it was {who(health.known)} and came back as {who(found)}"
         health.other, health.instead = found, f"another device answers: {changed}. Look, and reset if that is meant"
         raise DeviceFault(name, health.instead)
     health.known = found
 
 
-def _who(one: Identity) -> str:
+def who(one: Identity) -> str:
+    """What tells one device from another."""
     serial = f", serial number {one.serial}" if one.serial else ", which tells no serial number"
     return f"{one.model}{serial}" + (f", firmware {one.firmware}" if one.firmware else "")
 

@@ -13,10 +13,19 @@ class BadAddresses(Exception):
 def read_addresses(path: Path) -> dict[str, str]:
     """device -> address, from what `ald simulate --json` printed; raises BadAddresses."""
     try:
-        devices = json.loads(path.read_text("utf-8"))["devices"]
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise BadAddresses(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise BadAddresses(f"{path}: not what `ald simulate --json` prints: it is no text") from error
+    try:
+        devices = json.loads(text)["devices"]
         return {name: str(device["address"]) for name, device in devices.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadAddresses(f"{path}: not what `ald simulate --json` prints: {error!r}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        why = (
+            "it is empty: does the simulation run?" if not text.strip() else "no object of devices with an address each"
+        )
+        raise BadAddresses(f"{path}: not what `ald simulate --json` prints: {why}") from error
 
 
 def host_and_port(address: str) -> tuple[str, int]:

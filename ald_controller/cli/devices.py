@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
@@ -26,8 +27,21 @@ ADDRESSES = click.option(
     help="a file with what `ald simulate --json` printed: these addresses replace the tool's",
 )  # fmt: skip
 NAMES = click.argument("names", nargs=-1, metavar="[DEVICE]...")
-FOR_S = click.FloatRange(0, 86400)
-HEAT_S = click.FloatRange(0, 600)  # long enough to see a zone rise, too short to coat: no interlock watches
+INTERRUPTED = 130  # as a shell has it
+
+
+class Seconds(click.FloatRange):
+    """A time in seconds; what is no number is none, though it is within every range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if seconds != seconds:
+            self.fail(f"'{value}' is no number of seconds", param, ctx)
+        return seconds
+
+
+FOR_S = Seconds(0, 86400)
+HEAT_S = Seconds(0, 600)  # long enough to see a zone rise, too short to coat: no interlock watches
 
 
 @click.group()
@@ -58,7 +72,7 @@ def list_(tool: Path | None, addresses: Path | None, as_json: bool) -> None:
 @JSON
 def identify(names: tuple[str, ...], tool: Path | None, addresses: Path | None, as_json: bool) -> None:
     """Ask devices who they are, and whether gas, range, unit and sensor are as the tool file says."""
-    _tell(_on(_bench(names, tool, addresses), lambda bench: bench.all(bench.identify)), as_json)
+    _tell(_on(_bench(names, tool, addresses, as_json), lambda bench: bench.all(bench.identify), as_json), as_json)
 
 
 @devices.command()
@@ -68,12 +82,12 @@ def identify(names: tuple[str, ...], tool: Path | None, addresses: Path | None, 
 @JSON
 def read(names: tuple[str, ...], tool: Path | None, addresses: Path | None, as_json: bool) -> None:
     """Read all channels of devices once."""
-    _tell(_on(_bench(names, tool, addresses), lambda bench: bench.all(bench.read)), as_json)
+    _tell(_on(_bench(names, tool, addresses, as_json), lambda bench: bench.all(bench.read), as_json), as_json)
 
 
 @devices.command()
 @NAMES
-@click.option("--every", type=click.FloatRange(0.05, 3600), default=1.0, show_default=True, help="seconds")
+@click.option("--every", type=Seconds(0.05, 3600), default=1.0, show_default=True, help="seconds")
 @click.option("--for", "for_s", type=FOR_S, default=None, help="seconds; without it until Ctrl-C")
 @TOOL
 @ADDRESSES
@@ -96,12 +110,12 @@ def watch(
                 return answers
             await asyncio.sleep(every)
 
-    bench = _bench(names, tool, addresses)
-    answers = _on(bench, work)
+    opened = _bench(names, tool, addresses, as_json)
+    answers = _on(opened, work, as_json, by_hand=0)
     sys.exit(0 if all(one.ok for one in answers) else 1)
 
 
-@devices.command("set")
+@devices.command("set", context_settings={"ignore_unknown_options": True})  # '-5 sccm' is a value
 @click.argument("device")
 @click.argument("value")
 @click.option(
@@ -120,7 +134,7 @@ def set_(device: str, value: str, for_s: float, tool: Path | None, addresses: Pa
     from ald_controller.cli.setpoints import NotFromHere, order
     from ald_controller.units import UnitError
 
-    opened = _bench((device,), tool, addresses)
+    opened = _bench((device,), tool, addresses, as_json)
     try:
         wanted = order(opened[0], device, value)
     except UnitError as error:
@@ -132,11 +146,11 @@ def set_(device: str, value: str, for_s: float, tool: Path | None, addresses: Pa
         answer = await bench.put(wanted)
         if answer.ok and wanted.heater and wanted.value is not None:
             _say(answer, as_json)
-            await bench.hold(wanted, for_s, lambda one: _say(one, as_json))
-            return [await bench.read(device)]
+            left = await bench.hold(wanted, for_s, lambda one: _say(one, as_json))
+            return [*([] if left.ok else [left]), await bench.read(device)]
         return [answer, *([await bench.read(device)] if answer.ok else [])]
 
-    _tell(_on(opened, work), as_json)
+    _tell(_on(opened, work, as_json, by_hand=0), as_json)
 
 
 @devices.command()
@@ -155,7 +169,7 @@ def scan(
     from drivers.scan import SCANS, Asked
     from drivers.scan import scan as ask
 
-    file = _free_file(tool, addresses)
+    file = _free_file(tool, addresses, as_json)
     protocol = kind or _kind(file, line)
     one = SCANS[protocol]
     begin, end = one.usual[0] if first is None else first, one.usual[1] if last is None else last
@@ -176,7 +190,7 @@ def scan(
             await opened.close()
         return found
 
-    found = _run(work())
+    found = _run(work(), as_json)
     told = f"{len(found)} answered of {end - begin + 1} asked on {line} ({protocol})"
     click.echo(json.dumps({"line": line, "kind": protocol, "found": [asdict(a) for a in found]}) if as_json else told)
 
@@ -210,14 +224,16 @@ def capture(
         return answers
 
     recordings: list[Recording] = []
-    opened = _bench(names, tool, addresses)
-    if not out.parent.is_dir():
-        _refuse(f"{out}: its folder does not exist", as_json)
+    opened = _bench(names, tool, addresses, as_json)
     try:
-        answers = _on(opened, work)
-    finally:
-        for recording in recordings:
-            out.write_text(recording.text(), "utf-8")
+        out.open("a").close()  # before ten minutes are recorded, not after them
+        try:
+            answers = _on(opened, work, as_json, by_hand=0)
+        finally:
+            for recording in recordings:
+                out.write_text(recording.text(), "utf-8")
+    except OSError as error:
+        _refuse(f"{out} cannot be written: {error.strerror or error}", as_json)
     _tell(answers, as_json)
 
 
@@ -236,20 +252,21 @@ def _file(tool: Path | None, addresses: Path | None) -> Tool:
     return load_or_exit(tool_path(tool), addresses)
 
 
-def _free_file(tool: Path | None, addresses: Path | None) -> Tool:
+def _free_file(tool: Path | None, addresses: Path | None, as_json: bool) -> Tool:
     """The tool file; exits with 1 where a controller owns its lines."""
     from ald_controller.cli.instruments import owned
 
     file = _file(tool, addresses)
     if why := owned(file):
-        click.echo(f"ald devices: {why}", err=True)
-        sys.exit(1)
+        _refuse(why, as_json)
     return file
 
 
-def _bench(names: tuple[str, ...], tool: Path | None, addresses: Path | None) -> tuple[Tool, tuple[str, ...]]:
+def _bench(
+    names: tuple[str, ...], tool: Path | None, addresses: Path | None, as_json: bool
+) -> tuple[Tool, tuple[str, ...]]:
     """The tool file and the devices of it that are meant: those named, else all."""
-    file = _free_file(tool, addresses)
+    file = _free_file(tool, addresses, as_json)
     for name in names:
         if name == "valves":
             raise click.UsageError("the valve module answers the valve process alone: see `ald valves` and `ald safe`")
@@ -282,8 +299,9 @@ def _open(name: str, line: LineConfig) -> Line:
 
 
 def _on(
-    opened: tuple[Tool, tuple[str, ...]], work: Callable[[Bench], Coroutine[Any, Any, list[Answer]]]
-) -> list[Answer]:
+    opened: tuple[Tool, tuple[str, ...]], work: Callable[[Bench], Coroutine[Any, Any, list[Answer]]], as_json: bool,
+    by_hand: int = INTERRUPTED,
+) -> list[Answer]:  # fmt: skip
     """Do something with devices, and close their lines whatever comes of it."""
     from ald_controller.cli.instruments import Bench
 
@@ -294,20 +312,29 @@ def _on(
         finally:
             await bench.close()
 
-    return _run(main())
+    return _run(main(), as_json, by_hand)
 
 
-def _run(main: Coroutine[Any, Any, T]) -> T:
-    """Its result; Ctrl-C is an end like any other, a line that cannot be opened or a file exits with 1."""
+def _run(main: Coroutine[Any, Any, T], as_json: bool, by_hand: int = INTERRUPTED) -> T:
+    """Its result; a line that cannot be opened or a file exits with 1, Ctrl-C or a signal with `by_hand`."""
     from drivers.base import DriverError
 
     try:
-        return asyncio.run(main)
-    except KeyboardInterrupt:
-        sys.exit(0)
+        return asyncio.run(_to_its_end(main))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(by_hand)
+    except BrokenPipeError:
+        raise  # whoever read has enough; click ends without a word
     except (DriverError, OSError) as error:
-        click.echo(f"ald devices: {error}", err=True)
-        sys.exit(1)
+        _refuse(str(error), as_json)
+
+
+async def _to_its_end(main: Coroutine[Any, Any, T]) -> T:
+    """A terminal that is closed and a SIGTERM end it in order, as Ctrl-C does: a heater is given back."""
+    work = asyncio.ensure_future(main)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+    return await work
 
 
 def _say(one: Answer, as_json: bool) -> None:

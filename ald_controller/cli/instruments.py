@@ -12,9 +12,10 @@ from typing import Any
 from ald_controller.cli.addresses import host_and_port
 from ald_controller.cli.setpoints import Order
 from ald_controller.config import LineConfig, Tool
+from ald_controller.presence import who
 from ald_controller.valves.lock import Lock, lock_folder, lock_path, numeric
 from ald_controller.valves.wire import ValveError
-from drivers.base import DriverError, Identity, Reading
+from drivers.base import DeviceFault, DriverError, Identity, Reading
 from drivers.capture import Recorder
 from drivers.catalogue import CATALOGUE
 from drivers.line import Line
@@ -60,6 +61,7 @@ class Bench:
         used = dict.fromkeys(file.devices[name].line for name in self.names)
         self.lines: dict[str, Line] = {name: open_line(name, file.config.lines[name]) for name in used}
         self.devices = {name: self._made(name) for name in self.names}
+        self._met: dict[str, tuple[Identity, int]] = {}  # who it was first, and how often its line was lost by then
         self._known: set[str] = set()
 
     def _made(self, name: str) -> Any:
@@ -70,8 +72,7 @@ class Bench:
         """Who it is; as at the controller's start this arms a coupler's watchdog and switches its outputs off."""
 
         async def act() -> tuple[str, dict[str, Any]]:
-            found: Identity = await self.devices[name].identify()
-            self._known.add(name)
+            found = await self._meet(name)
             return identity_text(found), asdict(found)
 
         return await self._answer(name, act)
@@ -100,8 +101,11 @@ class Bench:
 
         return await self._answer(order.device, act)
 
-    async def hold(self, order: Order, for_s: float, tell: Callable[[Answer], None]) -> None:
-        """Keep a heater's set-point alive for some seconds, telling what it reads; then its own safe one."""
+    async def hold(self, order: Order, for_s: float, tell: Callable[[Answer], None]) -> Answer:
+        """Keep a heater's set-point alive for some seconds, telling what it reads; then its own safe one: the answer.
+
+        It goes on through failures: who is silent now may hear the next.
+        """
         end_s = asyncio.get_running_loop().time() + for_s
         try:
             while asyncio.get_running_loop().time() < end_s:
@@ -109,7 +113,9 @@ class Bench:
                 kept, read = await self.put(order), await self.read(order.device)
                 tell(read if kept.ok else kept)
         finally:
-            tell(await self.put(Order(order.device, None, True, "its own safe set-point")))
+            left = await self.put(Order(order.device, None, True, "its own safe set-point"))
+            tell(left)
+        return left
 
     async def all(self, act: Callable[[str], Awaitable[Answer]]) -> list[Answer]:
         """Every device at once, as far as their lines allow; in the order of the names."""
@@ -120,9 +126,23 @@ class Bench:
             await line.close()
 
     async def _know(self, name: str) -> None:
-        if name not in self._known:
-            await self.devices[name].identify()
-            self._known.add(name)
+        if name not in self._known or self._met[name][1] != self._losses(name):
+            await self._meet(name)
+
+    async def _meet(self, name: str) -> Identity:
+        """Who it is; raises DeviceFault when it is another one than at first."""
+        losses = self._losses(name)
+        found: Identity = await self.devices[name].identify()
+        first = self._met[name][0] if name in self._met else found
+        if who(found) != who(first):
+            changed = f"it was {who(first)} and is {who(found)}"
+            raise DeviceFault(name, f"another device answers: {changed}. Begin anew if that is meant")
+        self._met[name] = first, losses
+        self._known.add(name)
+        return found
+
+    def _losses(self, name: str) -> int:
+        return self.lines[self.file.devices[name].line].counts.lost
 
     async def _answer(self, name: str, act: Callable[[], Awaitable[tuple[str, dict[str, Any]]]]) -> Answer:
         try:

@@ -1,0 +1,143 @@
+"""`ald devices` in clumsy and in hostile hands: always a sentence, always whole JSON, never a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from ald_controller.cli import devices as cli
+from ald_controller.cli import instruments
+from ald_controller.cli.addresses import BadAddresses, read_addresses
+from ald_controller.cli.commands import ald
+from ald_controller.cli.instruments import Answer
+from ald_controller.cli.setpoints import order
+from ald_controller.valves.lock import Lock, lock_path
+from drivers.line import Line
+from simulators.faults import Fault
+from simulators.virtualtime import run_virtual
+from tests.run.test_cli_devices import FILE, TOOL, bench_on, reactor
+
+
+def run(*arguments: str) -> Any:
+    result = CliRunner().invoke(ald, ["devices", *arguments, "--tool", str(TOOL)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
+    return result
+
+
+@pytest.fixture
+def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lock:
+    """What the controller of this tool would hold."""
+    monkeypatch.setattr(instruments, "lock_folder", lambda: tmp_path)
+    host, _, port = FILE.config.lines["coupler-a"].address.removeprefix("tcp://").rpartition(":")
+    return Lock(lock_path(tmp_path, host, int(port)))
+
+
+@pytest.fixture
+def no_ports(lock: Lock, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(heard: object, lost: object) -> Any:
+        raise OSError("no such port")
+
+    monkeypatch.setattr(cli, "_open", lambda name, line: Line(name, refuse))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["watch", "carrier", "--every", "nan"],
+        ["watch", "carrier", "--for", "nan"],
+        ["capture", "out", "carrier", "--for", "NaN"],
+        ["set", "substrate", "80 °C", "--for", "nan"],
+    ],
+    ids=lambda words: " ".join(words),
+)
+def test_what_is_no_number_is_no_time(arguments: list[str], no_ports: None) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2 and "is no number of seconds" in result.stderr
+
+
+@pytest.mark.parametrize("value", ["-1 sccm", "-5 slm"])
+def test_a_flow_below_zero_is_refused_as_a_flow_and_not_as_an_option(value: str, no_ports: None) -> None:
+    result = run("set", "carrier", value)
+    assert result.exit_code == 1 and "sccm is outside 0…20 sccm" in result.stderr
+
+
+def test_a_program_that_asked_for_json_is_told_in_json_that_a_controller_runs(lock: Lock) -> None:
+    assert lock.take()
+    for arguments in (["read"], ["set", "carrier", "0 sccm"], ["scan", "flows"], ["watch"], ["capture", "out"]):
+        result = run(*arguments, "--json")
+        told = json.loads(result.stdout)
+        assert (result.exit_code, told["ok"]) == (1, False) and "runs and owns its lines" in told["text"]
+    lock.free()
+
+
+def test_a_program_that_asked_for_json_is_told_in_json_that_a_line_does_not_open(no_ports: None) -> None:
+    for arguments in (["read", "carrier"], ["scan", "flows"]):
+        told = json.loads(run(*arguments, "--json").stdout)
+        assert told["ok"] is False and "no such port" in json.dumps(told)
+
+
+@pytest.mark.parametrize("out", ["/proc/none.txt", "/dev/full", "/nowhere/none.txt"])
+def test_a_recording_that_cannot_be_written_is_a_sentence(out: str, no_ports: None) -> None:
+    result = run("capture", out, "pirani", "--for", "0.1")
+    assert result.exit_code == 1 and f"{out} cannot be written: " in result.stderr
+    assert "no such port" not in result.stdout, "it is not recorded first"
+
+
+@pytest.mark.parametrize("quick", [True, False], ids=["between two reads", "over a failed one"])
+def test_another_device_that_was_plugged_in_instead_is_not_read_as_the_one_before(quick: bool) -> None:
+    async def main() -> tuple[Answer, Answer]:
+        world = reactor()
+        bench = bench_on(world, "carrier")
+        before = await bench.read("carrier")
+        bench.lines["argon"]._lost("unplugged")
+        world.instruments["carrier"].serial = "M99999999Z"
+        await asyncio.sleep(1)
+        if not quick:
+            world.faults["carrier"].put(Fault(deaf=True))
+            await bench.read("carrier")
+            world.faults["carrier"].clear()
+            await asyncio.sleep(10)
+        return before, await bench.read("carrier")
+
+    before, after = run_virtual(main())
+    assert before.ok and not after.ok
+    assert "another device answers: it was F-201CV-100-AAD-00-V, serial number M15200003A" in after.text
+    assert "and is F-201CV-100-AAD-00-V, serial number M99999999Z" in after.text
+
+
+def test_a_heater_that_did_not_hear_that_it_is_given_back_is_not_told_as_done() -> None:
+    async def main() -> Answer:
+        world = reactor()
+        bench = bench_on(world, "substrate")
+        wanted = order(FILE, "substrate", "80 °C")
+        assert (await bench.put(wanted)).ok
+        asyncio.get_running_loop().call_later(1.5, world.faults["substrate"].put, Fault(deaf=True))
+        return await bench.hold(wanted, 2.0, lambda one: None)
+
+    assert not run_virtual(main()).ok
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"", "it is empty: does the simulation run?"),
+        (b"\xff\xfe", "it is no text"),
+        (b"[]", "no object of devices with an address each"),
+        (b'{"devices": {"carrier": 5}}', "no object of devices with an address each"),
+        (b"[" * 100_000, "no object of devices with an address each"),
+    ],
+    ids=["empty", "bytes", "a list", "a number", "brackets"],
+)
+def test_a_wrong_file_of_addresses_is_told_in_words(text: bytes, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "addresses.json"
+    path.write_bytes(text)
+    with pytest.raises(BadAddresses) as error:
+        read_addresses(path)
+    assert str(error.value) == f"{path}: not what `ald simulate --json` prints: {why}"
+    with pytest.raises(BadAddresses, match="cannot be read: Is a directory"):
+        read_addresses(tmp_path)
