@@ -253,7 +253,7 @@ class Line:
         try:
             self._transport.send(ask.request)
         except OSError as error:
-            self._lost(str(error))
+            self._lost(error.strerror or str(error))
             raise NoReply(ask.device, f"line {self.name} was lost: {self._why}", ask.request) from error
 
     def _heard(self, data: bytes) -> None:
@@ -320,7 +320,7 @@ class Line:
                 self._transport = await self._opener(self._heard, self._lost)
         except OSError as error:
             self.counts.lost += 1
-            self._why = str(error) or f"no connection within {OPEN_S:g} s"
+            self._why = error.strerror or str(error) or f"no connection within {OPEN_S:g} s"
             self._postpone()
             raise NoReply(ask.device, f"line {self.name} cannot be opened: {self._why}") from error
         self.counts.opened += 1

@@ -103,10 +103,24 @@ def _why(path: str, error: OSError) -> str:
         case errno.ENOENT | errno.ENXIO | errno.ENODEV:
             return f"{path} is not there: is it plugged in? There are: {', '.join(_there()) or 'no ports by name'}"
         case errno.EBUSY | errno.EAGAIN:
-            return f"{path} is in use by another program: end that first (a controller that runs owns its lines)"
+            who = _holder(path)
+            return f"{path} is in use by another program{who}: end that first (a controller that runs owns its lines)"
         case errno.EACCES | errno.EPERM:
             return f"{path} may not be opened by this account: add it to the group of the port, usually dialout"
     return str(error)
+
+
+def _holder(path: str) -> str:
+    """The process that has locked a port, as far as the kernel tells this account."""
+    try:
+        port = os.stat(path)
+        place = f"{os.major(port.st_dev):02x}:{os.minor(port.st_dev):02x}:{port.st_ino}"
+        rows = [row.split() for row in Path("/proc/locks").read_text("ascii").splitlines()]
+        pid = next(row[4] for row in rows if row[1] == "FLOCK" and row[5] == place)
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+    except (OSError, ValueError, LookupError, StopIteration):
+        return ""
+    return f", process {pid} ({command[:80]})" if command else f", process {pid}"
 
 
 def _there() -> list[str]:

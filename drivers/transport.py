@@ -150,7 +150,7 @@ class SerialTransport:
         except BlockingIOError:
             return  # readiness was withdrawn between select and read: nothing has happened
         except OSError as error:
-            self._lost(str(error))
+            self._lost(error.strerror or str(error))
             return
         if data:
             self._heard(data)
@@ -168,10 +168,27 @@ def memory_opener(face: Face) -> Opener:
 def tcp_opener(host: str, port: int) -> Opener:
     async def opener(heard: Heard, lost: Lost) -> Transport:
         loop = asyncio.get_running_loop()
-        _, protocol = await loop.create_connection(lambda: TcpTransport(heard, lost), host, port)
+        try:
+            _, protocol = await loop.create_connection(lambda: TcpTransport(heard, lost), host, port)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise OSError(error.errno, _why_not(host, port, error)) from error
         return protocol
 
     return opener
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    """What is wrong with an address, and what to look at."""
+    if isinstance(error, socket.gaierror):
+        return f"there is no address of '{host}': is it spelled as in the network?"
+    match error.errno:
+        case errno.ECONNREFUSED:
+            return f"{host}:{port} refuses connections: is this the device's address, and does it run?"
+        case errno.EHOSTUNREACH | errno.ENETUNREACH:
+            return f"{host} cannot be reached: is it switched on, and in this network?"
+    return f"{host}:{port}: {error.strerror or error}"
 
 
 def serial_opener(port: Port, warn: Warn) -> Opener:

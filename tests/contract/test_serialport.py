@@ -40,14 +40,15 @@ def test_a_port_that_another_process_holds_is_refused_in_plain_words(pty_path: s
     program = f"from drivers.serialport import *; open_port(Port({pty_path!r}, 9600, 'none'), ignore)"
     second = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert second.returncode == 1
-    assert f"{pty_path} is in use by another program: end that first" in second.stderr
+    assert f"{pty_path} is in use by another program, process {os.getpid()} (" in second.stderr
+    assert ": end that first" in second.stderr
     opened.close()
     open_port(Port(pty_path, 9600, "none"), ignore).close()
 
 
 async def test_a_line_says_what_is_wrong_with_its_port(tmp_path: Path) -> None:
     line = open_line("flows", f"serial:{tmp_path}/usb-flows")
-    with pytest.raises(NoReply, match="usb-flows is not there: is it plugged in"):
+    with pytest.raises(NoReply, match=r"opened: [^ ]*usb-flows is not there: is it plugged in"):
         await line.ask(b"1", None, timeout_s=0.1, device="a")
     await line.close()
 
