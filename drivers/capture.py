@@ -21,8 +21,8 @@ Way = Literal["sent", "heard"]
 WIDTH = 16
 _SIGN: dict[str, str] = {"sent": ">", "heard": "<"}
 _WAY: dict[str, Way] = {">": "sent", "<": "heard"}
-_EVENT = re.compile(r"([<>]) (\d+\.\d{6}) (\S+) +((?:[0-9A-F]{2} ?)+) *\|.*\|")
-_MORE = re.compile(r"  +((?:[0-9A-F]{2} ?)+) *\|.*\|")
+_EVENT = re.compile(r"([<>]) (\d+\.\d{6}) (\S+) +((?:[0-9A-F]{2} ?)+) *\|(.*)\|")
+_MORE = re.compile(r"  +((?:[0-9A-F]{2} ?)+) *\|(.*)\|")
 
 
 class NotRecorded(Exception):
@@ -76,8 +76,11 @@ class Recorder:
 
 
 def _shown(data: bytes) -> str:
-    printed = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
-    return f"{data.hex(' ').upper():<{3 * WIDTH}}|{printed}|"
+    return f"{data.hex(' ').upper():<{3 * WIDTH}}|{_printed(data)}|"
+
+
+def _printed(data: bytes) -> str:
+    return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
 
 
 def read_captures(text: str) -> tuple[Capture, ...]:
@@ -100,12 +103,23 @@ def read_captures(text: str) -> tuple[Capture, ...]:
 def _take(events: list[Event], row: str, number: int) -> None:
     if (more := _MORE.fullmatch(row)) and events:
         last = events[-1]
-        events[-1] = last._replace(data=last.data + bytes.fromhex(more[1]))
+        events[-1] = last._replace(data=last.data + _bytes(more[1], more[2], number))
     elif event := _EVENT.fullmatch(row):
         device = "" if event[3] == "-" else event[3]
-        events.append(Event(float(event[2]), device, _WAY[event[1]], bytes.fromhex(event[4])))
+        at_s = float(event[2])
+        if events and at_s < events[-1].at_s:
+            raise BadCapture(f"line {number}: {at_s:g} s is before what stands above it, {events[-1].at_s:g} s")
+        events.append(Event(at_s, device, _WAY[event[1]], _bytes(event[4], event[5], number)))
     else:
         raise BadCapture(f"line {number}: '{row[:60]}' is neither sent (>) nor heard (<), nor what was made of it (=)")
+
+
+def _bytes(text: str, printed: str, number: int) -> bytes:
+    """The bytes of one row; raises BadCapture where what is printed beside them is of others: one was edited."""
+    data = bytes.fromhex(text)
+    if printed != _printed(data):
+        raise BadCapture(f"line {number}: the bytes are '{_printed(data)}' and '{printed}' is printed beside them")
+    return data
 
 
 class Replay:

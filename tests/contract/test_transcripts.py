@@ -89,6 +89,8 @@ def test_bytes_of_any_kind_and_length_come_back_from_the_text() -> None:
         ("@ flows\n> 0.0 a 41 |A|", "line 2: '> 0.0 a 41"),
         ("# well\n@ flows\n  41 |A|", "line 3"),
         ("@ flows\nmonkey", "line 2: 'monkey' is neither"),
+        ("@ flows\n> 0.000000 a 42 |A|", "line 2: the bytes are 'B' and 'A' is printed beside them"),
+        ("@ flows\n> 2.000000 a 41 |A|\n< 1.500000 a 41 |A|", "line 3: 1.5 s is before what stands above it, 2 s"),
     ],
 )
 def test_a_text_that_is_no_recording_is_refused_with_its_line(text: str, words: str) -> None:
