@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, Protocol
 
+SHOWN = 300  # bytes of a message in the text of an error: a whole frame of Modbus
+
 
 class Reading(NamedTuple):
     """One measured value in a fixed unit, with the loop time in seconds at which its reply was complete.
@@ -32,9 +34,14 @@ class DriverError(Exception):
 
     def __init__(self, device: str, what: str, request: bytes = b"", reply: bytes = b"") -> None:
         self.device, self.what, self.request, self.reply = device, what, request, reply
-        sent = f"; sent {request!r}" if request else ""
-        got = f"; got {reply!r}" if reply else ""
+        sent = f"; sent {_begin(request)}" if request else ""
+        got = f"; got {_begin(reply)}" if reply else ""
         super().__init__(f"{device}: {what}{sent}{got}")
+
+
+def _begin(data: bytes) -> str:
+    """Bytes as they are shown to a person: a line that talks on and on has thousands of them."""
+    return repr(data) if len(data) <= SHOWN else f"{data[:SHOWN]!r} and {len(data) - SHOWN} bytes more"
 
 
 class NoReply(DriverError):

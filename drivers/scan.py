@@ -6,6 +6,7 @@ serial number. Whatever answers is told; nothing is tried with another baud rate
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -21,6 +22,8 @@ KINDS: dict[str, Kind] = {  # by driver; the others have no address on their lin
     "watlow": "modbus", "analogue_io": "modbus", "beckhoff_io": "modbus", "wago_io": "modbus",
 }  # fmt: skip
 _TIMEOUT_S = 0.15
+REST_S = 1.0  # what is late by less than this is not taken for the answer of the next address
+LATE = "something answered too late, from an address before this one: ask those again, and look at the baud rate"
 _NOBODY = ("there is no such node", "the gateway has no path", "behind the gateway")  # said in the place of a device
 
 
@@ -45,20 +48,47 @@ class Scan:
 
 
 async def scan(line: Line, kind: Kind, first: int, last: int, *, tcp: bool = False) -> AsyncIterator[Asked]:
-    """Each address in turn, from `first` to `last`; raises NoReply when the line itself cannot be opened."""
+    """Each address in turn, from `first` to `last`; what is not an answer is asked for once more, after a rest.
+
+    Raises NoReply when the line itself fails: it cannot be opened, is lost, or never falls quiet.
+    """
     one = SCANS[kind]
     for address in range(first, last + 1):
-        shown = one.shown(address)
-        try:
-            yield Asked(shown, True, await one.ask(line, address, tcp))
-        except Refused as refused:
-            yield Asked(shown, not any(words in refused.what for words in _NOBODY), refused.what)
-        except BadReply as bad:
-            yield Asked(shown, True, f"something answers otherwise than this protocol has it: {bad.what}")
-        except NoReply as silent:
-            if line.counts.opened == 0:
-                raise
-            yield Asked(shown, False, "" if "no whole reply" in silent.what else silent.what)
+        asked = await _asked(line, one, address, tcp)
+        if not isinstance(asked, Asked):
+            await asyncio.sleep(REST_S)
+            again = await _asked(line, one, address, tcp)
+            asked = _judged(one.shown(address), asked, again)
+        yield asked
+
+
+async def _asked(line: Line, one: Scan, address: int, tcp: bool) -> Asked | BadReply | NoReply:
+    """What came of one question; an error where it says nothing about this address yet."""
+    shown, strays = one.shown(address), line.counts.unasked_bytes
+    try:
+        return Asked(shown, True, await one.ask(line, address, tcp))
+    except Refused as refused:
+        return Asked(shown, not any(words in refused.what for words in _NOBODY), refused.what)
+    except BadReply as bad:
+        return bad
+    except NoReply as silent:
+        if line.counts.opened == 0:
+            raise
+        if "no whole reply" not in silent.what:
+            return silent
+        return Asked(shown, False, LATE if line.counts.unasked_bytes > strays else "")
+
+
+def _judged(shown: str, before: Asked | BadReply | NoReply, again: Asked | BadReply | NoReply) -> Asked:
+    """Of two tries, the first of which was none; raises NoReply for a line that failed twice."""
+    if isinstance(again, NoReply):
+        raise again
+    if isinstance(again, BadReply):
+        two = "two devices may have this address, " if "more than one reply" in again.what else ""
+        return Asked(shown, True, f"{two}something answers otherwise than this protocol has it: {again.what}")
+    if isinstance(before, BadReply) and not again.there:
+        return Asked(shown, False, LATE)
+    return again
 
 
 async def _modbus(line: Line, unit: int, tcp: bool) -> str:

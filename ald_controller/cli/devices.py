@@ -166,7 +166,7 @@ def scan(
     as_json: bool,
 ) -> None:  # fmt: skip
     """Ask every address of a LINE of the tool file who is there. Reads only."""
-    from drivers.scan import SCANS, Asked
+    from drivers.scan import LATE, SCANS, Asked
     from drivers.scan import scan as ask
 
     file = _free_file(tool, addresses, as_json)
@@ -186,6 +186,8 @@ def scan(
                     found.append(asked)
                     if not as_json:
                         click.echo(f"{asked.address:>4}  {asked.what}")
+                elif asked.what == LATE:
+                    click.echo(f"{asked.address:>4}  {asked.what}", err=True)
         finally:
             await opened.close()
         return found

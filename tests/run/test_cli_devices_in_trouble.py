@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,13 @@ from ald_controller.cli.commands import ald
 from ald_controller.cli.instruments import Answer
 from ald_controller.cli.setpoints import order
 from ald_controller.valves.lock import Lock, lock_path
-from drivers.line import Line
+from drivers.base import NoReply
+from drivers.line import Line, memory_line
+from drivers.scan import LATE, SCANS, Asked, Kind, scan
+from simulators.face import Bus, Face
 from simulators.faults import Fault
 from simulators.virtualtime import run_virtual
+from simulators.world import World
 from tests.run.test_cli_devices import FILE, TOOL, bench_on, reactor
 
 
@@ -120,6 +125,70 @@ def test_a_heater_that_did_not_hear_that_it_is_given_back_is_not_told_as_done() 
         return await bench.hold(wanted, 2.0, lambda one: None)
 
     assert not run_virtual(main()).ok
+
+
+class Talks:
+    """What is no device: it says the same to every question, or talks on and on by itself."""
+
+    def __init__(self, said: bytes, every_s: float | None) -> None:
+        self._said, self._every_s, self._at_s = said, every_s, 0.0
+
+    def hear(self, now_s: float, data: bytes) -> bytes:
+        return self._said if self._every_s is None else b""
+
+    def next_at(self) -> float | None:
+        return None if self._every_s is None else self._at_s + self._every_s
+
+    def speak(self, now_s: float) -> bytes:
+        self._at_s = now_s
+        return self._said
+
+
+def scanned(face: Callable[[World], Face], kind: Kind = "alicat") -> list[Asked]:
+    """The first four addresses of a line."""
+
+    async def main() -> list[Asked]:
+        return [asked async for asked in scan(memory_line("flows", face(reactor())), kind, 1, 4)]
+
+    return run_virtual(main())
+
+
+@pytest.mark.parametrize("late_s", [0.17, 0.25, 0.3])
+def test_a_late_answer_is_not_taken_for_the_next_address(late_s: float) -> None:
+    def late(world: World) -> Face:
+        world.faults["pusher"].put(Fault(late_s=late_s))
+        return world.face("flows")
+
+    assert [(one.address, one.there, one.what) for one in scanned(late)] == [
+        ("A", False, ""), ("B", False, ""), ("C", False, LATE), ("D", False, "")
+    ]  # fmt: skip
+
+
+def test_two_devices_of_one_address_are_told_as_that() -> None:
+    def twice(world: World) -> Face:
+        return Bus([world.face("flows"), world.face("flows")])
+
+    found = [one for one in scanned(twice) if one.there]
+    assert [one.address for one in found] == ["B"] and "two devices may have this address" in found[0].what
+
+
+@pytest.mark.parametrize("kind", sorted(SCANS))
+def test_noise_is_told_as_noise_and_a_line_that_never_falls_quiet_is_an_error(kind: Kind) -> None:
+    noise = scanned(lambda world: Talks(b"\x00\xff\x13noise", None), kind)
+    assert all("something answers otherwise than this protocol has it" in one.what for one in noise)
+    with pytest.raises(NoReply, match=r"never falls quiet: something talks unasked; got b'U{300}' and \d+ bytes more$"):
+        scanned(lambda world: Talks(b"U", 0.01), kind)
+
+
+def test_a_line_that_is_lost_in_a_scan_is_an_error_and_not_silence() -> None:
+    async def main() -> None:
+        line = memory_line("flows", reactor().face("flows"))
+        with pytest.raises(NoReply, match=r"line flows was closed|line flows is down"):
+            async for asked in scan(line, "alicat", 1, 26):
+                if asked.address == "B":
+                    await line.close()
+
+    run_virtual(main())
 
 
 @pytest.mark.parametrize(
