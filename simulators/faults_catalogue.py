@@ -77,7 +77,7 @@ KINDS: dict[str, Kind] = {
     "read-back": Kind("writes are done, and read back as it was before", lambda: Fault(unread=True)),
     "reboot": Kind("its power fails for s", lambda s: Fault(away_s=s), {"s": 2.0}),
     "restart": Kind("its power fails between two questions: what it keeps in RAM is lost", lambda: Fault(away_s=0.0)),
-    "watchdog": Kind("its watchdog ends, where it has one", lambda: Fault(trip=True)),
+    "watchdog": Kind("its watchdog ends, where it has one", lambda: Fault(trip=True), framings=("tcp",)),
     "other-master-before": Kind("another master talks before the answer", lambda: Fault(foreign="before")),
     "other-master-after": Kind("another master talks after the answer", lambda: Fault(foreign="after")),
     "other-master": Kind("another master talks at another time", lambda: Fault(foreign="between")),

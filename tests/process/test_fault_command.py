@@ -101,6 +101,7 @@ def test_what_there_is_is_listed(served: dict[str, Any]) -> None:
         (1, "coupler-b length n=70000", "'length' with n=70000: a whole number from -250 to 250"),
         (1, "valves exceptions code=1e999", "code=inf is no number from 0 to 3600000"),
         (1, "carrier exception", "is a fault of rtu, tcp, this device speaks ascii"),
+        (1, "carrier watchdog", "'watchdog' is a fault of tcp, this device speaks ascii"),
         (1, "carrier reset", "is a fault of TCP, carrier hangs on a serial line"),
         (1, "valves frobnicate", "there is no fault 'frobnicate'; there are: dark"),
         (1, "valves dark n=1", "'dark' has no 'n'; it takes: ms"),
