@@ -59,6 +59,8 @@ class AlicatConfig:
     def __post_init__(self) -> None:
         if not re.fullmatch("[A-Z]", self.unit):
             raise ValueError(f"the unit of an Alicat is one letter A–Z, not '{self.unit}'")
+        if not (math.isfinite(self.full_scale_sccm) and self.full_scale_sccm > 0):
+            raise ValueError(f"the full scale of an Alicat is above 0 sccm, not {self.full_scale_sccm:g}")
 
 
 @dataclass(frozen=True, slots=True)

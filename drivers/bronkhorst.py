@@ -67,6 +67,11 @@ class BronkhorstConfig:
         if not 1 <= len(self.gas) <= FLUID.length:
             raise ValueError(f"the gas is the instrument's fluid name, 1…{FLUID.length} characters, not '{self.gas}'")
 
+    @property
+    def alone(self) -> bool:
+        """Whether nothing else may hang on its line."""
+        return self.node == LOCAL
+
 
 class Bronkhorst:
     """Channels flow_sccm, setpoint_sccm, temperature_c, and pressure_pa (absolute) where the settings say so."""

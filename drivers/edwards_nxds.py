@@ -84,6 +84,11 @@ class EdwardsNxdsConfig:
         if not self.model:
             raise ValueError("the model of an nXDS is how its type begins, nXDS or nXDS10i; it is empty")
 
+    @property
+    def alone(self) -> bool:
+        """Whether nothing else may hang on its line."""
+        return self.unit == 0
+
 
 class _Status(NamedTuple):
     """The answer to `?V802`."""

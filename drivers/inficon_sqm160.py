@@ -52,6 +52,11 @@ class SqmConfig:
         if self.thickness_unit not in ("Å", "kÅ", "nm", "µm"):
             raise ValueError(f"the unit of the thickness is Å, kÅ, nm or µm, not '{self.thickness_unit}'")
 
+    @property
+    def alone(self) -> bool:
+        """Whether nothing else may hang on its line."""
+        return True
+
 
 def checksum(text: bytes) -> bytes:
     """The two check characters of length byte, status and text: 14 bits, seven each, plus 34."""

@@ -86,6 +86,11 @@ class TpgConfig:
         if not all(1 <= channel <= GAUGES[self.model] for channel in channels):
             raise ValueError(f"a {self.model} has channels 1…{GAUGES[self.model]}, not {sorted(channels)}")
 
+    @property
+    def alone(self) -> bool:
+        """Whether nothing else may hang on its line."""
+        return True
+
 
 class PfeifferTpg:
     """Channels pressure_<n>_pa, one per gauge of the settings; what is no measurement is not a number, with a flag."""

@@ -75,10 +75,14 @@ def wrong_kinds(config: ToolConfig, devices: dict[str, Wired]) -> Found:
 
 
 def wired_twice(devices: dict[str, Wired]) -> Found:
-    """Two devices at one address of a line, and two channels or outputs at one place of a device."""
+    """Two devices at one address of a line or none, and two channels or outputs at one place of a device."""
     at: dict[tuple[str, Any], str] = {}
     for name, wired in devices.items():
-        address = wired.line, getattr(wired.settings, "unit", name)
+        address = wired.line, getattr(wired.settings, "unit", getattr(wired.settings, "node", name))
+        others = [one for one, other in devices.items() if other.line == wired.line and one != name]
+        if others and getattr(wired.settings, "alone", False):
+            what = f"'{name}' answers to everything on its line: it has no address of its own"
+            yield ("devices", name, "line"), f"{what}, so {', '.join(others)} must hang on another line"
         if address in at:
             yield ("devices", name, "unit"), f"'{at[address]}' answers to {address[1]} on line '{wired.line}' already"
         at.setdefault(address, name)

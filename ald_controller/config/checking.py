@@ -104,6 +104,15 @@ class _Checker:
         shared = [n for n, d in self.devices.items() if d.line == valves.line]
         if shared:
             yield ("valves", "line"), f"{shared} may not share the valve module's line: it has one client"
+        yield from self._one_line_each()
+
+    def _one_line_each(self) -> Found:
+        """Two lines to one address are two masters, and neither waits for the other."""
+        at: dict[str, str] = {}
+        for name, line in self.config.lines.items():
+            if line.address in at:
+                yield ("lines", name, "address"), f"line '{at[line.address]}' leads to {line.address} already"
+            at.setdefault(line.address, name)
 
     def module(self) -> Found:
         valves = self.config.valves
