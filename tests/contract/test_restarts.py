@@ -9,10 +9,11 @@ import pytest
 
 from drivers.alicat import Alicat, AlicatConfig
 from drivers.base import BadReply, DeviceFault
-from drivers.beckhoff_io import BeckhoffIo, BeckhoffIoConfig, DigitalInput, DigitalOutput
+from drivers.beckhoff_io import BeckhoffIo, BeckhoffIoConfig
 from drivers.eurotherm import Eurotherm3216, EurothermConfig
 from drivers.line import memory_line
-from drivers.wago_io import WagoDigitalInput, WagoDigitalOutput, WagoIo, WagoIoConfig
+from drivers.wago_io import WagoIo, WagoIoConfig
+from drivers.wired import DigitalInput, DigitalOutput
 from simulators.alicat import AlicatFace
 from simulators.beckhoff_io import TRIPS, CouplerB, CouplerBFace
 from simulators.eurotherm import Eurotherm
@@ -121,7 +122,7 @@ class AtTheFeed(WagoBFace):
 def test_a_watchdog_that_the_next_feed_started_with_other_settings_has_a_trip() -> None:
     async def main() -> None:
         face = AtTheFeed(WagoB(Rack(), {}, {0: "gate_shut"}, {0: "lamp"}))
-        settings = WagoIoConfig(1, 1.0, (), (WagoDigitalInput("gate_shut", 0),), (WagoDigitalOutput("lamp", 0),))
+        settings = WagoIoConfig(1, 1.0, (), (DigitalInput("gate_shut", 0),), (DigitalOutput("lamp", 0),))
         device = WagoIo("coupler-c", memory_line("coupler-c", face), settings)
         await device.identify()
         assert (await polls(device, 2.0))["watchdog_trips"].value == 0
