@@ -17,6 +17,8 @@ _NUMBER = re.compile(rf"\s*([+-]?[0-9]{{1,15}}(?:\.[0-9]{{1,15}})?)\s*({_PRODUCT
 _SAME = str.maketrans({"\u03bc": "\u00b5", "\u212b": "\u00c5"})  # micro and ångström each have two characters
 TORR_PA = 101_325.0 / 760.0  # definition of the torr
 
+PARAMETER: dict[str, Any] = {"type": "string", "pattern": r"^\$[A-Za-z_][A-Za-z0-9_]*$", "description": "a parameter"}
+
 
 class UnitError(ValueError):
     """The text is not a quantity of this dimension; the message says what would be."""
@@ -55,6 +57,13 @@ class Dimension:
         factor, offset = self.units[unit]
         number = f"{(value - offset) / factor:.4g}"
         return f"{float(number):g} {unit}" if "e" not in number else f"{number} {unit}"
+
+    def schema(self, more: str = "") -> dict[str, Any]:
+        """What an editor is told of such a text, or of a `$parameter` in its place."""
+        units = "|".join(re.escape(name) for name in self.units)
+        told = f"{self.name}{', ' + more if more else ''}, for example {self.example}"
+        text = {"type": "string", "pattern": rf"^\s*[+-]?[0-9]+(\.[0-9]+)?\s*({units})\s*$", "description": told}
+        return {"anyOf": [text, PARAMETER]}
 
     def _names(self) -> str:
         return ", ".join(self.units)
@@ -102,8 +111,7 @@ def _field(dimension: Dimension) -> Any:
     def parse(value: object) -> float:
         return dimension.parse(value)
 
-    schema = {"type": "string", "description": f"{dimension.name}, for example {dimension.example}"}
-    return (BeforeValidator(parse), WithJsonSchema(schema))
+    return (BeforeValidator(parse), WithJsonSchema(dimension.schema()))
 
 
 Seconds = Annotated[float, *_field(TIME)]

@@ -303,6 +303,15 @@ def report(folder: Path, as_json: bool) -> None:
     sys.exit(report_command(folder, as_json))
 
 
+@ald.command()
+@click.argument("what", type=click.Choice(["recipe"]))
+def schema(what: str) -> None:
+    """Print the JSON Schema of recipes, for an editor that checks while one types."""
+    from ald_controller.cli.offline import schema_command
+
+    sys.exit(schema_command())
+
+
 @ald.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def safe(arguments: tuple[str, ...]) -> None:

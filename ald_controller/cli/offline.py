@@ -115,3 +115,11 @@ def report_command(folder: Path, as_json: bool) -> int:
         return 1
     click.echo(json.dumps({"report": str(path)}) if as_json else str(path))
     return 0
+
+
+def schema_command() -> int:
+    """Print what an editor needs to know of recipes."""
+    from ald_controller.recipe.schema import recipe_schema
+
+    click.echo(json.dumps(recipe_schema(), indent=2, ensure_ascii=False))
+    return 0

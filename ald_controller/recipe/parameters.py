@@ -60,6 +60,7 @@ def _is(dimension: units.Dimension, value: object) -> bool:
 
 _TABLE: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 _ONE = TypeAdapter(Parameter)
+PARAMETERS = TypeAdapter(dict[str, Parameter])  # as a schema tells it
 
 
 def values_of(

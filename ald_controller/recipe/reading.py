@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema
 
 from ald_controller import units
 from ald_controller.recipe.parameters import Substitute, values_of
@@ -28,19 +28,20 @@ def _recipe_name(value: object) -> object:
     return value
 
 
-def _below(dimension: units.Dimension) -> Any:
+def _below(dimension: units.Dimension) -> tuple[Any, Any]:
     def parse(value: object) -> float:
         if not isinstance(value, str) or not value.startswith("below "):
             raise ValueError(f"'below' and a {dimension.name} are expected, for example below {dimension.example}")
         return dimension.parse(value.removeprefix("below "))
 
-    return BeforeValidator(parse)
+    told = {"type": "string", "pattern": "^below .+$", "description": f"for example below {dimension.example}"}
+    return BeforeValidator(parse), WithJsonSchema(told)
 
 
 class ChamberNeeds(Strict):
     """What the chamber must have been measured to be: leak in Pa/s."""
 
-    leak: Annotated[float, _below(units.PRESSURE_RATE)] | None = None
+    leak: Annotated[float, *_below(units.PRESSURE_RATE)] | None = None
     seasoned: bool | None = None
 
 
@@ -71,7 +72,7 @@ class LayerTarget(Strict):
     target: units.Nanometres | None = None
 
 
-_HEAD: dict[str, tuple[bool, TypeAdapter[Any]]] = {  # key -> (required, type)
+HEAD: dict[str, tuple[bool, TypeAdapter[Any]]] = {  # key -> (required, type)
     "recipe": (True, TypeAdapter(Annotated[str, BeforeValidator(_recipe_name)])),
     "title": (False, TypeAdapter(Annotated[str, Field(max_length=200)])),
     "film": (False, TypeAdapter(Word)),
@@ -179,14 +180,14 @@ def _head(document: Document, problems: list[Problem]) -> dict[str, Any]:
     for key, value in document.data.items():
         if key == "parameters":
             continue
-        if key not in _HEAD:
-            known = ", ".join([*_HEAD, "parameters"])
+        if key not in HEAD:
+            known = ", ".join([*HEAD, "parameters"])
             problems.append(Problem(document.mark((key,), True), f"unknown key '{key[:40]}'; a recipe has: {known}"))
             continue
-        read = attempt(problems, document, (key,), value, _HEAD[key][1])
+        read = attempt(problems, document, (key,), value, HEAD[key][1])
         if read is not None:
             out[key] = read
-    for key, (required, _) in _HEAD.items():
+    for key, (required, _) in HEAD.items():
         if required and key not in document.data:
             problems.append(Problem(document.mark(()), f"'{key}' is missing"))
     return out

@@ -6,9 +6,19 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    WithJsonSchema,
+    model_validator,
+)
 
 from ald_controller import units
+from ald_controller.units import PARAMETER
 from ald_controller.yamlfile import Strict
 
 SHORTEST_OPENING_S = 0.010  # a pneumatic ALD valve moves in 5 to 10 ms; below, the dose is an accident
@@ -35,28 +45,30 @@ Word = Annotated[str, Field(min_length=1, max_length=80)]
 Otherwise = Literal["hold", "finish", "alarm"]
 
 
-def quantity(dimension: units.Dimension, low: float, high: float, unit: str) -> Any:
-    """A float in the dimension's fixed unit within [low, high]; messages speak `unit`."""
+def quantity(dimension: units.Dimension, low: float, high: float, unit: str) -> tuple[Any, Any]:
+    """What makes a float of the dimension's fixed unit, within [low, high]; messages speak `unit`."""
+
+    between = f"between {dimension.show(low, unit)} and {dimension.show(high, unit)}"
 
     def parse(value: object) -> float:
         number = dimension.parse(value)
         if not low <= number <= high:
-            between = f"between {dimension.show(low, unit)} and {dimension.show(high, unit)}"
             raise ValueError(f"'{value}' is out of range: {between} is expected")
         return number
 
-    return BeforeValidator(parse)
+    return BeforeValidator(parse), WithJsonSchema(dimension.schema(between))
 
 
-def count(low: int, high: int) -> Any:
-    """A whole number within [low, high]."""
+def count(low: int, high: int) -> tuple[Any, Any]:
+    """What makes a whole number within [low, high]."""
 
     def check(value: object) -> object:
         if isinstance(value, int) and not isinstance(value, bool) and not low <= value <= high:
             raise ValueError(f"{value} is out of range: a whole number from {low} to {high} is expected")
         return value
 
-    return BeforeValidator(check)
+    whole = {"type": "integer", "minimum": low, "maximum": high}
+    return BeforeValidator(check), WithJsonSchema({"anyOf": [whole, PARAMETER]})
 
 
 def choice(*allowed: str) -> Any:
@@ -68,18 +80,18 @@ def choice(*allowed: str) -> Any:
     return BeforeValidator(check)
 
 
-Opening = Annotated[float, quantity(units.TIME, SHORTEST_OPENING_S, 60, "s")]
-Pause = Annotated[float, quantity(units.TIME, 0, DAY_S, "h")]
-Patience = Annotated[float, quantity(units.TIME, 1, 7 * DAY_S, "h")]
-Temperature = Annotated[float, quantity(units.TEMPERATURE, -20, 500, "°C")]
-Band = Annotated[float, quantity(units.DIFFERENCE, 0.1, 20, "K")]
-Ramp = Annotated[float, quantity(units.RAMP, 0.1 / 60, 1, "K/min")]
-Flow = Annotated[float, quantity(units.FLOW, 0, 1000, "sccm")]
-Pressure = Annotated[float, quantity(units.PRESSURE, 0.1, 1e5, "mTorr")]
-PressureRate = Annotated[float, quantity(units.PRESSURE_RATE, 1e-3, 1e5, "Torr/s")]
-Rise = Annotated[float, quantity(units.PRESSURE_RATE, 1e-4, 10, "mTorr/min")]
-Shots = Annotated[int, count(1, MOST_SHOTS)]
-Turns = Annotated[int, count(1, MOST_TURNS)]
+Opening = Annotated[float, *quantity(units.TIME, SHORTEST_OPENING_S, 60, "s")]
+Pause = Annotated[float, *quantity(units.TIME, 0, DAY_S, "h")]
+Patience = Annotated[float, *quantity(units.TIME, 1, 7 * DAY_S, "h")]
+Temperature = Annotated[float, *quantity(units.TEMPERATURE, -20, 500, "°C")]
+Band = Annotated[float, *quantity(units.DIFFERENCE, 0.1, 20, "K")]
+Ramp = Annotated[float, *quantity(units.RAMP, 0.1 / 60, 1, "K/min")]
+Flow = Annotated[float, *quantity(units.FLOW, 0, 1000, "sccm")]
+Pressure = Annotated[float, *quantity(units.PRESSURE, 0.1, 1e5, "mTorr")]
+PressureRate = Annotated[float, *quantity(units.PRESSURE_RATE, 1e-3, 1e5, "Torr/s")]
+Rise = Annotated[float, *quantity(units.PRESSURE_RATE, 1e-4, 10, "mTorr/min")]
+Shots = Annotated[int, *count(1, MOST_SHOTS)]
+Turns = Annotated[int, *count(1, MOST_TURNS)]
 Else = Annotated[Otherwise, choice("hold", "finish", "alarm")]
 
 
@@ -104,7 +116,8 @@ def _target(value: object) -> float | str:
     return number
 
 
-Target = Annotated[float | str, BeforeValidator(_target)]
+_TARGETS = {"anyOf": [{"enum": ["off", "standby", "room"]}, units.TEMPERATURE.schema("between -20 °C and 500 °C")]}
+Target = Annotated[float | str, BeforeValidator(_target), WithJsonSchema(_TARGETS)]
 
 
 class Pump(Strict):
@@ -246,11 +259,16 @@ def _settled(value: object) -> Settled:
     return Settled(times_base=float(match[1]))
 
 
+_UNTIL = {"type": "string", "pattern": "^pressure below .+$", "description": "for example pressure below 1.05 base"}
+
+
 class Purge(Strict):
     """Carrier and pump with every source shut, for a time; then on until a pressure is reached, where one is given."""
 
     time: Pause
-    until: Annotated[Settled | None, BeforeValidator(_settled)] = Field(default=None, alias="and")
+    until: Annotated[Settled | None, BeforeValidator(_settled), WithJsonSchema(_UNTIL)] = Field(
+        default=None, alias="and"
+    )
     timeout: Patience | None = None
     otherwise: Annotated[Otherwise | None, choice("hold", "finish", "alarm")] = Field(default=None, alias="else")
     provenance: Word | None = None
@@ -315,7 +333,7 @@ class ExposeVerb(Strict):
 
 
 class PurgeVerb(Strict):
-    purge: Annotated[Purge, BeforeValidator(_short_purge)]
+    purge: Annotated[Purge, BeforeValidator(_short_purge)]  # in a schema also a time alone
 
 
 class RepeatVerb(Strict):
