@@ -166,6 +166,7 @@ def scan(
     as_json: bool,
 ) -> None:  # fmt: skip
     """Ask every address of a LINE of the tool file who is there. Reads only."""
+    from ald_controller.cli.instruments import while_free
     from drivers.scan import LATE, SCANS, Asked
     from drivers.scan import scan as ask
 
@@ -192,7 +193,7 @@ def scan(
             await opened.close()
         return found
 
-    found = _run(work(), as_json)
+    found = _run(while_free(file, work()), as_json)
     told = f"{len(found)} answered of {end - begin + 1} asked on {line} ({protocol})"
     click.echo(json.dumps({"line": line, "kind": protocol, "found": [asdict(a) for a in found]}) if as_json else told)
 
@@ -305,12 +306,12 @@ def _on(
     by_hand: int = INTERRUPTED,
 ) -> list[Answer]:  # fmt: skip
     """Do something with devices, and close their lines whatever comes of it."""
-    from ald_controller.cli.instruments import Bench
+    from ald_controller.cli.instruments import Bench, while_free
 
     async def main() -> list[Answer]:
         bench = Bench(opened[0], opened[1], _open)
         try:
-            return await work(bench)
+            return await while_free(opened[0], work(bench))
         finally:
             await bench.close()
 
@@ -319,6 +320,7 @@ def _on(
 
 def _run(main: Coroutine[Any, Any, T], as_json: bool, by_hand: int = INTERRUPTED) -> T:
     """Its result; a line that cannot be opened or a file exits with 1, Ctrl-C or a signal with `by_hand`."""
+    from ald_controller.cli.instruments import Owned
     from drivers.base import DriverError
 
     try:
@@ -327,7 +329,7 @@ def _run(main: Coroutine[Any, Any, T], as_json: bool, by_hand: int = INTERRUPTED
         sys.exit(by_hand)
     except BrokenPipeError:
         raise  # whoever read has enough; click ends without a word
-    except (DriverError, OSError) as error:
+    except (DriverError, OSError, Owned) as error:
         _refuse(str(error), as_json)
 
 

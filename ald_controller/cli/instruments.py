@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable, Iterable
+import math
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ald_controller.cli.addresses import host_and_port
 from ald_controller.cli.setpoints import Order
@@ -21,6 +22,8 @@ from drivers.catalogue import CATALOGUE
 from drivers.line import Line
 
 OpenLine = Callable[[str, LineConfig], Line]
+T = TypeVar("T")
+LOOK_S = 1.0  # how often it is looked whether a controller has started
 REFRESH_S = 1.0  # a remote set-point that nobody refreshes is dropped by its instrument
 
 
@@ -51,6 +54,26 @@ def owned(file: Tool, folder: Path | None = None) -> str:
         return f"whether the controller of '{file.config.tool}' runs cannot be told: {error}; ask as its account"
     told = "`ald status` and `ald alarms` say what it sees; stop it to talk to its devices from here"
     return f"the controller of '{file.config.tool}' runs and owns its lines: {told}"
+
+
+class Owned(Exception):
+    """A controller has started meanwhile: the lines are its own now."""
+
+
+async def while_free(file: Tool, work: Coroutine[Any, Any, T]) -> T:
+    """Its result; raises Owned, and ends it, within two seconds after a controller has started.
+
+    Whoever goes on to ask a coupler feeds its watchdog, and keeps its outputs on when the controller has died.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait({task}, timeout=LOOK_S))[0]:
+            if why := owned(file):
+                raise Owned(why)
+        return await task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 class Bench:
@@ -84,7 +107,7 @@ class Bench:
             await self._know(name)
             got: dict[str, Reading] = await self.devices[name].poll()
             return readings_text(got), {
-                channel: {"value": one.value if one.value == one.value else None, "flags": list(one.flags)}
+                channel: {"value": one.value if math.isfinite(one.value) else None, "flags": list(one.flags)}
                 for channel, one in got.items()
             }
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from ald_controller.cli.addresses import BadAddresses, read_addresses
 from ald_controller.cli.commands import ald
 from ald_controller.cli.instruments import Answer
 from ald_controller.cli.setpoints import order
+from ald_controller.config import LineConfig
 from ald_controller.valves.lock import Lock, lock_path
 from drivers.base import NoReply
 from drivers.line import Line, memory_line
@@ -84,6 +87,27 @@ def test_a_program_that_asked_for_json_is_told_in_json_that_a_line_does_not_open
     for arguments in (["read", "carrier"], ["scan", "flows"]):
         told = json.loads(run(*arguments, "--json").stdout)
         assert told["ok"] is False and "no such port" in json.dumps(told)
+
+
+def test_a_controller_that_starts_meanwhile_has_its_lines_for_itself(
+    lock: Lock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever watches goes on to feed the watchdog of its coupler."""
+    worlds: list[World] = []
+
+    def opened(name: str, line: LineConfig) -> Line:
+        worlds.extend([] if worlds else [reactor()])
+        return memory_line(name, worlds[0].face(name))
+
+    monkeypatch.setattr(cli, "_open", opened)
+    start = Timer(0.5, lock.take)
+    start.start()
+    began_s = time.monotonic()
+    result = run("watch", "coupler-b", "--every", "0.1", "--for", "20")
+    start.join()
+    assert result.exit_code == 1 and "runs and owns its lines" in result.stderr
+    assert time.monotonic() - began_s < 10
+    lock.free()
 
 
 @pytest.mark.parametrize("out", ["/proc/none.txt", "/dev/full", "/nowhere/none.txt"])
