@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from simulators import faults_catalogue
-from simulators.coupler_faults import FAULTS as COUPLER_FAULTS
+from simulators.coupler_faults import WORDS as COUPLER_FAULTS
 from simulators.coupler_faults import command_of
 from simulators.faults import Faults
 from simulators.wires import Plugged
@@ -71,7 +71,7 @@ class Control:
     def _kinds(self, device: str) -> dict[str, str]:
         """The faults that this device can have, each with its words and numbers."""
         if device == self._valves:
-            return dict.fromkeys(COUPLER_FAULTS, f"see simulators/coupler_faults.py; numbers: {', '.join(OF_VALVES)}")
+            return dict(COUPLER_FAULTS)
         framing = self._faults[device].framing
         own = {name: kind for name, kind in faults_catalogue.KINDS.items() if framing in kind.framings}
         said = {name: " ".join([kind.what, *_shown(kind.numbers)]) for name, kind in own.items()}

@@ -1,17 +1,8 @@
 """What can go wrong with the module of the valve word or with its cable, by command while it serves.
 
-A command is one line of JSON on the standard input of `coupler.py`, such as {"fault": "dark", "ms": 60}:
+A command is one line of JSON on the standard input of `coupler.py`, such as {"fault": "dark", "ms": 60}.
 
-    dark        for `ms` the cable is out: nothing comes in, nothing goes out, no connection comes about
-    reset       every connection is reset
-    half_open   every connection is forgotten without a word; new ones come about
-    reboot      power failed: outputs 0, settings and counters as at power-on; not to be reached for `ms`
-    hang        for `ms` nothing is taken, though it is acknowledged; then all of it, the newest connection first
-    slow        for `ms` every answer comes `by_ms` later; they keep their order
-    exceptions  answers exception `code` and does nothing: to the next `writes` writes, or to everything for `ms`
-    deaf        acknowledges writes and does nothing: the next `writes` ones, or for `ms`
-
-A second writer needs no command: it is a second connection.
+What each does stands in WORDS. A second writer needs no command: it is a second connection.
 """
 
 from __future__ import annotations
@@ -24,7 +15,17 @@ from math import inf
 
 from simulators.modbus_server import DEVICE_FAILURE, TcpFace
 
-FAULTS = ("dark", "reset", "half_open", "reboot", "hang", "slow", "exceptions", "deaf")
+WORDS = {
+    "dark": "for ms the cable is out: nothing comes in, nothing goes out, no connection comes about",
+    "reset": "every connection is reset",
+    "half_open": "every connection is forgotten without a word; new ones come about",
+    "reboot": "power failed: outputs 0, settings and counters as at power-on; not to be reached for ms",
+    "hang": "for ms nothing is taken, though it is acknowledged; then all of it, the newest connection first",
+    "slow": "for ms every answer comes by_ms later; they keep their order",
+    "exceptions": "answers exception code and does nothing: to the next writes writes, or to everything for ms",
+    "deaf": "acknowledges writes and does nothing: the next writes ones, or for ms",
+}
+FAULTS = tuple(WORDS)
 _COUNTED = ("exceptions", "deaf")
 _WRITES = frozenset({5, 6, 15, 16})
 _HEAD = struct.Struct(">HHHBB")

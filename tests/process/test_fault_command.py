@@ -76,6 +76,7 @@ def test_a_fault_is_put_on_a_running_device_and_taken_off(served: dict[str, Any]
 def test_what_there_is_is_listed(served: dict[str, Any]) -> None:
     listed = typed("--list", "--control", served["control"]).output
     assert all(name in listed.splitlines() for name in served["devices"])
+    assert "  slow                 for ms every answer comes by_ms later" in listed
     only = typed("carrier", "--list", "--control", served["control"]).output
     assert "  late                 replies come by s later [s=0.5]" in only and "exception" not in only
 
