@@ -233,4 +233,15 @@ def _leaves(steps: tuple[Step, ...]) -> Iterator[Leaf]:
             yield step
 
 
+def with_following(steps: Iterator[tuple[At, Leaf]]) -> Iterator[tuple[At, Leaf, Leaf | None]]:
+    """Each step with the leaf behind it, None behind the last; as lazy as `steps`."""
+    here: tuple[At, Leaf] | None = None
+    for step in steps:
+        if here is not None:
+            yield *here, step[1]
+        here = step
+    if here is not None:
+        yield *here, None
+
+
 PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)

@@ -16,7 +16,7 @@ from typing import Literal
 from ald_controller.acts import leaf_label
 from ald_controller.journal import Journal, JournalError
 from ald_controller.performer import Finish, Held, Performer
-from ald_controller.plan import At, Leaf, Plan, SegmentStep, walk
+from ald_controller.plan import At, Leaf, Plan, SegmentStep, walk, with_following
 from ald_controller.segments import Loaded, Progress, again
 from ald_controller.states import TRANSITIONS, Ending, Event, Misplaced, ProcessState, follow
 from ald_controller.tool import Tool
@@ -26,18 +26,6 @@ from drivers.base import DriverError
 LOAD_AHEAD_S = 2.0  # a segment is loaded this long before the running one ends: later means added rest, never a fault
 HOLD_LIMIT_S = 1800.0  # a hold with hot lithium ends in the recipe's finish
 LOOK_S = 0.25  # how often a segment is looked at that has not begun
-
-
-def _with_following(steps: Iterator[tuple[At, Leaf]]) -> Iterator[tuple[At, Leaf, Leaf | None]]:
-    """Each step with the leaf behind it, None behind the last; as lazy as `steps`."""
-    here: tuple[At, Leaf] | None = None
-    for step in steps:
-        if here is not None:
-            yield *here, step[1]
-        here = step
-    if here is not None:
-        yield *here, None
-
 
 _ASKED = ("hold: ", "abort: ")  # told by whoever asked for it, when it was asked for
 
@@ -191,7 +179,7 @@ class Run:
         if self._stop and part != "finish":
             return
         self.journal.event("part", part=part)
-        for at, leaf, following in _with_following(walk(self.plan, part)):
+        for at, leaf, following in with_following(walk(self.plan, part)):
             await self._step(at, leaf, following)
             if at.turn_ends and self._stop and part != "finish":
                 return
