@@ -23,6 +23,7 @@ from tests.engine_coverage import ENGINE, ROOT, SENTENCES
 MUTMUT = str(Path(sys.executable).parent / "mutmut")
 DIRECT = "tests.mutants.direct"
 NOT_YET = "not checked"
+ON_THE_WAY = ("drivers", "recipes")  # a tool file and registers are read by them, and no sentence is about them
 KILLED = ("killed", "timeout")  # one that never ends is noticed, too
 
 
@@ -248,9 +249,10 @@ def still_killed(subject: Subject, lab: Lab) -> dict[str, str]:
 
 
 def fingerprint(subject: Subject) -> str:
-    """Of the code that is broken, its sentences, and what either needs."""
+    """Of the code that is broken, its sentences, and what either needs but for what is only read on the way."""
     told = [subject.configuration.encode()]
-    for name in (*subject.sources, *subject.sentences, *subject.needs, "ald_controller/valves/wire.py"):
+    needs = [name for name in subject.needs if name not in ON_THE_WAY]
+    for name in (*subject.sources, *subject.sentences, *needs, "ald_controller/valves/wire.py"):
         path = ROOT / name
         files = sorted(path.rglob("*.*")) if path.is_dir() else [path]
         told += [file.read_bytes() for file in files if file.is_file() and file.suffix != ".pyc"]
