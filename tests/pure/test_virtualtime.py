@@ -122,3 +122,49 @@ def test_an_error_of_main_comes_out_as_it_is():
 
     with pytest.raises(ZeroDivisionError, match="as it is"):
         run_virtual(main())
+
+
+def test_a_cancelled_timer_never_comes_however_many_there_are():
+    came: list[int] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        timers = [loop.call_later(1 + i / 1000, came.append, i) for i in range(400)]
+        for i, timer in enumerate(timers):
+            if i % 5:
+                timer.cancel()
+                timer.cancel()  # twice is once
+        assert timers[1].cancelled() and not timers[5].cancelled()
+        await asyncio.sleep(2)
+        timers[5].cancel()  # it came already
+
+    run_virtual(main())
+    assert came == list(range(0, 400, 5))
+
+
+def test_what_was_called_soon_comes_in_its_order_unless_it_was_cancelled():
+    came: list[int] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        calls = [loop.call_soon(came.append, i) for i in range(4)]
+        loop.call_soon_threadsafe(came.append, 4)
+        calls[2].cancel()
+        await asyncio.sleep(1)
+
+    run_virtual(main())
+    assert came == [0, 1, 3, 4]
+
+
+def test_an_error_in_a_callback_is_told_and_ends_nothing():
+    told: list[object] = []
+
+    async def main() -> str:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+        loop.call_later(1, lambda: 1 / 0)
+        await asyncio.sleep(2)
+        return "on"
+
+    assert run_virtual(main()) == "on"
+    assert isinstance(told[0], ZeroDivisionError) and len(told) == 1
