@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from pymodbus.framer import FramerRTU, FramerSocket
@@ -48,13 +49,15 @@ _DECODER = DecodePDU(False)
 _DATA = 2  # behind function and byte count of a reply to a read
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Request:
-    """A request's PDU, and what its reply's PDU begins with and measures in bytes."""
+    """A request's PDU, and what its reply's PDU begins with and measures in bytes; its frame, once it was made."""
 
     pdu: bytes
     begins: bytes
     size: int
+    frame: bytes = b""
+    framer: Framer | None = None
 
 
 def signed(register: int) -> int:
@@ -69,7 +72,7 @@ class Registers:
         self, line: Line, unit: int, kind: Literal["rtu", "tcp"], device: str, probe: tuple[int, int] | None = None
     ) -> None:
         """`probe`, for RTU: address and count of holding registers in a count that is never read otherwise."""
-        self._line, self._unit, self._kind, self._device = line, unit, kind, device
+        self._line, self._unit, self._rtu, self._device = line, unit, kind == "rtu", device
         self._framer = FramerRTU(_DECODER) if kind == "rtu" else FramerSocket(_DECODER)
         self._transaction = 0
         self._reads: dict[tuple[type[ModbusPDU], int, int], _Request] = {}
@@ -126,14 +129,19 @@ class Registers:
         return request
 
     def _framed(self, request: _Request) -> tuple[bytes, Framer]:
+        """A frame is made once; on TCP each has another number in front, and the rest of it stays."""
         self._transaction = self._transaction % 0xFFFF + 1
-        frame = self._framer.encode(request.pdu, self._unit, self._transaction)
-        whole = self._whole_rtu if self._kind == "rtu" else self._whole_tcp
-        return frame, lambda buffer: whole(frame, request, buffer)
+        if not request.frame:
+            request.frame = self._framer.encode(request.pdu, self._unit, self._transaction)
+            request.framer = partial(self._whole_rtu, request.frame, request)
+        if self._rtu and request.framer is not None:
+            return request.frame, request.framer
+        frame = self._transaction.to_bytes(2, "big") + request.frame[2:]
+        return frame, partial(self._whole_tcp, frame, request)
 
     async def _ask(self, request: _Request, urgent: bool = False) -> bytes:
         """The PDU of the reply, no exception among them."""
-        rtu = self._kind == "rtu"
+        rtu = self._rtu
         frame, framer = self._framed(request)
         reply = await self._line.ask(
             frame,
