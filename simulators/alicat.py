@@ -45,6 +45,8 @@ class AlicatFace:
     `source` is where the set-point comes from (S serial, U panel, A analogue); `hold` None, "position" or "closed".
     """
 
+    mute = True
+
     def __init__(self, plant: FlowPlant, name: str, *, unit: str, full_scale_sccm: float, gas: str = "Ar") -> None:
         self._plant, self._name, self._unit = plant, name, unit.upper()
         self.full_scale, self.decimals = full_scale_sccm, 2 if full_scale_sccm >= 100 else 3
@@ -56,6 +58,7 @@ class AlicatFace:
         self.serial = f"{521640 + ord(self._unit) - ord('A') + 1}"
         self.flow_unit = "SCCM"  # or SLPM: what its flows are shown, and set-points taken, in
         self._unit_code = {ABSOLUTE: (10, "PSIA"), TEMPERATURE: (2, "`C"), VOLUME: (12, "CCM"), MASS: (12, "SCCM")}
+        self._others = {bytes((n,)) for n in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"} - {self._unit.encode("ascii")}
         self._now = 0.0
         self._buffer = b""
 
@@ -63,6 +66,8 @@ class AlicatFace:
 
     def hear(self, now_s: float, data: bytes) -> bytes:
         """Answer every command that `data` completes."""
+        if not self._buffer and data[-1:] == b"\r" and data[:1] in self._others and data.count(b"\r") == 1:
+            return b""  # one whole command to another: half of what a shared line carries
         self._now = now_s
         self._buffer += data
         if b"\r" not in self._buffer:

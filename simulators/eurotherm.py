@@ -197,6 +197,8 @@ class Eurotherm(Unit):
 class EurothermFace:
     """One instrument at its address on an RTU line."""
 
+    mute = True
+
     def __init__(self, unit: Eurotherm) -> None:
         self.unit = unit
         self._rtu: RtuFace = ModbusServer({unit.values[131]: unit}).rtu()

@@ -15,7 +15,10 @@ PACKET_BYTES = 62  # what a full-speed FTDI adapter carries in one USB packet
 
 
 class Face(Protocol):
-    """A device as its line sees it. Times are seconds of any monotonic clock."""
+    """A device as its line sees it. Times are seconds of any monotonic clock.
+
+    One that never speaks by itself may say so: `mute = True`, and then nobody need ask.
+    """
 
     def hear(self, now_s: float, data: bytes) -> bytes:
         """Take bytes as they came; return what is answered at once."""

@@ -105,9 +105,10 @@ class Faults:
 
     def seen(self, plant: Any) -> Any:
         """The plant as the device behind this switch sees it."""
-        return Lens(plant, self._value, lambda: self.still)
+        return Lens(plant, self)
 
-    def _value(self, what: tuple[Any, ...], number: float, at_s: float) -> float:
+    def value(self, what: tuple[Any, ...], number: float, at_s: float) -> float:
+        """What the device takes for true where the plant has this number."""
         fault = self.fault
         if fault is None or not fault.distorts:
             return number
@@ -161,16 +162,19 @@ class Faulty:
 
     def __init__(self, face: Face, faults: Faults) -> None:
         self._face, self._faults = face, faults
+        self._mute: bool = getattr(face, "mute", False)
         self._pending: list[tuple[float, bytes]] = []
         self._held = b""  # a reply that waits for the next request
         self._held_by: Fault | None = None  # what keeps it; the next fault has none of the one before
-        self._last: list[bytes] = []  # the last two requests that differ: what another master could ask
+        self._last = b"", b""  # the last two requests that differ: what another master could ask
         self._switched_on = None if hasattr(face, "power_cycle") else remember(face)
 
     def hear(self, now_s: float, data: bytes) -> bytes:
+        if self._faults.fault is None:
+            if data != self._last[1] and data != self._last[0]:
+                self._last = self._last[1], data
+            return self._face.hear(now_s, data)
         fault = self._faults.due()
-        if data not in self._last and self._faults.fault is None:
-            self._last = [*self._last[-1:], data]
         if fault is None:
             return self._face.hear(now_s, data)
         if fault.deaf or self._away(fault, now_s):
@@ -183,7 +187,7 @@ class Faulty:
         return self._due(now_s)
 
     def next_at(self) -> float | None:
-        own = self._face.next_at()
+        own = None if self._mute else self._face.next_at()
         if not self._pending:
             return own
         return self._pending[0][0] if own is None else min(own, self._pending[0][0])
@@ -244,7 +248,7 @@ class Faulty:
             return [(now_s, reply + held if fault.swapped else held)] if held else []
         pieces = _timed(fault, request, reply, now_s)
         if fault.foreign:
-            other = next((one for one in self._last if one != request), request)
+            other = next((one for one in self._last if one and one != request), request)
             heard = other + self._face.hear(now_s, other)
             at_s = now_s + (BETWEEN_S if fault.foreign == "between" else 0.0)
             pieces = [(at_s, heard), *pieces] if fault.foreign == "before" else [*pieces, (at_s, heard)]

@@ -15,7 +15,7 @@ from simulators.inficon_sqm160 import check
 from simulators.modbus_server import crc
 
 if TYPE_CHECKING:
-    from simulators.faults import Fault
+    from simulators.faults import Fault, Faults
 
 Framing = Literal["rtu", "tcp", "ascii", "propar", "sqm"]
 MODBUS: tuple[Framing, ...] = ("rtu", "tcp")
@@ -126,14 +126,12 @@ def _propar_values(message: bytearray) -> Sequence[tuple[int, int]]:
 class Lens:
     """A plant as a device with a fault sees it: what it measures may be another number, what it moves may not move.
 
-    `value` makes of (name of the quantity, number, time) what the device takes for true; `still` says that nothing is
+    `faults` makes of (name of the quantity, number, time) what the device takes for true, and says whether nothing is
     to be moved. Everything else is the plant's own.
     """
 
-    def __init__(
-        self, plant: Any, value: Callable[[tuple[Any, ...], float, float], float], still: Callable[[], bool]
-    ) -> None:
-        self.__dict__.update(_plant=plant, _value=value, _still=still)
+    def __init__(self, plant: Any, faults: Faults) -> None:
+        self.__dict__.update(_plant=plant, _faults=faults)
 
     def __getattr__(self, name: str) -> Any:
         own = getattr(self.__dict__["_plant"], name)
@@ -144,15 +142,17 @@ class Lens:
         return seen
 
     def _seen(self, name: str, own: Callable[..., Any]) -> Callable[..., Any]:
-        value, still = self._value, self._still
+        faults: Faults = self.__dict__["_faults"]
 
         def seen(*arguments: Any) -> Any:
-            if name in MOVES and still():
+            if faults.fault is None:
+                return own(*arguments)
+            if name in MOVES and faults.still:
                 return None
             number = own(*arguments)
             if not isinstance(number, float):
                 return number
-            return value((name, *arguments[:-1]), number, arguments[-1])
+            return faults.value((name, *arguments[:-1]), number, arguments[-1])
 
         return seen
 

@@ -56,6 +56,8 @@ def _science(value: float, digits: int) -> str:
 class _Frames:
     """Frames in, frames out, at an address from 1 to 253; `_answer` gives what follows ACK or raises _Nak."""
 
+    mute = True
+
     def __init__(self, unit: int) -> None:
         self._address = unit
         self._now = 0.0

@@ -242,6 +242,8 @@ class TcpFace:
     `broken` says that the length field made no sense: the bytes that follow cannot be framed, a server closes.
     """
 
+    mute = True
+
     def __init__(self, server: ModbusServer) -> None:
         self._server = server
         self._buffer = b""
@@ -299,6 +301,8 @@ class RtuFace:
     unit 0 is a broadcast: every unit acts, nobody answers.
     """
 
+    mute = True
+
     def __init__(self, server: ModbusServer, silence_s: float) -> None:
         self._server = server
         self._silence_s = silence_s
@@ -307,7 +311,7 @@ class RtuFace:
 
     def hear(self, now_s: float, data: bytes) -> bytes:
         """Take bytes heard at `now_s` (monotonic seconds) and return the replies that they complete."""
-        if now_s - self._heard_s > self._silence_s:
+        if self._buffer and now_s - self._heard_s > self._silence_s:
             self._buffer = b""
         self._heard_s = now_s
         if not self._buffer and self._for_another(data):
@@ -326,8 +330,9 @@ class RtuFace:
 
     def _for_another(self, data: bytes) -> bool:
         """Whether this is one whole frame to a unit that is not here: most of what a shared line carries."""
-        whole = len(data) > 1 and len(data) == _FIXED_LENGTHS.get(data[1])
-        return whole and data[0] != 0 and data[0] not in self._server.units
+        if len(data) < 2 or data[0] == 0 or data[0] in self._server.units:
+            return False
+        return len(data) == _FIXED_LENGTHS.get(data[1])
 
     def _length(self) -> int | None:
         """How long the frame at the front of the buffer is, or None while that cannot be told."""
