@@ -136,10 +136,10 @@ class Eurotherm(Unit):
     def registers(self, address: int, count: int) -> Sequence[int]:
         """This instrument's own; raises ModbusException where there is none."""
         self._refresh()
-        wanted = range(address, address + count)
-        if any(one not in self.values for one in wanted):
-            raise ModbusException(ILLEGAL_ADDRESS)
-        return [self.values[one] & 0xFFFF for one in wanted]
+        try:
+            return [self.values[one] & 0xFFFF for one in range(address, address + count)]
+        except KeyError:
+            raise ModbusException(ILLEGAL_ADDRESS) from None
 
     def read_input(self, address: int, count: int) -> Sequence[int]:
         return self.read_holding(address, count)

@@ -128,7 +128,7 @@ def _span(pdu: bytes, most: int, at: int = 1) -> tuple[int, int]:
 
 
 def _bits_reply(function: int, bits: Sequence[bool]) -> bytes:
-    packed = sum(1 << i for i, bit in enumerate(bits) if bit).to_bytes((len(bits) + 7) // 8, "little")
+    packed = sum([1 << i for i, bit in enumerate(bits) if bit]).to_bytes((len(bits) + 7) // 8, "little")
     return bytes((function, len(packed))) + packed
 
 

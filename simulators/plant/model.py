@@ -255,7 +255,9 @@ class Plant:
 
     def advance(self, at_s: float) -> None:
         """Move to `at_s` as a read-out sees it."""
-        self._advance(at_s - self.lag_s)
+        to_s = at_s - self.lag_s
+        if to_s > self._at_s:  # most read-outs are at the moment of another
+            self._advance(to_s)
 
     def _advance(self, to_s: float) -> None:
         self.heat.advance(to_s)
