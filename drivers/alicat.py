@@ -129,8 +129,10 @@ class Alicat:
     def _beyond(self, numbers: list[float], columns: tuple[_Column, ...]) -> tuple[str, ...]:
         """A flow that this device cannot measure makes its whole frame doubtful."""
         most = BEYOND * self._settings.full_scale_sccm
-        flows = [n * c.factor for n, c in zip(numbers, columns, strict=True) if c.quantity in ("flow", "setpoint")]
-        return ("beyond full scale",) if any(abs(flow) > most for flow in flows) else ()
+        for number, column in zip(numbers, columns, strict=True):
+            if column.quantity in ("flow", "setpoint") and abs(number * column.factor) > most:
+                return ("beyond full scale",)
+        return ()
 
     async def set_flow(self, sccm: float) -> None:
         """`AS` works on every firmware; id and bare digits would be a set-point in 64000ths of full scale."""
@@ -213,14 +215,13 @@ class Alicat:
         last = 1 + len(columns)
         if len(tokens) <= last or tokens[0] != self._settings.unit:
             raise self._bad(f"{len(columns)} numbers and a gas are expected", frame)
-        if not all(_NUMBER.fullmatch(token) for token in tokens[1:last]) or not STATUS_WORDS.issuperset(
-            tokens[last + 1 :]
-        ):
+        numbers, words = tokens[1:last], tokens[last + 1 :]
+        if not all(map(_NUMBER.fullmatch, numbers)) or not STATUS_WORDS.issuperset(words):
             raise self._bad("a number or a status word is garbled", frame)
-        if self._columns and any(_decimals(one) != c.decimals for one, c in zip(tokens[1:last], columns, strict=True)):
+        if self._columns and any(_decimals(one) != c.decimals for one, c in zip(numbers, columns, strict=True)):
             self._columns = ()
             raise self._bad("a number has other decimals than its table announced: its unit was changed", frame)
-        return [float(token) for token in tokens[1:last]], tokens[last], tuple(tokens[last + 1 :])
+        return [float(number) for number in numbers], tokens[last], tuple(words)
 
     def _maker_lines(self, lines: list[str]) -> dict[str, str]:
         text = "\n".join(lines)

@@ -256,8 +256,11 @@ class BeckhoffIo:
 
 
 def _reading(one: AnalogueInput, status: int, value: int, now_s: float) -> Reading:
-    broken = tuple(word for bit, word in USELESS_BITS.items() if status >> bit & 1)
-    flags = tuple(word for bit, word in STATUS_BITS.items() if status >> bit & 1)
+    broken: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    if status:
+        broken = tuple(word for bit, word in USELESS_BITS.items() if status >> bit & 1)
+        flags = tuple(word for bit, word in STATUS_BITS.items() if status >> bit & 1)
     if signed(value) < LOWEST[one.kind == "type K"]:
         broken = (*broken, "below range")
     if broken:

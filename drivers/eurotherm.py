@@ -129,7 +129,7 @@ class Eurotherm3216:
         if working != self._following:
             self._following = None  # it does not follow, or not yet: the next `follow` looks at everything
         changes = (*moved, *await self._look(bool(moved)))
-        flags = tuple(word for bit, word in STATUS_WORDS.items() if status >> bit & 1)
+        flags = tuple(word for bit, word in STATUS_WORDS.items() if status >> bit & 1) if status else ()
         if not COLDEST_C <= temperature / self._scale <= HOTTEST_C:
             flags = (*flags, "beyond range")
         return {
