@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal
 
 from pymodbus.framer import FramerRTU, FramerSocket
@@ -46,6 +46,7 @@ EXCEPTIONS = {
 }
 
 _DECODER = DecodePDU(False)
+_crc = lru_cache(maxsize=1024)(FramerRTU.compute_CRC)  # most replies come again and again
 _DATA = 2  # behind function and byte count of a reply to a read
 
 
@@ -165,7 +166,7 @@ class Registers:
         length = 5 if refusal else request.size + 3
         if len(buffer) < length:
             return None
-        if FramerRTU.compute_CRC(buffer[: length - 2]) != int.from_bytes(buffer[length - 2 : length], "big"):
+        if _crc(buffer[: length - 2]) != int.from_bytes(buffer[length - 2 : length], "big"):
             raise self._bad("the checksum is wrong", frame, buffer)
         return length
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, DEVICE_FAILURE = 1, 2, 3, 4
 BUSY, NO_GATEWAY_PATH, NO_GATEWAY_TARGET = 6, 0x0A, 0x0B
@@ -128,7 +129,7 @@ def _span(pdu: bytes, most: int, at: int = 1) -> tuple[int, int]:
 
 
 def _bits_reply(function: int, bits: Sequence[bool]) -> bytes:
-    packed = sum([1 << i for i, bit in enumerate(bits) if bit]).to_bytes((len(bits) + 7) // 8, "little")
+    packed = sum(1 << i for i, bit in enumerate(bits) if bit).to_bytes((len(bits) + 7) // 8, "little")
     return bytes((function, len(packed))) + packed
 
 
@@ -282,6 +283,7 @@ def _crc_of(byte: int) -> int:
 _CRC_TABLE = tuple(_crc_of(byte) for byte in range(256))
 
 
+@lru_cache(maxsize=1024)  # requests, and most of what they ask for, come again and again
 def crc(frame: bytes) -> bytes:
     """CRC-16/MODBUS of a frame as its two bytes on the wire, low byte first."""
     value = 0xFFFF
