@@ -130,7 +130,8 @@ class Tool:
         loop = asyncio.get_running_loop()
         health, free = self._health[name], self._free[self.file.devices[name].line]
         async for _ in every(period_s):
-            await free.wait()
+            if not free.is_set():
+                await free.wait()
             if health.failures >= DEAD_AFTER and loop.time() < health.probe_at_s:
                 continue
             try:

@@ -42,6 +42,7 @@ OPEN_S = 1.0
 BACK_OFF_S = 0.2, 5.0  # first and longest wait between attempts to open
 PATIENCE_S = 2.0  # how long a line may talk unasked before that is an error
 SOON_S = 1e-6  # shorter waits are over: they may be below the resolution of the clock
+_SAFETY_READ, _ORDINARY = Priority.SAFETY_READ, Priority.ORDINARY
 
 
 @dataclass(slots=True)
@@ -99,13 +100,14 @@ class Line:
         long this device needs between two requests. Raises NoReply, BadReply.
         """
         ask = Ask(device, request, framer, timeout_s, quiet_s, tagged, numbered, probe, pace_s)
-        priority = min(asked_with(), Priority.SAFETY_READ if device in self.safety else Priority.ORDINARY)
         while True:
-            if wait_s := self._rest_s(device, pace_s):
+            if pace_s and (wait_s := self._rest_s(device, pace_s)):
                 await asyncio.sleep(wait_s)
-            await self._turns.enter(priority)
+            if not self._turns.take():
+                await self._turns.enter(min(asked_with(), _SAFETY_READ if device in self.safety else _ORDINARY))
             try:
-                if not (wait_s := self._rest_s(device, pace_s)):  # it may have been asked by another meanwhile
+                wait_s = self._rest_s(device, pace_s) if pace_s else 0.0  # another may have asked it meanwhile
+                if not wait_s:
                     if self._dirty or self._transport is None or self._gap_s:
                         await self._make_ready(ask)
                     if self._debts.unsettled(device):
@@ -118,8 +120,6 @@ class Line:
 
     def _rest_s(self, device: str, pace_s: float) -> float:
         """How long this device has still to be left in peace, 0 = not at all."""
-        if not pace_s:
-            return 0.0
         rest_s = self._rested_s.get(device, float("-inf")) + pace_s - asyncio.get_running_loop().time()
         return rest_s if rest_s > SOON_S else 0.0
 
@@ -143,7 +143,10 @@ class Line:
         due_s = asyncio.get_running_loop().time() + ask.timeout_s
         try:
             self._send(ask)
-            length = await (self._whole(ask) if ask.framer else self._until_quiet(ask))
+            if ask.framer is None:
+                length = await self._until_quiet(ask)
+            elif not self._buffer or (length := self._length(ask)) is None:  # in memory it has come already
+                length = await self._whole(ask, due_s)
             if ask.device in self._debts and not (ask.probing or ask.numbered):
                 await self._linger(ask)
             if length != len(self._buffer):
@@ -166,8 +169,7 @@ class Line:
             if self._dirty:
                 self._after_failure(ask, due_s, owed=length is None)
 
-    async def _whole(self, ask: Ask) -> int:
-        until_s = asyncio.get_running_loop().time() + ask.timeout_s
+    async def _whole(self, ask: Ask, until_s: float) -> int:
         while True:
             if self._buffer and (length := self._length(ask)) is not None:
                 return length

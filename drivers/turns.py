@@ -92,10 +92,16 @@ class Turnstile:
         self._turns: Turns[asyncio.Future[None]] = Turns()
         self._taken = False
 
+    def take(self) -> bool:
+        """Whether it was free; it is held now."""
+        if self._taken:
+            return False
+        self._taken = True
+        return True
+
     async def enter(self, priority: Priority) -> None:
         """Returns when it is held; a caller that is cancelled meanwhile does not hold it."""
-        if not self._taken:
-            self._taken = True
+        if self.take():
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._turns.join(future, priority)
