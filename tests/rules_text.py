@@ -11,11 +11,13 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from itertools import product
 from typing import Any
 
 from ald_controller.config import CHAMBER_STATES, Signals, ToolConfig, load_tool
 from ald_controller.interlocks import Check, Constants, Facts, Hung, Level, RuleSet, Setting, rules_for
+from ald_controller.interlocks.table import When
 from tests.interlock_bench import CONFIG, CONSTANTS, ROOT
 
 GOLDEN = ROOT / "tests" / "golden" / "rules.txt"
@@ -96,11 +98,16 @@ def _lines(check: Check) -> Iterator[str]:
     yield check.says
 
 
+@cache
+def _moments(when: When) -> str:
+    """In how many moments this holds, and a checksum over which."""
+    at = [when(facts) for facts in MOMENTS]
+    return f"{sum(at)} of {len(at)} moments ({zlib.crc32(bytes(at)):08x})"
+
+
 def _level(level: Level) -> str:
-    at = [level.when(facts) for facts in MOMENTS]
-    bits = zlib.crc32(bytes(at))
     told = (f"{f.name}={plain(getattr(level, f.name))}" for f in fields(level) if f.name != "when")
-    return f"{', '.join(told)}, when in {sum(at)} of {len(at)} moments ({bits:08x})"
+    return f"{', '.join(told)}, when in {_moments(level.when)}"
 
 
 def plain(value: Any) -> str:

@@ -90,7 +90,8 @@ _FAMILIES = {
     "alarms": ("suppression views", "interlocks_suppression interlocks_views alarms"),
     "thermal": (
         "thermal_trip thermal thermal_measures thermal_power",
-        "interlocks_thermal interlocks_thermal_measures interlocks_heaters interlocks_table interlocks_golden",
+        "interlocks_thermal interlocks_thermal_measures interlocks_heaters interlocks_table interlocks_golden "
+        "interlocks_edges",
     ),
     "chemistry": (
         "chemistry chemistry_doses chemistry_gas chemistry_gauge chemistry_measures",
@@ -98,11 +99,12 @@ _FAMILIES = {
     ),
     "glovebox": (
         "boxmode gate glovebox glovebox_measures handheld",
-        "interlocks_glovebox gate interlocks_golden interlocks_glovebox_measures",
+        "interlocks_glovebox gate interlocks_golden interlocks_glovebox_measures interlocks_edges",
     ),
     "control": (
         "control_measures control control_machine proof",
-        "interlocks_control interlocks_control_machine interlocks_table interlocks_golden interlocks_control_measures",
+        "interlocks_control interlocks_control_machine interlocks_table interlocks_golden interlocks_control_measures "
+        "interlocks_edges",
     ),
     "table": (
         "rules setting constants matrix bounds fingerprint",

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ald_controller.interlocks.measures import Input, Sample
+from ald_controller.config import Mqtt
+from ald_controller.config.watchdog import WatchdogTest
+from ald_controller.interlocks import Check, Level, Reaction, Reset
+from ald_controller.interlocks.control import control_absent
+from ald_controller.interlocks.control_machine import machine
+from ald_controller.interlocks.control_measures import Grown
+from ald_controller.interlocks.glovebox import glovebox
+from ald_controller.interlocks.measures import Input, Sample, Value
+from ald_controller.interlocks.setting import always
 from ald_controller.interlocks.thermal import thermal_absent
 from ald_controller.interlocks.thermal_measures import Blind
 from ald_controller.interlocks.thermal_power import Behind
@@ -42,3 +50,54 @@ def test_a_tool_without_zones_guards_no_lithium_temperature_and_says_so() -> Non
     bare = replace(SETTING, config=CONFIG.model_copy(update={"zones": {}}))
     sentence = "T1: no zone has the role substrate or chamber, so no lithium temperature is guarded."
     assert sentence in thermal_absent(bare) and sentence not in thermal_absent(SETTING)
+
+
+# --- control ---------------------------------------------------------------------------------------------------------
+
+
+def test_k9_a_broker_that_has_been_gone_for_ten_seconds_is_told_until_five() -> None:
+    source = Input("machine.broker_down_s", 0, float("inf"))
+    level = Level("K9", Reaction.WARN, 10.0, 5.0, Reset.AUTO, always)
+    says = "the broker has been gone for {number:.0f} s"
+    remote = CONFIG.model_copy(update={"mqtt": Mqtt(host="broker", user="ald")})
+    (check,) = [check for check in machine(remote) if check.bad_row == "K9"]
+    assert check == Check(source.signal, Value(source), (level,), 10.0, "K9", says=says)
+    assert not [check for check in machine(CONFIG.model_copy(update={"mqtt": None})) if check.bad_row == "K9"]
+
+
+def test_counts_that_stand_still_are_remembered_as_the_same_thing_late_in_the_day_too() -> None:
+    grown = Grown((A,), 60.0)
+    memory = grown.take(None, {"a": Sample(0.0, 9000.0)}, 9000.0).memory
+    memory = grown.take(memory, {"a": Sample(2.0, 9001.0)}, 9001.0).memory
+    assert grown.take(memory, {"a": Sample(2.0, 9002.0)}, 9002.0).memory is memory
+
+
+def test_a_watchdog_that_nothing_arms_and_a_missing_button_are_told() -> None:
+    test = WatchdogTest.model_validate({"date": "2025-05-05", "by": "Ann", "closed_after": "1 s"})
+    valves = CONFIG.valves.model_copy(update={"watchdog_test": test, "driver": "moxa_e1200"})
+    told = control_absent(replace(SETTING, config=CONFIG.model_copy(update={"valves": valves})))
+    assert told[0] == (
+        "K3: nothing on the wire arms the watchdog of the valve module (moxa_e1200): when the valve process dies, or "
+        "its link, valves stay open until the module shuts them by itself, which took 1 s when Ann tried it on "
+        "2025-05-05."
+    )
+    sentence = "K18: no button at the tool is configured, and without it nobody can reset after an E-stop."
+    assert sentence in control_absent(with_signals(confirm=None)) and sentence not in control_absent(SETTING)
+    assert sentence not in control_absent(with_signals(confirm=None, estop=None))
+
+
+# --- the glovebox ----------------------------------------------------------------------------------------------------
+
+
+def test_limits_of_the_glovebox_that_an_owner_sets_are_those_of_the_rows() -> None:
+    limits = CONFIG.limits.model_copy(update={"glovebox_warn": 2.0, "glovebox_block": 4.0, "glovebox_trip": 8.0})
+    signals = CONFIG.signals.model_copy(update={"box_pressure": "box.pressure_torr"})
+    changed = CONFIG.model_copy(update={"limits": limits, "signals": signals})
+    checks = glovebox(replace(SETTING, config=changed))
+    air, severe, rise = [check for check in checks if check.name == "coupler-b.o2_ppm"]
+    assert [(level.limit, level.clear) for level in air.levels] == [(2.0, 1.6), (4.0, 3.2), (4.0, 3.2), (8.0, 4.0)]
+    assert [(level.limit, level.clear) for level in severe.levels] == [(50.0, 4.0)]
+    assert [(level.limit, level.clear) for level in rise.levels] == [(10.0, 5.0)]
+    (pressure,) = [check for check in checks if check.name == "box.pressure_torr"]
+    number = pressure.measure.take(None, {"box.pressure_torr": Sample(-3.0, 100.0)}, 100.0).number
+    assert round(number, 3) == 4.0  # mbar: three torr
