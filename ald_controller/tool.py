@@ -74,6 +74,9 @@ class Tool:
         used = {d.line for d in file.devices.values()}
         self._lines = {name: open_line(name, line) for name, line in file.config.lines.items() if name in used}
         self.devices: dict[str, Any] = {name: self._build(d) for name, d in file.devices.items()}
+        for device in file.devices.values():
+            if device.pace_s:
+                self._lines[device.line].paces_s[device.name] = device.pace_s
         self._pressure = self.config.signals.pressure
         self._pa_per_unit = pa_per_unit(self._pressure)
         end_pa = end_of(self.config, self._pressure) * self._pa_per_unit  # at its end a gauge proves nothing

@@ -19,7 +19,7 @@ MOST = 64  # replies that one device can owe: a device that is asked on and on a
 
 
 class Ask(NamedTuple):
-    """One request: `tagged`, `numbered` and `pace_s` as in `Line.ask`; `probing` is the line's own."""
+    """One request: `tagged` and `numbered` as in `Line.ask`; `probing` is the line's own."""
 
     device: str
     request: bytes
@@ -29,7 +29,6 @@ class Ask(NamedTuple):
     tagged: bool
     numbered: bool
     probe: Probe | None
-    pace_s: float = 0.0
     probing: bool = False
 
 

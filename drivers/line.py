@@ -66,6 +66,7 @@ class Line:
         self.misplaced: Counter[str] = Counter()  # by device: replies that were no answer, bytes that nobody asked for
         self.tap: Tap | None = None
         self.safety: frozenset[str] = frozenset()  # devices by which safety is judged: they are read first
+        self.paces_s: dict[str, float] = {}  # by device that needs one: the pause between a reply and its next request
         self._opener, self._gap_s = opener, gap_s
         self._transport: Transport | None = None
         self._closed = False
@@ -90,16 +91,16 @@ class Line:
         tagged: bool = False,
         numbered: bool = False,
         probe: Probe | None = None,
-        pace_s: float = 0.0,
     ) -> bytes:
         """The whole reply to `request`; without a framer, all that comes until the line is quiet for `quiet_s`.
 
         `quiet_s` is the silence in seconds needed after a failure. `numbered` says that replies carry the request's own
         number, which the framer compares; `tagged` that also the connection can be ended after a failure, instead of
-        waiting for silence. Without a `probe` the request is sent even if a late reply may still come. `pace_s` is how
-        long this device needs between two requests. Raises NoReply, BadReply.
+        waiting for silence. Without a `probe` the request is sent even if a late reply may still come. Raises NoReply,
+        BadReply.
         """
-        ask = Ask(device, request, framer, timeout_s, quiet_s, tagged, numbered, probe, pace_s)
+        ask = Ask(device, request, framer, timeout_s, quiet_s, tagged, numbered, probe)
+        pace_s = self.paces_s.get(device, 0.0)
         while True:
             if pace_s and (wait_s := self._rest_s(device, pace_s)):
                 await asyncio.sleep(wait_s)
@@ -164,7 +165,7 @@ class Line:
             raise
         finally:
             self._asking = None
-            if ask.pace_s:
+            if ask.device in self.paces_s:
                 self._rested_s[ask.device] = asyncio.get_running_loop().time()
             if self._dirty:
                 self._after_failure(ask, due_s, owed=length is None)

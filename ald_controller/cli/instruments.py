@@ -89,6 +89,8 @@ class Bench:
 
     def _made(self, name: str) -> Any:
         config = self.file.devices[name]
+        if config.pace_s:
+            self.lines[config.line].paces_s[name] = config.pace_s
         return CATALOGUE[config.driver].driver(name, self.lines[config.line], config.settings)
 
     async def identify(self, name: str) -> Answer:

@@ -40,13 +40,17 @@ _ORDERED = (  # each limit below the next
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DeviceConfig:
-    """One device of the tool: its line, its poll period and its driver's own settings (a dataclass of the driver)."""
+    """One device of the tool: its line, its poll period and its driver's own settings (a dataclass of the driver).
+
+    `pace_s` = the pause that it needs between a reply and its next request, 0 = none.
+    """
 
     name: str
     driver: str
     line: str
     poll_s: float
     settings: Any
+    pace_s: float = 0.0
 
     @property
     def channels(self) -> frozenset[str]:

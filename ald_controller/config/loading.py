@@ -27,6 +27,7 @@ class _DeviceHead(BaseModel):
     driver: str
     line: str
     poll: units.Seconds = Field(gt=0)
+    pace: units.Seconds | None = Field(default=None, gt=0, le=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +86,7 @@ def _device(document: Document, name: str, body: object) -> DeviceConfig:
         made = settings_of(settings, values)
     except ValueError as error:  # a driver's dataclass may check itself
         raise Problems([Problem(part.mark(()), str(error))]) from None
-    return DeviceConfig(name, head.driver, head.line, head.poll, made)
+    return DeviceConfig(name, head.driver, head.line, head.poll, made, head.pace or 0.0)
 
 
 def _collect(problems: list[Problem], document: Document, model: type[M]) -> M | None:

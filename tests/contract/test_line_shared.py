@@ -55,10 +55,11 @@ def test_a_device_that_needs_a_pause_gets_it_and_others_have_the_line_meanwhile(
     async def main() -> None:
         peer = Peer(always={b"slow": Say(0.01, b";"), b"quick": Say(0.01, b";")})
         line = to(peer)
+        line.paces_s = {"slow": 0.1}
 
         async def slow() -> None:
             for _ in range(3):
-                await line.ask(b"slow", to_semicolon, timeout_s=0.2, device="slow", pace_s=0.1)
+                await line.ask(b"slow", to_semicolon, timeout_s=0.2, device="slow")
 
         async def quick() -> None:
             for _ in range(10):
@@ -81,7 +82,8 @@ def test_a_pause_is_kept_also_between_two_who_ask_the_same_device() -> None:
     async def main() -> None:
         peer = Peer(always={b"slow": Say(0.01, b";")})
         line = to(peer)
-        asks = (line.ask(b"slow", to_semicolon, timeout_s=0.2, device="slow", pace_s=0.1) for _ in range(4))
+        line.paces_s = {"slow": 0.1}
+        asks = (line.ask(b"slow", to_semicolon, timeout_s=0.2, device="slow") for _ in range(4))
         await asyncio.gather(*asks)
         at_s = [at for at, _ in peer.heard]
         assert len(at_s) == 4

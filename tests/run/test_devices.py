@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from ald_controller.interlocks import Quality
 from ald_controller.journal import JournalError
 from simulators.faults import Fault
 from simulators.virtualtime import run_virtual
-from tests.run.rig import FINISH, LIGL_C, PREPARE, READY_C, Rig, ligl, virtually
+from tests.run.rig import FINISH, LIGL_C, PREPARE, READY_C, Rig, edited, ligl, virtually
 
 
 @virtually
@@ -311,3 +313,20 @@ finish:
         record = await rig.ended()
         assert record.ending == "completed"
         assert rig.console.tool.heaters.goal_c("chamber") is None
+
+
+@virtually
+async def test_a_device_that_needs_a_pause_is_asked_no_faster_than_its_file_says(tmp_path: Path) -> None:
+    def slower(raw: dict[str, Any]) -> None:
+        raw["devices"]["carrier"]["pace"] = "300 ms"
+
+    async with Rig(tmp_path / "run", file=edited(tmp_path / "tool", slower)) as rig:
+        await rig.until(lambda: "carrier.flow_sccm" in rig.console.tool.samples, 60)
+        read_s: set[float] = set()
+        until_s = rig.now_s + 5
+        while rig.now_s < until_s:
+            read_s.add(rig.console.tool.samples["carrier.flow_sccm"].at_s)
+            await asyncio.sleep(0.02)
+        ordered = sorted(read_s)
+        assert len(ordered) > 10
+        assert all(after - before >= 0.3 - 1e-6 for before, after in itertools.pairwise(ordered))
