@@ -95,7 +95,7 @@ _FAMILIES = {
     ),
     "chemistry": (
         "chemistry chemistry_doses chemistry_gas chemistry_gauge chemistry_measures",
-        "interlocks_chemistry interlocks_table interlocks_golden interlocks_chemistry_measures",
+        "interlocks_chemistry interlocks_table interlocks_golden interlocks_chemistry_measures interlocks_edges",
     ),
     "glovebox": (
         "boxmode gate glovebox glovebox_measures handheld",
@@ -109,7 +109,7 @@ _FAMILIES = {
     "table": (
         "rules setting constants matrix bounds fingerprint",
         "limits_confirmed interlocks interlocks_table interlocks_thermal interlocks_heaters interlocks_golden "
-        "interlocks_setting",
+        "interlocks_setting interlocks_edges",
     ),
 }
 

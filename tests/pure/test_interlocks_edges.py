@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from ald_controller.config import Mqtt
 from ald_controller.config.watchdog import WatchdogTest
-from ald_controller.interlocks import Check, Level, Reaction, Reset
+from ald_controller.interlocks import Check, Facts, Hung, Level, Reaction, Reset, RuleSet, Setting, fingerprint
 from ald_controller.interlocks.control import control_absent
 from ald_controller.interlocks.control_machine import machine
 from ald_controller.interlocks.control_measures import Grown
+from ald_controller.interlocks.fingerprint import limits_hash, limits_of
 from ald_controller.interlocks.glovebox import glovebox
 from ald_controller.interlocks.measures import Input, Sample, Value
 from ald_controller.interlocks.setting import always
@@ -21,6 +24,10 @@ from tests.interlock_bench import CONFIG, SETTING
 
 A, B, C = (Input(name, -20, 400, 2.0) for name in "abc")
 DUTY, ASKED = Input("duty", 0, 100, 2.0), Input("asked", -274, 1000)
+
+
+def whenever(facts: Facts) -> bool:
+    return True
 
 
 def with_signals(**changed: Any) -> Any:
@@ -101,3 +108,26 @@ def test_limits_of_the_glovebox_that_an_owner_sets_are_those_of_the_rows() -> No
     (pressure,) = [check for check in checks if check.name == "box.pressure_torr"]
     number = pressure.measure.take(None, {"box.pressure_torr": Sample(-3.0, 100.0)}, 100.0).number
     assert round(number, 3) == 4.0  # mbar: three torr
+
+
+# --- the name of all limits ------------------------------------------------------------------------------------------
+
+
+def test_the_name_of_two_checks_is_known_whatever_their_order() -> None:
+    level = Level("K1", Reaction.HOLD, 2.0, 1.0, Reset.L1, whenever)
+    one, other = Check("one", Value(A), (level,), 2.0, "K1"), Check("other", Value(B), (level,), None, "K1")
+    assert limits_hash(RuleSet((one, other), {})) == limits_hash(RuleSet((other, one), {})) == "0b03-e67d-0acc-3457"
+
+
+def test_limits_are_named_without_bottles_pairs_and_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Setting, object]] = []
+
+    def rules(setting: Setting, words: object) -> RuleSet:
+        asked.append((setting, words))
+        return RuleSet((), {})
+
+    monkeypatch.setattr(fingerprint, "rules_for", rules)
+    hung = {"LTB": Hung("LTB", pyrophoric=False)}
+    limits_of(replace(SETTING, bottles=hung, compatible=frozenset({frozenset({"LTB", "GL"})})))
+    ((setting, words),) = asked
+    assert (setting.bottles, setting.compatible, words, setting.config.mqtt) == ({}, frozenset(), {}, None)
