@@ -95,11 +95,12 @@ _FAMILIES = {
     ),
     "chemistry": (
         "chemistry chemistry_doses chemistry_gas chemistry_gauge chemistry_measures",
-        "interlocks_chemistry interlocks_table interlocks_golden interlocks_chemistry_measures interlocks_edges",
+        "interlocks_chemistry interlocks_table interlocks_golden interlocks_chemistry_measures interlocks_gas_edges",
     ),
     "glovebox": (
         "boxmode gate glovebox glovebox_measures handheld",
-        "interlocks_glovebox gate interlocks_golden interlocks_glovebox_measures interlocks_edges",
+        "interlocks_glovebox gate interlocks_golden interlocks_glovebox_measures interlocks_edges "
+        "interlocks_gate_edges",
     ),
     "control": (
         "control_measures control control_machine proof",
