@@ -20,6 +20,7 @@ from ald_controller.yamlfile import Document, Problem, Problems, Strict, read, v
 
 Kind = Literal["metal-organic", "protic", "oxidising", "halide", "acid chloride", "isocyanate"]
 Confidence = Literal["high", "medium", "low", "unknown"]
+Provenance = Literal["read", "seed", "calculated", "unverified default"]
 LITHIUM, NOTHING = "lithium", "nothing"  # materials that the code knows by their names
 # in code, as the lithium limits are: a table that a site edits cannot take a metal that burns off its guard
 ALKALI_METALS = frozenset({LITHIUM, "sodium", "potassium", "rubidium", "caesium"})
@@ -78,8 +79,65 @@ class Pyrophoric(Strict):
     source: str
 
 
+def _must_rise(at: list[float]) -> None:
+    """Raises ValueError unless these temperatures rise."""
+    if at != sorted(set(at)):
+        raise ValueError("'points' must rise in temperature")
+
+
+class Sourced(Strict):
+    """Where a number comes from, and how far that goes."""
+
+    source: str
+    provenance: Provenance
+
+
+class Vapour(Sourced):
+    """What a bottle gives, where it is not its formula at the pressure of its equation; recovery of its headspace."""
+
+    molar_mass_g_per_mol: float | None = Field(default=None, gt=0)
+    monomers: int = Field(default=1, ge=1, le=8)
+    stands_at: units.Pascals | None = Field(default=None, gt=0)
+    recovery: units.Seconds = Field(gt=0)
+
+
+class StickingPoint(Strict):
+    at: units.Celsius
+    probability: float = Field(gt=0, le=1)
+
+
+class Sticking(Sourced):
+    """Probability that a molecule reacts on a free site, against temperature."""
+
+    points: list[StickingPoint] = Field(min_length=1)
+    activation_ev: float | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _one_with_activation(self) -> Self:
+        if self.activation_ev is not None and len(self.points) != 1:
+            raise ValueError("'activation_ev' takes one point, from which it is reckoned")
+        _must_rise([p.at for p in self.points])
+        return self
+
+
+class WallPoint(Strict):
+    at: units.Celsius
+    stay: units.Seconds = Field(gt=0)
+
+
+class Walls(Sourced):
+    """How long a molecule stays on a wall, against the wall's temperature."""
+
+    points: list[WallPoint] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        _must_rise([p.at for p in self.points])
+        return self
+
+
 class Precursor(Strict):
-    """One precursor; times in s, temperatures in °C."""
+    """One precursor; times in s, temperatures in °C. Its own `source` and `provenance` are of the vapour pressure."""
 
     aliases: list[str] = Field(default=[])
     formula: str
@@ -95,6 +153,10 @@ class Precursor(Strict):
     lithium: OnLithium | None = None
     source: str
     confidence: Confidence
+    provenance: Provenance
+    vapour: Vapour
+    sticking: Sticking
+    walls: Walls
 
     @property
     def may_ignite(self) -> bool:
@@ -105,6 +167,7 @@ class Precursor(Strict):
 class Point(Strict):
     at: units.Celsius
     gpc: units.Nanometres = Field(gt=0)
+    provenance: Provenance | None = None  # where it is not that of its reading
 
 
 class Reading(Strict):
@@ -114,12 +177,11 @@ class Reading(Strict):
     between: Literal["linear", "log"] = "linear"
     source: str
     confidence: Confidence
+    provenance: Provenance
 
     @model_validator(mode="after")
-    def _rising(self) -> Self:
-        at = [p.at for p in self.points]
-        if at != sorted(set(at)):
-            raise ValueError("'points' must rise in temperature")
+    def _in_order(self) -> Self:
+        _must_rise([p.at for p in self.points])
         return self
 
     def gpc_nm(self, celsius: float) -> float:
@@ -139,11 +201,48 @@ class Reading(Strict):
         return self.points[0].at - 5 <= celsius <= self.points[-1].at + 5
 
 
-class Film(Strict):
-    """The two halves of its cycle, and what the literature says of its growth."""
+class SitesPoint(Strict):
+    at: units.Celsius
+    per_nm2: float = Field(gt=0)
 
-    precursors: list[str] = Field(min_length=2, max_length=2)
+
+class Sites(Sourced):
+    """Formula units that a saturated cycle adds per nm², against temperature."""
+
+    points: list[SitesPoint] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        _must_rise([p.at for p in self.points])
+        return self
+
+
+class Gains(Sourced):
+    """What each step of a cycle adds, in g per mol of formula units; less than 0 where ligands outweigh it."""
+
+    g_per_mol: list[int | float]
+
+
+class Film(Strict):
+    """The steps of its cycle in order, and what the literature says of its growth."""
+
+    precursors: list[str] = Field(min_length=2, max_length=3)
     readings: list[Reading] = Field(min_length=1)
+    sites: Sites
+    gains: Gains
+
+    @model_validator(mode="after")
+    def _a_gain_each(self) -> Self:
+        if len(self.gains.g_per_mol) != len(self.precursors):
+            raise ValueError("'gains' must have a number for each of 'precursors'")
+        return self
+
+
+class Nucleation(Sourced):
+    """How growth begins on a material: the first cycle's share of a layer, and over how many cycles it comes in."""
+
+    first: float = Field(gt=0, le=1)
+    cycles: int = Field(gt=0)
 
 
 class Material(Strict):
@@ -152,6 +251,7 @@ class Material(Strict):
     aliases: list[str] = Field(default=[])
     limit: units.Celsius
     why: str = ""
+    nucleation: Nucleation | None = None
 
 
 class _Precursors(Strict):
