@@ -13,6 +13,7 @@ from simulators.plant.sources import Vapour
 
 R = 8.314462618
 SCCM_MOL_S = 101_325.0 * 1e-6 / 60.0 / (R * 273.15)
+TRACE_PA = 1e-4
 _CV = 0.27
 _VALVE_MOL_S = 6950.0 * _CV / 1e5 / 60.0 / 22.414
 _AIR_G = 28.97
@@ -44,9 +45,10 @@ class Lag:
 
 @dataclass(frozen=True, slots=True)
 class Vessel:
-    """The chamber's constants: volume, pumping speed at the chamber, what leaks past the shut stop valve, leak rate."""
+    """The chamber's constants: volume, walls, pumping speed there, what leaks past the shut stop valve, leak rate."""
 
     volume_m3: float = 0.5e-3
+    wall_m2: float = 0.05
     pumping_m3_s: float = 1.3e-3
     past_stop_m3_s: float = 1e-7
     stop_tau_s: float = 0.3
@@ -60,32 +62,31 @@ class Vessel:
 
 @dataclass(slots=True)
 class Contents:
-    """What is in the chamber: inert gas and every vapour, as partial pressures."""
+    """What is in the chamber: inert gas and every vapour as partial pressures, and what the walls hold of each.
+
+    What they hold counts as the pressure that it would make (Pa).
+    """
 
     inert_pa: float
     vapours_pa: dict[str, float] = field(default_factory=dict)
+    walls_pa: dict[str, float] = field(default_factory=dict)
 
     @property
     def total_pa(self) -> float:
         return self.inert_pa + sum(self.vapours_pa.values())
 
-    def advance(
-        self, dt_s: float, speed_m3_s: float, inert_pa_s: float, vapours_pa_s: dict[str, float], volume_m3: float
-    ) -> dict[str, float]:
-        """Mix, feed (as rise in Pa/s) and pump for `dt_s`; returns the exposure to each vapour in Pa·s."""
-        rate = speed_m3_s / volume_m3
-        left = exp(-rate * dt_s)
+    def advance_inert(self, dt_s: float, rate: float, fed_pa_s: float) -> None:
+        """Feed and pump (`rate` per s) for `dt_s`."""
         filled = -expm1(-rate * dt_s) / rate if rate > 1e-12 else dt_s
-        late = (dt_s - filled) / rate if rate * dt_s > 1e-6 else dt_s * dt_s / 2.0
-        self.inert_pa = self.inert_pa * left + inert_pa_s * filled
-        exposure = {}
-        for key in {**self.vapours_pa, **vapours_pa_s}:
-            before, feed = self.vapours_pa.get(key, 0.0), vapours_pa_s.get(key, 0.0)
-            exposure[key] = before * filled + feed * late
-            self.vapours_pa[key] = before * left + feed * filled
-            if self.vapours_pa[key] < 1e-4:
-                del self.vapours_pa[key]
-        return exposure
+        self.inert_pa = self.inert_pa * exp(-rate * dt_s) + fed_pa_s * filled
+
+    def settle(self, key: str, gas_pa: float, wall_pa: float) -> None:
+        """Set one vapour after a step; the last traces are forgotten."""
+        if gas_pa < TRACE_PA and wall_pa < TRACE_PA:
+            self.vapours_pa.pop(key, None)
+            self.walls_pa.pop(key, None)
+        else:
+            self.vapours_pa[key], self.walls_pa[key] = max(gas_pa, 0.0), wall_pa
 
 
 def through_valve_mol_s(upstream_pa: float, downstream_pa: float, upstream_k: float, molar_g: float) -> float:

@@ -1,4 +1,4 @@
-"""The plant: chamber, flows, bottles, zones, glovebox and film as one pure model. Time is always an argument.
+"""The plant: chamber, flows, bottles, zones, glovebox and surface as one pure model. Time is always an argument.
 
 The plant is event-driven: an act (`valve_word`, `set_flow`, `output` …) or a read-out moves it to that moment, in exact
 steps between the changes of its inputs. Times are seconds of any monotonic clock. A time that lies before the plant's
@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from simulators.plant.film import Film
 from simulators.plant.gas import SCCM_MOL_S, Bottle, Contents, Lag, R, Vessel
 from simulators.plant.heat import ROOM_C, Build, Heat, Law, zones
 from simulators.plant.noise import Noise
-from simulators.plant.sources import TORR_PA, VAPOURS, named
+from simulators.plant.reacting import Conditions, Reactor
+from simulators.plant.sample import Sample
+from simulators.plant.sources import AVOGADRO, TORR_PA, named, vapours
+from simulators.plant.surface import Surface
 
 ROOM_PA = 101_325.0
 CONTACTS = (
@@ -23,6 +25,8 @@ CONTACTS = (
 )  # fmt: skip
 LITHIUM_ROLES = ("substrate", "chamber")
 LEAKING_STEP_S = 0.5  # a leak-by changes as slowly as a headspace refills
+GAS_STEP_S, GAS_STEP_SHARE = 30.0, 0.5  # of a step with vapour about: at most, and of the time since the last change
+MOVING_SITES = 0.02  # of all sites that may change their state within one step
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class Plant:
         lag_s: float = 0.0,
         vessel: Vessel | None = None,
         builds: Mapping[str, Build] | None = None,
+        sample: Sample | None = None,
     ) -> None:
         self.wiring, self.vessel, self.lag_s = wiring, vessel or Vessel(), lag_s
         self._start_s = self._at_s = at_s - lag_s
@@ -84,10 +89,11 @@ class Plant:
         self.heat = Heat(zones(wiring.zones, warm_c or {}, builds), self._at_s, self._powered)
         self._second = next((zone.second for zone in self.heat.zones.values() if zone.second is not None), None)
         self._wall = next((zone for zone in self.heat.zones.values() if zone.role == "chamber"), None)
+        self._stage = next((zone for zone in self.heat.zones.values() if zone.role == "substrate"), self._wall)
         self.flows = {name: Lag(0.5, 0.0, 0.0, 1e-3) for name in wiring.flows}
         self.path = Lag(self.vessel.stop_tau_s, 1.0, 1.0, 1e-4)  # of the exposure stop valve: 1 is open
         self.gas = Contents(self.vessel.ultimate_pa)
-        self.film = Film()
+        self.load(sample or Sample())
         self.bottles = {port.name: bottle for port in wiring.ports if (bottle := self._bottle(port))}
         self.valves = {port.name: DosingValve() for port in wiring.ports}
         self.o2_ppm, self.h2o_ppm, self.box_over_pa = 0.2, 0.3, 200.0
@@ -97,15 +103,20 @@ class Plant:
         }
         self._sources_mask = sum(port.mask for port in wiring.ports)
         self._open: dict[Port, float] = {}  # what lets vapour through, and its share of a healthy open valve's flow
-        self._opened_s = at_s
+        self._opened_s = self._changed_s = self._start_s
         self._late_s = 0.0
 
     def _bottle(self, port: Port) -> Bottle | None:
         key = named(port.precursor) if port.precursor else None
         if key is None:
             return None
-        vapour = VAPOURS[key]
+        vapour = vapours()[key]
         return Bottle(key, vapour, port.grams, vapour.pressure_pa(self._port_c(port)), self._at_s)
+
+    def load(self, sample: Sample) -> None:
+        """Another sample, with a surface that has seen nothing."""
+        self.sample, self.surface = sample, Surface(sample.nucleates)
+        self._reactor = Reactor(self.gas, self.surface)
 
     # --- acts ---
 
@@ -249,7 +260,7 @@ class Plant:
     def thickness_nm(self, at_s: float) -> float:
         """How much film has grown."""
         self.advance(at_s)
-        return self.film.thickness_nm
+        return self.surface.thickness_nm
 
     # --- how it moves ---
 
@@ -271,9 +282,16 @@ class Plant:
         """How long a step may be and still be right: a few ms in a dose, else until the inputs have settled."""
         widest = max(self._open.values(), default=0.0)
         if widest > 0.01:
-            return 0.005 if self._at_s - self._opened_s < 0.05 else 0.02
+            return min(0.005 + 0.2 * (self._at_s - self._opened_s), 0.1)
         moving = self.path.moving or any(flow.moving for flow in self.flows.values())
-        return 0.05 if moving else (LEAKING_STEP_S if widest else 60.0)
+        longest = 0.05 if moving else (LEAKING_STEP_S if widest else 60.0)
+        return min(longest, self._reacting_s()) if self.gas.vapours_pa else longest
+
+    def _reacting_s(self) -> float:
+        """How long a step with vapour about may be: it grows with the quiet, while few sites change their state."""
+        longest = min(GAS_STEP_S, 0.005 + GAS_STEP_SHARE * (self._at_s - self._changed_s))
+        sites_s = self._reactor.sites_s
+        return min(longest, max(0.005, MOVING_SITES / sites_s)) if sites_s else longest
 
     def _step(self, dt_s: float) -> None:
         contacts, vessel, gas_k = self.contacts, self.vessel, self._gas_k()
@@ -292,12 +310,15 @@ class Plant:
                 inert += conductance * outside_pa / vessel.volume_m3
         flows = {name: self._flow(lag, dt_s) for name, lag in self.flows.items()}
         inert += sum(flows.values()) * SCCM_MOL_S * rise
-        vapours = self._doses(dt_s, flows)
-        exposure = self.gas.advance(
-            dt_s, speed, inert, {key: moles * rise / dt_s for key, moles in vapours.items()}, vessel.volume_m3
-        )
-        if exposure:
-            self.film.expose(exposure)
+        doses = self._doses(dt_s, flows)
+        self.gas.advance_inert(dt_s, speed / vessel.volume_m3, inert)
+        if doses or self.gas.vapours_pa:
+            fed = {key: moles * rise / dt_s for key, moles in doses.items()}
+            area_m2 = vessel.wall_m2 + self.sample.area_m2
+            now = Conditions(
+                dt_s, speed / vessel.volume_m3, gas_k - 273.15, self._surface_c(), area_m2 * rise / AVOGADRO
+            )
+            self._reactor.advance(fed, now)
 
     def _flow(self, lag: Lag, dt_s: float) -> float:
         """Mean flow in sccm over a step; nothing flows without supply or against a chamber at relief pressure."""
@@ -324,6 +345,9 @@ class Plant:
     def _port_c(self, port: Port) -> float:
         return self.heat.zones[port.zone].metal_c if port.zone else ROOM_C
 
+    def _surface_c(self) -> float:
+        return self._stage.metal_c if self._stage else ROOM_C
+
     def _gas_k(self) -> float:
         return (self._wall.metal_c if self._wall else ROOM_C) + 273.15
 
@@ -336,7 +360,7 @@ class Plant:
         if any(share > self._open.get(port, 0.0) for port, share in open_.items()):
             self._opened_s = self._at_s
         self._rest(open_)
-        self._open = open_
+        self._open, self._changed_s = open_, self._at_s
         self.path.target = 0.0 if air and self.word & self.wiring.stop_mask else 1.0
 
     def _share(self, port: Port, live: int) -> float:

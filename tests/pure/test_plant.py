@@ -3,7 +3,7 @@
 import pytest
 
 from simulators.plant import Plant, Port, Wiring
-from simulators.plant.sources import TORR_PA, VAPOURS
+from simulators.plant.sources import TORR_PA, vapours
 
 TMA, H2O, LTB, GL, STOP, CONTACTOR = 1, 2, 4, 8, 64, 128
 ZONES = {"substrate": "substrate", "chamber": "chamber", "source-3": "source", "source-4": "source", "lines": "line"}
@@ -28,6 +28,14 @@ def hot_plant(**settings) -> Plant:
     plant = Plant(WIRING, at_s=0.0, warm_c=HOT, **settings)
     plant.set_flow("carrier", 20.0, 0.0)
     plant.advance(20.0)
+    return plant
+
+
+def covered_plant(**settings) -> Plant:
+    """The same once TMA has covered its surfaces: a fresh one takes its share of the first pulse."""
+    plant = hot_plant(**settings)
+    dose(plant, 20.0, TMA, 0.1)
+    plant.advance(40.0)
     return plant
 
 
@@ -63,17 +71,17 @@ def test_pulses_of_tma_and_water_are_of_the_published_size():
 
 
 def test_a_headspace_empties_and_recovers():
-    plant = hot_plant()
-    first = dose(plant, 20.0, TMA, 0.015)
-    assert dose(plant, 20.05, TMA, 0.015) < 0.9 * first
-    assert dose(plant, 30.0, TMA, 0.015) == pytest.approx(first, rel=0.02)
+    plant = covered_plant()
+    first = dose(plant, 40.0, TMA, 0.015)
+    assert dose(plant, 40.05, TMA, 0.015) < 0.9 * first
+    assert dose(plant, 50.0, TMA, 0.015) == pytest.approx(first, rel=0.02)
 
 
 def test_a_source_below_the_chambers_pressure_gives_nothing():
     plant = hot_plant()
     plant.valve_word(20.0, STOP)
     plant.advance(30.0)
-    assert VAPOURS["GL"].pressure_pa(130) < plant.pressure_pa(30.0)
+    assert vapours()["glycerol"].pressure_pa(130) < plant.pressure_pa(30.0)
     grams = plant.bottles["GL"].grams
     plant.valve_word(30.0, STOP | GL)
     plant.advance(31.0)
@@ -124,14 +132,14 @@ def test_overlapping_doses_grow_more_than_a_layer():
 
 
 def test_a_word_that_comes_to_be_known_late_keeps_its_width():
-    prompt, late = hot_plant(), hot_plant()
-    expected = dose(prompt, 20.0, TMA, 0.015)
-    late.advance(20.5)
-    before = torr(late, 20.5)
-    late.valve_word(20.0, TMA)
-    late.valve_word(20.015, 0)
-    assert torr(late, 20.515) - before == pytest.approx(expected, rel=0.01)
-    assert dose(late, 40.0, TMA, 0.015) == pytest.approx(expected, rel=0.02)
+    prompt, late = covered_plant(), covered_plant()
+    expected = dose(prompt, 40.0, TMA, 0.015)
+    late.advance(40.5)
+    before = torr(late, 40.5)
+    late.valve_word(40.0, TMA)
+    late.valve_word(40.015, 0)
+    assert torr(late, 40.515) - before == pytest.approx(expected, rel=0.01)
+    assert dose(late, 60.0, TMA, 0.015) == pytest.approx(expected, rel=0.02)
 
 
 def test_read_outs_lag_so_that_stamps_fall_into_the_future():
@@ -139,7 +147,7 @@ def test_read_outs_lag_so_that_stamps_fall_into_the_future():
     before = torr(plant, 20.06)
     plant.valve_word(20.02, TMA)
     plant.valve_word(20.035, 0)
-    assert torr(plant, 20.085) - before == pytest.approx(0.18, rel=0.2)
+    assert torr(plant, 20.085) - before == pytest.approx(0.22, rel=0.1)
 
 
 def test_zones_heat_only_with_their_contactor():
@@ -300,22 +308,22 @@ def test_a_leak_by_is_the_same_however_often_it_is_looked_at():
 
 
 def test_a_throttled_valve_gives_less_and_a_wrong_bottle_something_else():
-    plant = hot_plant()
-    healthy = dose(plant, 20.0, TMA, 0.015)
-    plant.throttle("TMA", 0.25, 30.0)
-    assert dose(plant, 40.0, TMA, 0.015) == pytest.approx(0.25 * healthy, rel=0.1)
-    plant.mend_valve("TMA", 50.0)
-    plant.hang_bottle("TMA", "water", 50.0)
-    assert dose(plant, 60.0, TMA, 0.015) > 2 * healthy
+    plant = covered_plant()
+    healthy = dose(plant, 45.0, TMA, 0.015)
+    plant.throttle("TMA", 0.25, 50.0)
+    assert 0.25 * healthy < dose(plant, 60.0, TMA, 0.015) < 0.3 * healthy  # its headspace empties less
+    plant.mend_valve("TMA", 70.0)
+    plant.hang_bottle("TMA", "water", 70.0)
+    assert dose(plant, 80.0, TMA, 0.015) > 2 * healthy
 
 
 def test_a_bottle_can_be_empty_and_replaced():
-    plant = hot_plant()
-    healthy = dose(plant, 20.0, TMA, 0.015)
-    plant.empty_bottle("TMA", 30.0)
-    assert dose(plant, 40.0, TMA, 0.015) == pytest.approx(0.0, abs=1e-6)
-    plant.hang_bottle("TMA", "trimethylaluminium", 50.0)
-    assert dose(plant, 60.0, TMA, 0.015) == pytest.approx(healthy, rel=0.02)
+    plant = covered_plant()
+    healthy = dose(plant, 40.0, TMA, 0.015)
+    plant.empty_bottle("TMA", 50.0)
+    assert dose(plant, 60.0, TMA, 0.015) == pytest.approx(0.0, abs=1e-6)
+    plant.hang_bottle("TMA", "trimethylaluminium", 70.0)
+    assert dose(plant, 80.0, TMA, 0.015) == pytest.approx(healthy, rel=0.02)
 
 
 def test_faults_of_what_is_not_there_are_refused():

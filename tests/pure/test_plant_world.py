@@ -44,7 +44,7 @@ def test_a_dead_client_of_coupler_a_leaves_its_valves_shut_at_the_watchdogs_mome
 
 def test_another_bottle_may_hang_at_a_port():
     world = build(TOOL, at_s=0.0, bottles={"H2O": "TEA", "spare": "TTIP"})
-    assert world.plant.bottles["H2O"].key == "TEA"
+    assert world.plant.bottles["H2O"].key == "triethanolamine"
     assert world.plant.bottles["spare"].key == "TTIP"
     assert "spare" not in build(TOOL, at_s=0.0).plant.bottles
 
