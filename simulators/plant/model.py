@@ -262,6 +262,11 @@ class Plant:
         self.advance(at_s)
         return self.surface.thickness_nm
 
+    def coated(self, at_s: float) -> dict[str, float]:
+        """How far down holes the last half-cycle of each precursor went: 1 is the bottom; empty when there are none."""
+        self.advance(at_s)
+        return self._reactor.coated(self.sample.aspect, self._surface_c())
+
     # --- how it moves ---
 
     def advance(self, at_s: float) -> None:
@@ -373,6 +378,7 @@ class Plant:
             if (bottle := self.bottles.get(port.name)) is None:
                 continue
             if port in opening:
+                self._reactor.holes.opens(bottle.key)
                 bottle.rest(self._at_s - bottle.shut_s, self._port_c(port))
             bottle.shut_s = self._at_s
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from simulators.plant.gas import Contents
+from simulators.plant.holes import Half, Holes
 from simulators.plant.sources import vapours
 from simulators.plant.surface import Reacted, Surface
 from simulators.plant.walls import Pools, advance
@@ -41,12 +42,14 @@ class Reactor:
         self._owed_pa_s: dict[str, float] = {}  # exposures that the surface has not been told of
         self._owed_s = 0.0
         self.sites_s = 0.0  # how many sites change their state per second, as a share of all
+        self.holes = Holes()
 
     def advance(self, fed_pa_s: Mapping[str, float], now: Conditions) -> None:
         """Feed (Pa/s of each vapour), pump, adsorb and react for one step."""
         keys = [*self._gas.vapours_pa, *(key for key in fed_pa_s if key not in self._gas.vapours_pa)]
         pools = {key: self._pools(key, fed_pa_s.get(key, 0.0), self._eaten.get(key, 0.0), now) for key in keys}
         self._owed_s += now.dt_s
+        self.holes.exposed(pools)
         if not fed_pa_s and self._owed_s < QUIET_S and self.sites_s * self._owed_s < QUIET_SITES:
             for key, pool in pools.items():
                 self._owed_pa_s[key] = self._owed_pa_s.get(key, 0.0) + pool.exposure_pa_s
@@ -55,6 +58,15 @@ class Reactor:
         self._react(pools, fed_pa_s, now)
         self._owed_s = 0.0
         self._owed_pa_s.clear()
+
+    def coated(self, aspect: float, celsius: float) -> dict[str, float]:
+        """How far down holes the last half-cycle of each precursor went: 1 is the bottom; empty for a flat sample."""
+        shares = {}
+        for key, pa_s in self.holes.exposure_pa_s.items():
+            film = self._surface.film_of(key)
+            if film is not None and aspect > 0.0:
+                shares[key] = min(Half(vapours()[key], film, celsius).reached(pa_s) / aspect, 1.0)
+        return shares
 
     def _react(self, pools: dict[str, Pools], fed_pa_s: Mapping[str, float], now: Conditions) -> None:
         reacted, wanted = self._ask(pools, now)

@@ -113,6 +113,11 @@ class Surface:
             part * shares.get(precursor, 0.0) for (part, _), shares in zip(self._parts, self._shares, strict=True)
         )
 
+    def film_of(self, precursor: str) -> Film | None:
+        """The film that this precursor takes part in now: the one that it begins, or else the last that it made."""
+        last = [film for film in self._film.values() if precursor in film.steps]
+        return self._film.get(precursor) or (last[-1] if last else None)
+
     def mass_ng_cm2(self, celsius: float) -> float:
         """What a crystal beside the sample has gained, half-grown layers included."""
         rates, pending = self._at(celsius), 0.0
