@@ -22,6 +22,7 @@ from simulators.inficon_sqm160 import SqmFace
 from simulators.mks import Mks937Face, MksFace
 from simulators.pfeiffer_tpg import TpgFace
 from simulators.plant import Plant
+from simulators.plant.crystal import FRESH_HZ, NG_CM2_PER_HZ
 from simulators.plant.sources import TORR_PA
 from simulators.quantity import quantity
 from simulators.wago_io import Channel as WagoChannel
@@ -30,7 +31,6 @@ from simulators.watlow import Watlow
 
 Entry = Mapping[str, Any]
 CAPACITANCE = ("CM", "CMR", "CAP", "CDG")  # gauges whose name begins so measure a force; the others the gas itself
-FRESH_HZ, HZ_PER_NM = 6_000_000.0, 0.0227  # a new 6 MHz crystal, and what a nanometre of film takes from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +77,29 @@ class Heads:
         return self.plant.pirani_pa(at_s)
 
 
-@dataclass(frozen=True, slots=True)
 class Crystals:
-    """Crystals beside the substrate, which get what it gets."""
+    """Crystals beside the substrate, which get what it gets.
 
-    plant: Plant
+    The instrument makes a thickness of their frequency with the density of the film that grows first, which a person
+    would have entered; so heat and gas that strikes them move its thickness, too.
+    """
+
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
+        self._density_g_cm3 = 1.0
 
     def film_nm(self, sensor: int, at_s: float) -> float:
-        return self.plant.thickness_nm(at_s)
+        lost_hz = FRESH_HZ - self.crystal_hz(sensor, at_s)
+        if self._density_g_cm3 == 1.0:
+            self._density_g_cm3 = self._plant.surface.first_density_g_cm3()
+        return lost_hz * NG_CM2_PER_HZ / (100.0 * self._density_g_cm3)
 
     def film_nm_s(self, sensor: int, at_s: float) -> float:
         """Nothing grows between two half-cycles, and within one the instrument's own average hides it."""
         return 0.0
 
     def crystal_hz(self, sensor: int, at_s: float) -> float:
-        return FRESH_HZ - HZ_PER_NM * self.plant.thickness_nm(at_s)
+        return self._plant.crystal_hz(at_s)
 
 
 # --- how each is made ------------------------------------------------------------------------------------------------

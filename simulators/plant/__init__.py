@@ -1,5 +1,6 @@
 """The physics of one small reactor, pure: no clock, no I/O."""
 
-from simulators.plant.model import Plant, Port, Wiring
+from simulators.plant.model import Plant
+from simulators.plant.wiring import Port, Wiring
 
 __all__ = ["Plant", "Port", "Wiring"]

@@ -42,6 +42,10 @@ class Film:
             return self.per_nm2(celsius) * 1e18
         return self.per_nm2.y[0] * 1e18 * self.gpc_nm(celsius) / self.gpc_nm(self.per_nm2.x[0])
 
+    def density_g_cm3(self, celsius: float) -> float:
+        """Mass over thickness of a saturated cycle."""
+        return sum(self.gains) * self.sites_m2(celsius) * NG_CM2 / self.gpc_nm(celsius) / 100.0
+
     def gain_ng_cm2(self, step: int, celsius: float) -> float:
         """Mass that a saturated `step` (from 0) adds."""
         return self.gains[step] * self.sites_m2(celsius) * NG_CM2

@@ -8,56 +8,24 @@ own is treated as now, except that doses keep their widths.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from simulators.plant.crystal import Crystal
 from simulators.plant.gas import SCCM_MOL_S, Bottle, Contents, Lag, R, Vessel
+from simulators.plant.glovebox import Glovebox
 from simulators.plant.heat import ROOM_C, Build, Heat, Law, zones
 from simulators.plant.noise import Noise
 from simulators.plant.reacting import Conditions, Reactor
 from simulators.plant.sample import Sample
 from simulators.plant.sources import AVOGADRO, TORR_PA, named, vapours
 from simulators.plant.surface import Surface
+from simulators.plant.wiring import CONTACTS, DosingValve, Port, Wiring
 
 ROOM_PA = 101_325.0
-CONTACTS = (
-    "gate_shut", "gate_locked", "stop_valve_open", "pump_running", "limit_controller_ok", "estop_ok",
-    "compressed_air_ok", "argon_ok", "mains_ok", "confirm_button",
-)  # fmt: skip
 LITHIUM_ROLES = ("substrate", "chamber")
 LEAKING_STEP_S = 0.5  # a leak-by changes as slowly as a headspace refills
 GAS_STEP_S, GAS_STEP_SHARE = 30.0, 0.5  # of a step with vapour about: at most, and of the time since the last change
 MOVING_SITES = 0.02  # of all sites that may change their state within one step
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """One position for a bottle: the bits that open it, what hangs there, what heats it and what pushes it."""
-
-    name: str
-    mask: int
-    precursor: str | None = None
-    zone: str | None = None
-    pusher: str | None = None
-    grams: float = 50.0
-
-
-@dataclass(slots=True)
-class DosingValve:
-    """How far one dosing valve opens, as shares of a healthy open one's flow: when it is energised, and at rest."""
-
-    energised: float = 1.0
-    at_rest: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Wiring:
-    """What is wired where: bits of the valve word, flow controllers with their full scale in sccm, zones with roles."""
-
-    ports: tuple[Port, ...]
-    stop_mask: int
-    contactor_mask: int
-    flows: Mapping[str, float]
-    zones: Mapping[str, str]
 
 
 class Plant:
@@ -97,10 +65,12 @@ class Plant:
         self.bottles = {port.name: bottle for port in wiring.ports if (bottle := self._bottle(port))}
         self.valves = {port.name: DosingValve() for port in wiring.ports}
         self.o2_ppm, self.h2o_ppm, self.box_over_pa = 0.2, 0.3, 200.0
+        self.box = Glovebox(self._at_s)
         self._noise = {
             name: Noise(seed, name)
-            for name in ("o2", "h2o", "box", "capacitance", "pirani", "second", *wiring.flows, *wiring.zones)
+            for name in ("o2", "h2o", "box", "capacitance", "pirani", "second", "crystal", *wiring.flows, *wiring.zones)
         }
+        self.crystal = Crystal(self._noise["crystal"], self._surface_c())
         self._sources_mask = sum(port.mask for port in wiring.ports)
         self._open: dict[Port, float] = {}  # what lets vapour through, and its share of a healthy open valve's flow
         self._opened_s = self._changed_s = self._start_s
@@ -235,10 +205,15 @@ class Plant:
         return ROOM_C + noise_k if self._second is None else self._second.read_c(noise_k)
 
     def glovebox_o2_ppm(self, at_s: float) -> float:
-        return max(self.o2_ppm + 0.02 * self._noise["o2"].slow(at_s - self._start_s, 120.0), 0.0)
+        return max(
+            self.o2_ppm + self.box.over_o2_ppm(at_s) + 0.02 * self._noise["o2"].slow(at_s - self._start_s, 120.0), 0.0
+        )
 
     def glovebox_h2o_ppm(self, at_s: float) -> float:
-        return max(self.h2o_ppm + 0.03 * self._noise["h2o"].slow(at_s - self._start_s, 180.0), 0.0)
+        return max(
+            self.h2o_ppm + self.box.over_h2o_ppm(at_s) + 0.03 * self._noise["h2o"].slow(at_s - self._start_s, 180.0),
+            0.0,
+        )
 
     def box_over_room_pa(self, at_s: float) -> float:
         """The glovebox's pressure against the room."""
@@ -261,6 +236,15 @@ class Plant:
         """How much film has grown."""
         self.advance(at_s)
         return self.surface.thickness_nm
+
+    def crystal_ng_cm2(self, at_s: float) -> float:
+        """The mass that a crystal beside the sample has gained, half-grown layers included."""
+        self.advance(at_s)
+        return self.surface.mass_ng_cm2(self._surface_c())
+
+    def crystal_hz(self, at_s: float) -> float:
+        """The frequency of that crystal."""
+        return self.crystal.hz(self.crystal_ng_cm2(at_s), self._surface_c(), at_s)
 
     def coated(self, at_s: float) -> dict[str, float]:
         """How far down holes the last half-cycle of each precursor went: 1 is the bottom; empty when there are none."""
@@ -365,6 +349,8 @@ class Plant:
         if any(share > self._open.get(port, 0.0) for port, share in open_.items()):
             self._opened_s = self._at_s
         self._rest(open_)
+        if open_ != self._open:
+            self.crystal.gas_switched(self._at_s, len(open_) > len(self._open))
         self._open, self._changed_s = open_, self._at_s
         self.path.target = 0.0 if air and self.word & self.wiring.stop_mask else 1.0
 

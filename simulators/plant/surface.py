@@ -97,6 +97,7 @@ class Surface:
         self._network = network or shipped()
         self.thickness_nm = 0.0
         self.cycles = 0.0
+        self.layers: dict[str, float] = {}  # by film, in the order in which they began
         self.extrapolated: set[str] = set()  # films that grew beyond the temperatures of their points
         self._nucleates = nucleates
         parts = ((1.0 - soft.share, 1.0), (soft.share, soft.factor)) if soft else ((1.0, 1.0),)
@@ -117,6 +118,11 @@ class Surface:
         """The film that this precursor takes part in now: the one that it begins, or else the last that it made."""
         last = [film for film in self._film.values() if precursor in film.steps]
         return self._film.get(precursor) or (last[-1] if last else None)
+
+    def first_density_g_cm3(self) -> float:
+        """That of the film that began first, at the temperature of now; 1 before there is any."""
+        name = next(iter(self.layers), None)
+        return self._network.films[name].density_g_cm3(self._rates.celsius) if name else 1.0
 
     def mass_ng_cm2(self, celsius: float) -> float:
         """What a crystal beside the sample has gained, half-grown layers included."""
@@ -161,6 +167,7 @@ class Surface:
         self._grown_ng_cm2 += layers * sum(film.gains) * rates.sites_m2(film) * NG_CM2
         self.thickness_nm += rates.gpc_nm(film) * self._nucleates(self.cycles + 0.5 * layers) * layers
         self.cycles += layers
+        self.layers[film.name] = self.layers.get(film.name, 0.0) + layers
         if not film.covers(rates.celsius):
             self.extrapolated.add(film.name)
 
