@@ -15,6 +15,7 @@ from simulators.faults import Faults
 from simulators.instruments import FLOWS, KINDS, Site, face_of, framing_of
 from simulators.plant import Plant, Port, Wiring
 from simulators.plant.heat import Build
+from simulators.plant.sample import Sample
 from simulators.quantity import quantity
 from simulators.valve_module import Change
 from simulators.valve_modules import MODULES
@@ -50,9 +51,12 @@ class World:
         lag_s: float,
         realistic_delay: bool,
         builds: Mapping[str, Build] | None,
+        sample: Sample | None,
     ) -> None:
         self._tool, self._realistic_delay = tool, realistic_delay
-        self.plant = Plant(wiring(tool, bottles), at_s=at_s, warm_c=warm_c, seed=seed, lag_s=lag_s, builds=builds)
+        self.plant = Plant(
+            wiring(tool, bottles), at_s=at_s, warm_c=warm_c, seed=seed, lag_s=lag_s, builds=builds, sample=sample
+        )
         entries = {**tool["devices"], VALVES: tool["valves"]}
         self.devices = {name: _device(name, entry) for name, entry in entries.items()}
         self.faults = {
@@ -134,18 +138,20 @@ def build(
     lag_s: float = 0.0,
     realistic_delay: bool = False,
     builds: Mapping[str, Build] | None = None,
+    sample: Sample | None = None,
 ) -> World:
     """The simulated tool of a tool file, at `at_s` of the host's clock (on a loop: `loop.time()`).
 
     `warm`: zone -> °C to start from; `bottles`: port -> precursor, by default the port's own name where that is one;
     `lag_s`: how much later than its stamp a valve word may come to be known; `realistic_delay`: replies take the time
-    that a serial line takes; `builds`: zone -> how it is made, where that is not as its role usually is. Raises
-    ValueError, KeyError for a file that no tool could be built from.
+    that a serial line takes; `builds`: zone -> how it is made, where that is not as its role usually is; `sample`: what
+    lies in the chamber, by default a small flat one that takes growth at once. Raises ValueError, KeyError for a file
+    that no tool could be built from.
     """
     tool = yaml.load(Path(tool_yaml).read_text(encoding="utf-8"), Loader=_LOADER)
     return World(
         tool, at_s=at_s, warm_c=warm, bottles=bottles, seed=seed, lag_s=lag_s, realistic_delay=realistic_delay,
-        builds=builds,
+        builds=builds, sample=sample,
     )  # fmt: skip
 
 
