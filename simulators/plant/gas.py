@@ -14,6 +14,7 @@ from simulators.plant.sources import Vapour
 R = 8.314462618
 SCCM_MOL_S = 101_325.0 * 1e-6 / 60.0 / (R * 273.15)
 TRACE_PA = 1e-4
+LAST_SHARE = 1e-3  # of a solid's grams: below it its surface shrinks no more
 _CV = 0.27
 _VALVE_MOL_S = 6950.0 * _CV / 1e5 / 60.0 / 22.414
 _AIR_G = 28.97
@@ -110,11 +111,23 @@ class Bottle:
     headspace_m3: float = 25e-6
     push_drop_pa: float = 530.0  # a pushed bottle stands about 4 Torr above the chamber
     pickup: float = 0.7
+    full_g: float = 0.0  # what it held when it was hung
+
+    def __post_init__(self) -> None:
+        self.full_g = self.grams
+
+    @property
+    def recovery_s(self) -> float:
+        """Time constant of the headspace; that of a solid grows as its grains, and so its surface, shrink."""
+        if not self.vapour.solid or self.grams >= self.full_g:
+            return self.vapour.recovery_s
+        shrunk: float = (self.full_g / max(self.grams, LAST_SHARE * self.full_g)) ** (2.0 / 3.0)
+        return self.vapour.recovery_s * shrunk
 
     def rest(self, dt_s: float, temperature_c: float) -> None:
         """Refill the headspace towards saturation with the valve shut."""
         saturated = self._saturated_pa(temperature_c)
-        self.headspace_pa = saturated + (self.headspace_pa - saturated) * exp(-dt_s / self.vapour.recovery_s)
+        self.headspace_pa = saturated + (self.headspace_pa - saturated) * exp(-dt_s / self.recovery_s)
 
     def draw(self, dt_s: float, temperature_c: float, downstream_pa: float, share: float = 1.0) -> float:
         """Moles drawn in `dt_s` (a few ms) through the open valve; the headspace empties and refills meanwhile.
@@ -127,8 +140,9 @@ class Bottle:
             self.rest(dt_s, temperature_c)
             return 0.0
         emptying = flow / self.headspace_pa * R * kelvin / self.headspace_m3
-        rate = emptying + 1.0 / self.vapour.recovery_s
-        steady = self._saturated_pa(temperature_c) / self.vapour.recovery_s / rate
+        recovery_s = self.recovery_s
+        rate = emptying + 1.0 / recovery_s
+        steady = self._saturated_pa(temperature_c) / recovery_s / rate
         gone = -expm1(-rate * dt_s)
         mean = steady + (self.headspace_pa - steady) * gone / (rate * dt_s)
         drawn = flow / self.headspace_pa * mean * dt_s

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from simulators.plant.crystal import Crystal
 from simulators.plant.gas import SCCM_MOL_S, Bottle, Contents, Lag, R, Vessel
+from simulators.plant.gauges import Gauges
 from simulators.plant.glovebox import Glovebox
 from simulators.plant.heat import ROOM_C, Build, Heat, Law, zones
 from simulators.plant.noise import Noise
@@ -61,6 +62,7 @@ class Plant:
         self.flows = {name: Lag(0.5, 0.0, 0.0, 1e-3) for name in wiring.flows}
         self.path = Lag(self.vessel.stop_tau_s, 1.0, 1.0, 1e-4)  # of the exposure stop valve: 1 is open
         self.gas = Contents(self.vessel.ultimate_pa)
+        self.gauges = Gauges(self.gas.total_pa)
         self.load(sample or Sample())
         self.bottles = {port.name: bottle for port in wiring.ports if (bottle := self._bottle(port))}
         self.valves = {port.name: DosingValve() for port in wiring.ports}
@@ -177,12 +179,14 @@ class Plant:
 
     def capacitance_torr(self, at_s: float) -> float:
         """The 10 Torr capacitance gauge, clipped at its ends."""
-        torr = self.pressure_pa(at_s) / TORR_PA
+        self.advance(at_s)
+        torr = self.gauges.capacitance.value / TORR_PA
         return min(max(torr + 3e-3 * self._noise["capacitance"].fast(at_s), 0.0), 10.0)
 
     def pirani_pa(self, at_s: float) -> float:
         """The thermal-conductivity gauge, set to the carrier's gas."""
-        return self.pressure_pa(at_s) * (1.0 + 0.004 * self._noise["pirani"].fast(at_s))
+        self.advance(at_s)
+        return self.gauges.pirani.value * (1.0 + 0.004 * self._noise["pirani"].fast(at_s))
 
     def flow_sccm(self, name: str, at_s: float) -> float:
         """What a flow controller measures."""
@@ -308,6 +312,7 @@ class Plant:
                 dt_s, speed / vessel.volume_m3, gas_k - 273.15, self._surface_c(), area_m2 * rise / AVOGADRO
             )
             self._reactor.advance(fed, now)
+        self.gauges.follow(dt_s, self.gas.inert_pa, sum(self.gas.vapours_pa.values()))
 
     def _flow(self, lag: Lag, dt_s: float) -> float:
         """Mean flow in sccm over a step; nothing flows without supply or against a chamber at relief pressure."""

@@ -43,6 +43,7 @@ class Vapour:
     activation_ev: float
     stay_s: Activated
     breaks_c: float
+    solid: bool
 
     def pressure_pa(self, temperature_c: float) -> float:
         """Saturated vapour pressure in Pa."""
@@ -82,7 +83,7 @@ def _vapour(name: str, entry: dict[str, Any]) -> Vapour:
         name, _saturated(entry), float(vapour.get("molar_mass_g_per_mol", formula_g)), formula_g,
         int(vapour.get("monomers", 1)), number(vapour["recovery"]), Activated(*points(sticking, "probability")),
         float(sticking.get("activation_ev", 0.0)), Activated(*points(entry["walls"], "stay")),
-        number(entry["stable_below"]) if "stable_below" in entry else inf,
+        number(entry["stable_below"]) if "stable_below" in entry else inf, entry["state"] == "solid",
     )  # fmt: skip
 
 

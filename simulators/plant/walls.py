@@ -24,24 +24,25 @@ class Pools(NamedTuple):
 def advance(gas_pa: float, wall_pa: float, feed_pa_s: float, speed: float, stay_s: float, dt_s: float) -> Pools:
     """Let `dt_s` pass; `speed` is all that takes gas away, per second."""
     back = 1.0 / stay_s
-    a, c = speed + SHARE * back, SHARE * back
-    spread = sqrt((a - back) ** 2 + 4.0 * back * c)
+    stick = SHARE * back
+    a = speed + stick
+    spread = sqrt((a - back) ** 2 + 4.0 * back * stick)
     fast = -0.5 * (a + back + spread)
     slow = speed * back / fast  # the product of both is speed * back
     e_slow, e_fast = expm1(slow * dt_s), expm1(fast * dt_s)
     i_slow, i_fast = (e_slow / slow if slow * dt_s < -1e-12 else dt_s), e_fast / fast
+    # each function of the matrix M is (f(slow) (M - fast) - f(fast) (M - slow)) / (slow - fast)
+    into_gas, onto_walls = back * wall_pa - a * gas_pa, stick * gas_pa - back * wall_pa
+    g_slow, g_fast = (into_gas - fast * gas_pa) / spread, (into_gas - slow * gas_pa) / spread
+    w_slow, w_fast = (onto_walls - fast * wall_pa) / spread, (onto_walls - slow * wall_pa) / spread
+    gas = gas_pa + e_slow * g_slow - e_fast * g_fast
+    wall = wall_pa + e_slow * w_slow - e_fast * w_fast
+    held = i_slow * g_slow - i_fast * g_fast
+    if not feed_pa_s:
+        return Pools(gas, wall, held)
     d_slow = (i_slow - dt_s) / slow if slow * dt_s < -1e-4 else 0.5 * dt_s * dt_s * (1.0 + slow * dt_s / 3.0)
     d_fast = (i_fast - dt_s) / fast if fast * dt_s < -1e-4 else 0.5 * dt_s * dt_s * (1.0 + fast * dt_s / 3.0)
-    flow = back * wall_pa - a * gas_pa  # of the homogeneous system, into the gas
-    stick = c * gas_pa - back * wall_pa  # onto the walls
-    # each function of the matrix M is (f(slow) (M - fast) - f(fast) (M - slow)) / (slow - fast)
-    span = slow - fast
-    gas = (e_slow * (flow - fast * gas_pa) - e_fast * (flow - slow * gas_pa)) / span
-    wall = (e_slow * (stick - fast * wall_pa) - e_fast * (stick - slow * wall_pa)) / span
-    held = (i_slow * (flow - fast * gas_pa) - i_fast * (flow - slow * gas_pa)) / span
-    if not feed_pa_s:
-        return Pools(gas_pa + gas, wall_pa + wall, held)
-    fed = feed_pa_s * (i_slow * (-a - fast) - i_fast * (-a - slow)) / span
-    stuck = feed_pa_s * c * (i_slow - i_fast) / span
-    late = feed_pa_s * (d_slow * (-a - fast) - d_fast * (-a - slow)) / span
-    return Pools(gas_pa + gas + fed, wall_pa + wall + stuck, held + late)
+    per = feed_pa_s / spread
+    fed = per * (i_fast * (a + slow) - i_slow * (a + fast))
+    late = per * (d_fast * (a + slow) - d_slow * (a + fast))
+    return Pools(gas + fed, wall + per * stick * (i_slow - i_fast), held + late)

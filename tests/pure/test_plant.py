@@ -107,6 +107,16 @@ def test_bottles_lose_what_was_dosed_and_end_empty():
     assert dose(plant, 60.0, TMA, 0.015) < 1e-3
 
 
+def test_a_solid_that_is_nearly_used_up_refills_its_headspace_slowly_and_a_liquid_does_not() -> None:
+    plant = hot_plant()
+    solid, liquid = plant.bottles["LTB"], plant.bottles["TMA"]
+    assert (solid.recovery_s, liquid.recovery_s) == (4.0, 0.3)
+    solid.grams, liquid.grams = 50.0 / 8.0, 50.0 / 8.0
+    assert (solid.recovery_s, liquid.recovery_s) == pytest.approx((16.0, 0.3))
+    solid.grams = 0.0
+    assert solid.recovery_s == pytest.approx(400.0)
+
+
 def test_an_empty_port_may_open_and_nothing_comes():
     assert dose(hot_plant(), 20.0, 32, 0.1) == pytest.approx(0.0, abs=1e-3)
 
