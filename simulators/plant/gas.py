@@ -39,10 +39,6 @@ class Lag:
         self.value = self.target - gap * decay
         return self.target - gap * (1.0 - decay) * self.tau_s / dt_s
 
-    @property
-    def moving(self) -> bool:
-        return self.value != self.target
-
 
 @dataclass(frozen=True, slots=True)
 class Vessel:

@@ -7,13 +7,11 @@ for sticking of up to 0.1) and the holes of Hausmann 2002.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import log, sqrt
 
 from simulators.plant.films import Film
 from simulators.plant.sources import AVOGADRO, Vapour
-from simulators.plant.walls import Pools
 
 COATED = 0.95  # the coverage that counts as coated
 
@@ -82,7 +80,7 @@ class Holes:
             self.precursor = precursor
             self.exposure_pa_s[precursor] = 0.0
 
-    def exposed(self, pools: Mapping[str, Pools]) -> None:
+    def exposed(self, key: str, pa_s: float) -> None:
         """Only the precursor of the running half-cycle counts: what is left of another coats no deeper."""
-        if pool := pools.get(self.precursor):
-            self.exposure_pa_s[self.precursor] += pool.exposure_pa_s
+        if key == self.precursor:
+            self.exposure_pa_s[key] += pa_s

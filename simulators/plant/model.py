@@ -61,6 +61,7 @@ class Plant:
         self._stage = next((zone for zone in self.heat.zones.values() if zone.role == "substrate"), self._wall)
         self.flows = {name: Lag(0.5, 0.0, 0.0, 1e-3) for name in wiring.flows}
         self.path = Lag(self.vessel.stop_tau_s, 1.0, 1.0, 1e-4)  # of the exposure stop valve: 1 is open
+        self._lags = (self.path, *self.flows.values())
         self.gas = Contents(self.vessel.ultimate_pa)
         self.gauges = Gauges(self.gas.total_pa)
         self.load(sample or Sample())
@@ -273,10 +274,10 @@ class Plant:
 
     def _longest_s(self) -> float:
         """How long a step may be and still be right: a few ms in a dose, else until the inputs have settled."""
-        widest = max(self._open.values(), default=0.0)
+        widest = max(self._open.values()) if self._open else 0.0
         if widest > 0.01:
             return min(0.005 + 0.2 * (self._at_s - self._opened_s), 0.1)
-        moving = self.path.moving or any(flow.moving for flow in self.flows.values())
+        moving = any(lag.value != lag.target for lag in self._lags)
         longest = 0.05 if moving else (LEAKING_STEP_S if widest else 60.0)
         return min(longest, self._reacting_s()) if self.gas.vapours_pa else longest
 
@@ -294,16 +295,15 @@ class Plant:
         )
         inert = (vessel.leak_pa_m3_s + pumped * vessel.ultimate_pa) / vessel.volume_m3
         speed = pumped
-        for open_, conductance, outside_pa in (
-            (self.outputs.get("vent", False) and contacts["argon_ok"], vessel.vent_m3_s, vessel.vent_pa),
-            (not contacts["gate_shut"], vessel.gate_m3_s, ROOM_PA + self.box_over_pa),
-        ):
-            if open_:
-                speed += conductance
-                inert += conductance * outside_pa / vessel.volume_m3
+        if self.outputs.get("vent", False) and contacts["argon_ok"]:
+            speed += vessel.vent_m3_s
+            inert += vessel.vent_m3_s * vessel.vent_pa / vessel.volume_m3
+        if not contacts["gate_shut"]:
+            speed += vessel.gate_m3_s
+            inert += vessel.gate_m3_s * (ROOM_PA + self.box_over_pa) / vessel.volume_m3
         flows = {name: self._flow(lag, dt_s) for name, lag in self.flows.items()}
         inert += sum(flows.values()) * SCCM_MOL_S * rise
-        doses = self._doses(dt_s, flows)
+        doses = self._doses(dt_s, flows) if self._open else {}
         self.gas.advance_inert(dt_s, speed / vessel.volume_m3, inert)
         if doses or self.gas.vapours_pa:
             fed = {key: moles * rise / dt_s for key, moles in doses.items()}

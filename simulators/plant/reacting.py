@@ -8,7 +8,7 @@ surface is asked seldom, with the exposures that came together meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from simulators.plant.gas import Contents
@@ -40,36 +40,36 @@ class Reactor:
         self._eaten: dict[str, float] = {}  # share per second of each vapour that the surface takes
         self._owed_pa_s: dict[str, float] = {}  # exposures that the surface has not been told of
         self._owed_s = 0.0
-        self._stay_s: dict[str, float] = {}
-        self._wall_c = -300.0
+        self._stay_s: dict[str, float] = {}  # on walls of this temperature, to 0.1 K
+        self._wall_c = 0.0
         self.sites_s = 0.0  # how many sites change their state per second, as a share of all
         self.holes = Holes()
 
     def advance(self, fed_pa_s: Mapping[str, float], now: Conditions) -> None:
         """Feed (Pa/s of each vapour), pump, adsorb and react for one step."""
-        gas, owed = self._gas, self._owed_pa_s
-        keys = [*gas.vapours_pa, *(key for key in fed_pa_s if key not in gas.vapours_pa)]
-        self._warm(keys, now.wall_c)
-        pools = {key: self._pools(key, fed_pa_s.get(key, 0.0), self._eaten.get(key, 0.0), now) for key in keys}
+        if abs(now.wall_c - self._wall_c) > 0.1:
+            self._stay_s.clear()
+            self._wall_c = now.wall_c
         self._owed_s += now.dt_s
-        self.holes.exposed(pools)
         if not fed_pa_s and self._owed_s < QUIET_S and self.sites_s * self._owed_s < QUIET_SITES:
-            for key, (gas_pa, wall_pa, exposure_pa_s) in pools.items():
-                owed[key] = owed.get(key, 0.0) + exposure_pa_s
-                gas.settle(key, gas_pa, wall_pa)
+            self._coast(now)
             return
+        keys = self._gas.vapours_pa.keys() | fed_pa_s.keys()
+        pools = {key: self._pools(key, fed_pa_s.get(key, 0.0), self._eaten.get(key, 0.0), now) for key in keys}
+        for key, pool in pools.items():
+            self.holes.exposed(key, pool.exposure_pa_s)
         self._react(pools, fed_pa_s, now)
         self._owed_s = 0.0
-        owed.clear()
+        self._owed_pa_s.clear()
 
-    def _warm(self, keys: Iterable[str], wall_c: float) -> None:
-        """Know how long each vapour stays on walls of this temperature, to 0.1 K."""
-        if abs(wall_c - self._wall_c) > 0.1:
-            self._stay_s.clear()
-            self._wall_c = wall_c
-        for key in keys:
-            if key not in self._stay_s:
-                self._stay_s[key] = vapours()[key].stay_s(wall_c)
+    def _coast(self, now: Conditions) -> None:
+        """Go on without asking the surface, which takes what it took."""
+        owed = self._owed_pa_s
+        for key in tuple(self._gas.vapours_pa):
+            gas_pa, wall_pa, exposure_pa_s = self._pools(key, 0.0, self._eaten.get(key, 0.0), now)
+            owed[key] = owed.get(key, 0.0) + exposure_pa_s
+            self.holes.exposed(key, exposure_pa_s)
+            self._gas.settle(key, gas_pa, wall_pa)
 
     def coated(self, aspect: float, celsius: float) -> dict[str, float]:
         """How far down holes the last half-cycle of each precursor went: 1 is the bottom; empty for a flat sample."""
@@ -117,5 +117,8 @@ class Reactor:
         }
 
     def _pools(self, key: str, fed_pa_s: float, eaten: float, now: Conditions) -> Pools:
+        stay_s = self._stay_s.get(key)
+        if stay_s is None:
+            stay_s = self._stay_s[key] = vapours()[key].stay_s(now.wall_c)
         gas_pa, wall_pa = self._gas.vapours_pa.get(key, 0.0), self._gas.walls_pa.get(key, 0.0)
-        return advance(gas_pa, wall_pa, fed_pa_s, now.speed + eaten, self._stay_s[key], now.dt_s)
+        return advance(gas_pa, wall_pa, fed_pa_s, now.speed + eaten, stay_s, now.dt_s)
