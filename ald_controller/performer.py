@@ -149,6 +149,8 @@ class Performer:
         """One rise in Pa/s; None when it could not be measured."""
         await self._set_flows(replace(self._flow_now, flows_sccm=dict.fromkeys(self._flow_now.flows_sccm, 0.0)))
         await self._until(lambda: True, EMPTY_S, 2 * EMPTY_S, "alarm", "the chamber was not emptied")
+        if self._wanted.leaving:
+            return None
         shut = self._wanted.through(SegmentStep("segment", step.where, "rise test", step.edges, step.length_ns))
         begins_s = self._tool.config.pump.closing_time + AFTER_SHUT_S
         measured = (await watched(shut, self._deep_pa, begins_s)).pa_per_s()

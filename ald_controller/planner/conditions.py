@@ -10,7 +10,7 @@ from ald_controller.planner.scene import COLD_C, Scene
 from ald_controller.recipe.steps import Purge, Settled, WaitForLeak
 from ald_controller.yamlfile import Document, Location
 
-RISE_S = 60.0  # how long one test watches: 5 mTorr/min are then 5 mTorr, thirty times the best base pressure
+RISE_S = 60.0  # how long one test watches: 5 mTorr/min are then 5 mTorr, three times what a pumped chamber rests at
 
 
 def settle(

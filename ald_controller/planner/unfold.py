@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ald_controller.plan import FlowStep, PumpStep, RepeatStep, SegmentStep, Step
+from ald_controller.plan import FlowStep, PumpStep, RepeatStep, SegmentStep, Step, Where
 from ald_controller.planner.conditions import rise, settle
 from ald_controller.planner.dosing import FLOW_SETTLES_S, Source, expose, pulse, rest
 from ald_controller.planner.gaps import Span, closed, dose, join
@@ -126,10 +126,7 @@ class Unfold:
         where = self.scene.where(document, step.at)
         if isinstance(body, Pump):
             pump = PumpStep("pump", where, body.to, body.no_faster_than, body.timeout, body.otherwise)
-            if self.carrier_sccm is not None:
-                return Stretch((pump,), PUMPING_S)
-            # what an earlier run left flowing would hold the chamber above the pressure to reach
-            return Stretch((FlowStep("flow", where, {self.scene.config.carrier: 0.0}), pump), PUMPING_S)
+            return Stretch((*self._no_old_flow(where), pump), PUMPING_S)
         if isinstance(body, SetFlow):
             self._check_flow(document, (*step.at, "flow", "carrier"), body.carrier)
             self.carrier_sccm = body.carrier
@@ -139,9 +136,15 @@ class Unfold:
             return Stretch((heating,) if heating else ())
         if isinstance(body, WaitForLeak):
             testing, seconds = rise(self.scene, document, (*step.at, "wait"), body)
-            return Stretch((testing,), seconds)
+            return Stretch((*self._no_old_flow(where), testing), seconds)
         waiting, seconds = wait(self.scene, document, step, body, self.zones)
         return Stretch((waiting,) if waiting else (), seconds)
+
+    def _no_old_flow(self, where: Where) -> tuple[FlowStep, ...]:
+        """Before the first flow of a recipe: what an earlier run left flowing would pass for a leak or a bad pump."""
+        if self.carrier_sccm is not None:
+            return ()
+        return (FlowStep("flow", where, {self.scene.config.carrier: 0.0}),)
 
     def _check_flow(self, document: Document, at: Location, sccm: float) -> None:
         settings = self.scene.tool.devices[self.scene.config.carrier].settings

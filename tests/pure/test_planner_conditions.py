@@ -6,13 +6,14 @@ import math
 
 import pytest
 
-from ald_controller.plan import RepeatStep, RiseStep, SegmentStep, SettleStep
+from ald_controller.plan import FlowStep, RepeatStep, RiseStep, SegmentStep, SettleStep
 from ald_controller.registers import Registers
 from ald_controller.risetest import Rise
 from tests.recipe_bench import WARM, loaded, plan, problems, recipe
 
 TMA = "pulse: {precursor: TMA, time: 15 ms}"
 UNTIL = "purge: {time: 20 s, and: pressure below BELOW, timeout: 5 min, else: finish}"
+LEAK = "{for: leak, below: 5 mTorr/min, timeout: 12 h, else: finish}"
 SECOND = 1_000_000_000
 
 
@@ -82,6 +83,12 @@ def test_a_wait_for_the_leak_is_a_rise_behind_the_shut_stop_valve() -> None:
     assert (shut_ns, rest, step.length_ns) == (0, 0, open_ns) and open_ns == 61 * SECOND and word.bit_count() == 1
     assert math.isclose(step.below_pa_per_s, 5 * 101_325 / 760 / 60_000)
     assert (step.timeout_s, step.otherwise) == (43_200.0, "finish")
+
+
+def test_what_an_earlier_run_left_flowing_is_no_leak() -> None:
+    text = recipe("flow: {carrier: 20 sccm}", prepare=f"prepare: [{{wait: {LEAK}}}]\n")
+    off, test = plan(text).prepare
+    assert isinstance(off, FlowStep) and off.flows_sccm == {"carrier": 0.0} and isinstance(test, RiseStep)
 
 
 @pytest.mark.parametrize(("body", "says"), [
