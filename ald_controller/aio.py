@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,6 +17,12 @@ class Tick(NamedTuple):
     due_s: float
     late_s: float
     missed: int
+
+
+def spare_the_collector() -> None:
+    """What exists now stays: the garbage collector does not walk it again, which stops the loop for 50 ms each time."""
+    gc.collect()
+    gc.freeze()
 
 
 async def uncancellable(work: Coroutine[Any, Any, T]) -> T:

@@ -28,6 +28,9 @@ from ald_controller.cli.follow import View, exit_code, say_ending
 from ald_controller.cli.logs import configure_log
 from ald_controller.doorbell import LocalClient, NoDoor
 from ald_controller.shipped import DEPLOY, RECIPES
+from ald_controller.valves import lastmodule
+from ald_controller.valves.lock import Lock
+from ald_controller.valves.wire import ValveError
 
 TOOL = DEPLOY / "tool.yaml"
 RECIPE = RECIPES / "trial-ligl.yaml"
@@ -74,6 +77,13 @@ class Stage:
             except TimeoutError:
                 child.kill()
                 await child.wait()
+        self._forget_lock()
+
+    def _forget_lock(self) -> None:
+        """The next simulated module may get this port under another account, which may not open a lock of this one."""
+        with contextlib.suppress(ValveError):  # nothing to read, or not ours: then there is nothing to take away
+            if (module := lastmodule.last(self.state)) is not None and (lock := Lock(Path(module.lock))).take():
+                lock.free(remove=True)
 
 
 def _end_with_parent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -107,6 +108,11 @@ def demo(demos: dict[str, Demo], kind: str) -> Demo:
     return demos[kind]
 
 
+def lock_of(demo: Demo) -> Path:
+    """The lock of its simulated valve module."""
+    return Path(json.loads((demo.state / "valve-module.json").read_text("utf-8"))["lock"])
+
+
 @pytest.mark.parametrize("kind", ["interrupt"])
 def test_an_interrupt_in_a_dose_shuts_the_valves_and_leaves_nothing_running(demo: Demo) -> None:
     trace = demo.state / "valves.trace"
@@ -127,6 +133,7 @@ def test_an_interrupt_in_a_dose_shuts_the_valves_and_leaves_nothing_running(demo
     assert not changes(trace)[-1]["word"] & (SOURCES | CONTACTOR)
     assert "all precursor valves are closed" in demo.said
     assert [pid for pid in family if alive(pid)] == []
+    assert not lock_of(demo).exists(), "whoever gets this port next may have another account"
     assert demo.record.ending == "interrupted"
 
 
@@ -143,6 +150,7 @@ def test_the_demo_completes_and_says_where_its_record_lies(demo: Demo) -> None:
     assert html.lower().startswith("<!doctype html>") and "completed" in html
     assert [row.state for row in record.doses()] == ["confirmed"] * 2
     assert not changes(demo.state / "valves.trace")[-1]["word"] & SOURCES
+    assert not lock_of(demo).exists(), "whoever gets this port next may have another account"
     assert "Traceback" not in demo.said
     assert not re.search(r"^\d{4}-\d\d-\d\d .*\[|^\{", demo.said, re.MULTILINE), "a library's log line"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ald_controller.cli import serve
 from ald_controller.valves import lock, process
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,10 @@ def test_what_would_break_the_tool_is_absent():
 
 def test_the_valve_process_may_have_the_priority_that_it_asks_for():
     assert int(settings()["LimitRTPRIO"]) >= process.PRIORITY
+
+
+def test_the_controller_goes_before_what_else_the_computer_does():
+    assert int(settings()["Nice"]) == serve.NICENESS
 
 
 def test_the_service_listens_where_the_clients_look():
