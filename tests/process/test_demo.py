@@ -61,6 +61,10 @@ class Demo:
         (folder,) = (self.state / "runs").iterdir()
         return open_run(folder)
 
+    def has_begun(self) -> bool:
+        """Whether there is a run, or nothing more to wait for."""
+        return any((self.state / "runs").glob("*")) or self.process.poll() is not None
+
     def wait(self) -> int:
         return self.process.wait(RUN_S)
 
@@ -87,15 +91,17 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demos(request: pytest.FixtureRequest) -> Iterator[dict[str, Demo]]:
-    """Those that the selected tests look at, side by side: each of them mostly waits."""
+    """Those that the selected tests look at, side by side once their runs have begun: from then on they mostly wait."""
     wanted = {getattr(item, "callspec", None) and item.callspec.params.get("kind") for item in request.session.items}
+    plays: dict[str, tuple[str, Sequence[str]]] = {}
+    if shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin"):
+        plays["broker"] = (ONE_CYCLE, ())
+    plays |= {"no broker": (ONE_CYCLE, ["--no-broker"]), "interrupt": (LONG_DOSES, ["--no-broker"])}
     made: dict[str, Demo] = {}
-    if "broker" in wanted and shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin"):
-        made["broker"] = Demo(ONE_CYCLE)
-    if "no broker" in wanted:
-        made["no broker"] = Demo(ONE_CYCLE, ["--no-broker"])
-    if "interrupt" in wanted:
-        made["interrupt"] = Demo(LONG_DOSES, ["--no-broker"])
+    for kind, (recipe, options) in plays.items():
+        if kind in wanted:
+            made[kind] = Demo(recipe, options)
+            wait_for(made[kind].has_begun, RUN_S, lambda kind=kind: made[kind].said)
     yield made
     for demo in made.values():
         demo.close()
