@@ -10,18 +10,22 @@ from bisect import bisect
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ald_controller import units
+from ald_controller.curves import ZERO_K, Monotone, activated
 from ald_controller.yamlfile import Document, Problem, Problems, Strict, read, validate
 
 Kind = Literal["metal-organic", "protic", "oxidising", "halide", "acid chloride", "isocyanate"]
 Confidence = Literal["high", "medium", "low", "unknown"]
 Provenance = Literal["read", "seed", "calculated", "unverified default"]
+_WEAKEST: tuple[Provenance, ...] = ("read", "calculated", "seed", "unverified default")
 LITHIUM, NOTHING = "lithium", "nothing"  # materials that the code knows by their names
+BOLTZMANN_EV_K = 8.617333262e-5
 # in code, as the lithium limits are: a table that a site edits cannot take a metal that burns off its guard
 ALKALI_METALS = frozenset({LITHIUM, "sodium", "potassium", "rubidium", "caesium"})
 
@@ -119,6 +123,14 @@ class Sticking(Sourced):
         _must_rise([p.at for p in self.points])
         return self
 
+    def on(self, celsius: float) -> float:
+        """Probability at a temperature of the surface."""
+        first = self.points[0]
+        if self.activation_ev is None:
+            return activated([(p.at, p.probability) for p in self.points], celsius)
+        cooler = 1.0 / (first.at + ZERO_K) - 1.0 / (celsius + ZERO_K)
+        return first.probability * math.exp(self.activation_ev / BOLTZMANN_EV_K * cooler)
+
 
 class WallPoint(Strict):
     at: units.Celsius
@@ -134,6 +146,10 @@ class Walls(Sourced):
     def _in_order(self) -> Self:
         _must_rise([p.at for p in self.points])
         return self
+
+    def stay_s(self, celsius: float) -> float:
+        """Time constant of desorption from a wall of this temperature."""
+        return activated([(p.at, p.stay) for p in self.points], celsius)
 
 
 class Precursor(Strict):
@@ -157,6 +173,17 @@ class Precursor(Strict):
     vapour: Vapour
     sticking: Sticking
     walls: Walls
+
+    def saturated_pa(self, celsius: float) -> float | None:
+        """Pressure over a bottle at this temperature: its regulator's, or that of its equation; None without either."""
+        if self.vapour.stands_at is not None:
+            return self.vapour.stands_at
+        return self.vapour_pressure.pa(celsius) if self.vapour_pressure else None
+
+    @property
+    def vapour_g_per_mol(self) -> float:
+        """Of a molecule of its vapour, which may be several of its formula."""
+        return self.vapour.molar_mass_g_per_mol or self.molar_mass_g_per_mol
 
     @property
     def may_ignite(self) -> bool:
@@ -184,17 +211,23 @@ class Reading(Strict):
         _must_rise([p.at for p in self.points])
         return self
 
+    @cached_property
+    def _curve(self) -> Monotone:
+        grown = [math.log(p.gpc) if self.between == "log" else p.gpc for p in self.points]
+        return Monotone(tuple(p.at for p in self.points), tuple(grown))
+
     def gpc_nm(self, celsius: float) -> float:
         """Growth per cycle in nm; beyond the outer points the outer value (see `covers`)."""
-        points = self.points
-        i = bisect([p.at for p in points], celsius)
-        if i in (0, len(points)):
-            return points[min(i, len(points) - 1)].gpc
-        low, high = points[i - 1], points[i]
-        share = (celsius - low.at) / (high.at - low.at)
-        if self.between == "log":
-            return float(low.gpc * (high.gpc / low.gpc) ** share)
-        return low.gpc + share * (high.gpc - low.gpc)
+        value = self._curve(celsius)
+        return math.exp(value) if self.between == "log" else value
+
+    def provenance_at(self, celsius: float) -> Provenance:
+        """That of the point at this temperature, or the weaker one of both beside it."""
+        beside = [p for p in self.points if p.at == celsius]
+        if not beside:
+            at = bisect([p.at for p in self.points], celsius)
+            beside = self.points[max(at - 1, 0) : at + 1]
+        return max((p.provenance or self.provenance for p in beside), key=_WEAKEST.index)
 
     def covers(self, celsius: float) -> bool:
         """Whether the temperature lies between the outer points, to 5 K."""
@@ -223,6 +256,20 @@ class Gains(Sourced):
     g_per_mol: list[int | float]
 
 
+class Window(Sourced):
+    """Temperatures of the substrate between which the process is published to work."""
+
+    min: units.Celsius | None = None
+    max: units.Celsius | None = None
+
+
+class Soft(Sourced):
+    """A second class of sites: their share, and how fast the first step goes there beside the others."""
+
+    share: float = Field(gt=0, lt=1)
+    factor: float = Field(gt=0, le=1)
+
+
 class Film(Strict):
     """The steps of its cycle in order, and what the literature says of its growth."""
 
@@ -230,12 +277,22 @@ class Film(Strict):
     readings: list[Reading] = Field(min_length=1)
     sites: Sites
     gains: Gains
+    window: Window | None = None
+    soft: Soft | None = None
+    unload: str | None = None  # what has to be known when it leaves the chamber
 
     @model_validator(mode="after")
     def _a_gain_each(self) -> Self:
         if len(self.gains.g_per_mol) != len(self.precursors):
             raise ValueError("'gains' must have a number for each of 'precursors'")
         return self
+
+    def sites_m2(self, celsius: float) -> float:
+        """Formula units that a saturated cycle adds per m²; of one point they go with the growth per cycle."""
+        points, first = self.sites.points, self.readings[0]
+        if len(points) == 1:
+            return points[0].per_nm2 * 1e18 * first.gpc_nm(celsius) / first.gpc_nm(points[0].at)
+        return Monotone(tuple(p.at for p in points), tuple(p.per_nm2 for p in points))(celsius) * 1e18
 
 
 class Nucleation(Sourced):
@@ -288,10 +345,16 @@ class Chemistry:
         """Whether two precursors (by name) are of different kinds, so that they must never meet in the gas."""
         return self.precursors[one].kind != self.precursors[other].kind
 
-    def film_of(self, one: str, other: str) -> str | None:
-        """The film that alternating doses of two precursors (by name) grow, if it is known."""
-        pair = {one, other}
-        return next((n for n, f in self.films.items() if {self.names[p] for p in f.precursors} == pair), None)
+    def film_of(self, *doses: str) -> str | None:
+        """The film that turns of these doses (precursors by name) grow, if it is known.
+
+        A cycle may be begun at any of its steps, but its order counts: a film of three is a ring with a direction.
+        """
+        return next((n for n, f in self.films.items() if _turned([self.names[p] for p in f.precursors], doses)), None)
+
+
+def _turned(steps: list[str], doses: tuple[str, ...]) -> bool:
+    return any([*steps[i:], *steps[:i]] == list(doses) for i in range(len(steps)))
 
 
 def close(written: str, names: Any) -> str:

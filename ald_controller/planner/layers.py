@@ -65,10 +65,13 @@ def _pair(halves: list[str], chemistry: Chemistry, at_c: float | None, out: list
     """Turn half-reactions in order into cycles; empties `halves`."""
     i = 0
     while i < len(halves):
-        film = chemistry.film_of(halves[i], halves[i + 1]) if i + 1 < len(halves) else None
+        steps, film = next(
+            ((n, film) for n in (2, 3) if i + n <= len(halves) and (film := chemistry.film_of(*halves[i : i + n]))),
+            (1, None),
+        )
         if film:
             _append(out, [_Grown(film, 1, at_c)])
-            i += 2
+            i += steps
         else:
             _append(out, [_Grown(None, 1, at_c, halves[i])])
             i += 1

@@ -12,6 +12,7 @@ from ald_controller.planner.thermal import Zones
 from ald_controller.registers import PLANNED
 from ald_controller.yamlfile import Problem
 
+CLAIM = 2.0  # a growth per cycle that is so many times off contradicts the table
 _SIGN = "--by YOU"
 
 
@@ -177,7 +178,17 @@ def _check_target(scene: Scene, layer: Layer, target: float, at: tuple[int | str
         return
     expected = " or ".join(f"{r.nm:.3g} nm" for r in layer.readings)
     message = f"{layer.cycles} cycles of {layer.film} at {layer.at_c:g} °C give {expected}, not {target:g} nm"
-    scene.doubt(scene.recipe.document, at, message)
+    scene.doubt(scene.recipe.document, at, message + _claim(scene, layer, target))
+
+
+def _claim(scene: Scene, layer: Layer, target: float) -> str:
+    """What a target says of growth per cycle, where no reading of the literature is within a factor of two of it."""
+    claimed = target / layer.cycles
+    known = [r.nm / layer.cycles for r in layer.readings]
+    if any(nm / CLAIM <= claimed <= nm * CLAIM for nm in known):
+        return ""
+    source = layer.readings[0].source
+    return f": that would be {claimed:.3g} nm per cycle, and the table has {known[0]:.3g} nm ({source})"
 
 
 def _check_stack(scene: Scene, layers: tuple[Layer, ...]) -> None:
