@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ald_controller.check import actuations
+from ald_controller import stamp
+from ald_controller.check import Outlook, actuations, outlook
 from ald_controller.chemistry import Chemistry, load_chemistry
 from ald_controller.cli.sockets import find_socket
 from ald_controller.config import Tool, load_tool
@@ -152,6 +153,13 @@ def plan_for(
         read(recipe), assumed.tool, assumed.registers, parameters, assumed.chemistry, blocks,
         assumptions=assumed.notes, temperatures_c=temperatures_c,
     )  # fmt: skip
+
+
+def ahead_of(recipe: Path, assumed: Assumed, parameters: dict[str, str], plan: Plan) -> Outlook:
+    """What the plan of a recipe file will probably do, were it started now."""
+    return outlook(
+        read(recipe), parameters, plan, assumed.registers, assumed.chemistry, assumed.tool.config, stamp.utc_now()
+    )
 
 
 def check_inline(request: CheckRequest, tool: Tool) -> dict[str, Any]:

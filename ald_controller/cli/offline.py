@@ -25,12 +25,13 @@ class CheckOptions:
 def check_command(recipe: Path, tool: Path, options: CheckOptions) -> int:
     """Print all problems, exit 1; or the plan, exit 0."""
     from ald_controller.check import actuations, check_json, check_text
-    from ald_controller.cli.checking import assume, plan_for
+    from ald_controller.cli.checking import ahead_of, assume, plan_for
     from ald_controller.plan import Plan
     from ald_controller.yamlfile import Problems
 
     result: Plan | Problems
     added: dict[str, int] = {}
+    ahead = None
     try:
         assumed = assume(recipe, tool, options.load, options.rack, options.registers)
         if unknown := options.temperatures_c.keys() - assumed.tool.config.zones.keys():
@@ -41,10 +42,11 @@ def check_command(recipe: Path, tool: Path, options: CheckOptions) -> int:
         added = actuations(result, assumed.tool.config.valves.outputs)
         if options.registers is None:
             result = replace(result, warnings=(*result.warnings, *_near_service(assumed.tool.config.tool, added)))
+        ahead = ahead_of(recipe, assumed, options.parameters, result)
     except Problems as problems:
         result = problems
     good = isinstance(result, Plan)
-    text = check_json(result, added) if options.as_json else check_text(result, added)
+    text = check_json(result, added, ahead) if options.as_json else check_text(result, added, ahead)
     click.echo(text, err=not (good or options.as_json))
     return 0 if good else 1
 

@@ -1,4 +1,4 @@
-"""What `ald check` says of a recipe: all problems at once, or the plan; as text for people, as JSON for the daemon."""
+"""All problems at once, or the plan with what lies ahead; as text for people, as JSON for programs."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from ald_controller.check.forecast_json import findings_data, forecast_data
+from ald_controller.check.forecast_text import counted, finding_rows, forecast_rows, row, wrapped
+from ald_controller.check.outlook import Outlook
 from ald_controller.config import Output
 from ald_controller.plan import PLAN, HeatStep, Layer, Plan, RepeatStep, SegmentStep, Step
 from ald_controller.planner.dosing import spoken
 from ald_controller.yamlfile import Problems
 
 
-def check_json(result: Plan | Problems, added: Mapping[str, int] | None = None) -> str:
+def check_json(result: Plan | Problems, added: Mapping[str, int] | None = None, ahead: Outlook | None = None) -> str:
     """`problems` as sentences and, in `places`, in parts; `plan` as PLAN reads it, null when there are problems.
 
-    `added` are the actuations of this plan by output.
+    `added` are the actuations of this plan by output; `forecast` and `findings` what lies ahead, where it was asked.
     """
     out: dict[str, Any] = {
         "ok": isinstance(result, Plan), "problems": [], "places": [], "plan": None, "actuations": dict(added or {}),
+        "forecast": forecast_data(ahead) if ahead else None, "findings": findings_data(ahead) if ahead else [],
     }  # fmt: skip
     if isinstance(result, Plan):
         out["plan"] = PLAN.dump_python(result, mode="json")
@@ -32,8 +36,8 @@ def check_json(result: Plan | Problems, added: Mapping[str, int] | None = None) 
     return json.dumps(out, ensure_ascii=False)
 
 
-def check_text(result: Plan | Problems, added: Mapping[str, int] | None = None) -> str:
-    """For people: every problem at its place, or what was assumed, then the plan in a dozen lines.
+def check_text(result: Plan | Problems, added: Mapping[str, int] | None = None, ahead: Outlook | None = None) -> str:
+    """For people: every problem at its place, or what was assumed, then the plan in a dozen lines and what lies ahead.
 
     `added` are the actuations of this plan by output.
     """
@@ -45,16 +49,20 @@ def check_text(result: Plan | Problems, added: Mapping[str, int] | None = None) 
         ("recipe", f"{plan.recipe}: {plan.title}" if plan.title != plan.recipe else plan.recipe),
         ("takes", f"about {clock(plan.duration_s)}"),
         ("cycles", f"{plan.cycles}, {plan.doses} doses" + _shortest(plan)),
-        *(("film", _layer(layer)) for layer in plan.layers[:8]),
-        *([("film", f"… {len(plan.layers) - 8} more layers")] if len(plan.layers) > 8 else []),
+        *(_films(plan) if ahead is None else []),
         ("zones", _zones(plan)),
         ("valves", ", ".join(f"{name} {times:,}" for name, times in added.items()) + " actuations" if added else ""),
         *(("set", f"{name} = {value}") for name, value in plan.parameters.items()),
         ("provenance", plan.provenance),
     ]
-    lines = [f"assumed: {'; '.join(plan.assumptions)}"]
-    lines += [f"{name:<11}{value}" for name, value in rows if value]
-    return "\n".join([*lines, *plan.warnings, "no problems"])
+    assumed, named = f"assumed: {'; '.join(plan.assumptions)}", [(name, value) for name, value in rows if value]
+    if ahead is None:
+        lines = [assumed, *(f"{name:<11}{value}" for name, value in named)]
+        return "\n".join([*lines, *plan.warnings, "no problems"])
+    found = counted(ahead)
+    last = f"no problems; the model finds {found}" if found else "no problems"
+    lines = [*wrapped(assumed), *(line for name, value in named for line in row(name, value)), *forecast_rows(ahead)]
+    return "\n".join([*lines, *(line for w in plan.warnings for line in wrapped(w)), *finding_rows(ahead), last])
 
 
 def actuations(plan: Plan, outputs: Mapping[str, Output]) -> dict[str, int]:
@@ -88,6 +96,11 @@ def clock(seconds: float) -> str:
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
+
+
+def _films(plan: Plan) -> list[tuple[str, str]]:
+    more = [("film", f"… {len(plan.layers) - 8} more layers")] if len(plan.layers) > 8 else []
+    return [*(("film", _layer(layer)) for layer in plan.layers[:8]), *more]
 
 
 def _shortest(plan: Plan) -> str:

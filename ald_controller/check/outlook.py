@@ -1,0 +1,86 @@
+"""A plan's forecast with its findings at their places in the recipe: what pre-flight adds to the plan. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ald_controller.chemistry import Chemistry
+from ald_controller.config import ToolConfig
+from ald_controller.foresight.findings import Finding, findings
+from ald_controller.foresight.forecast import Forecast, forecast
+from ald_controller.foresight.vessel import vessel_of
+from ald_controller.plan import Plan, Where
+from ald_controller.recipe import Recipe, read_recipe
+from ald_controller.registers import Registers
+from ald_controller.yamlfile import Document, Location, Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One finding where it stands."""
+
+    mark: Mark
+    finding: Finding
+
+    def __str__(self) -> str:
+        return f"{self.mark}: {self.finding.level}, {self.finding.code}: {self.finding.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """The forecast, what it finds, and when a run that starts now would end (unix seconds)."""
+
+    forecast: Forecast
+    findings: tuple[Placed, ...]
+    ends_utc_s: float
+
+
+def outlook(
+    document: Document, parameters: Mapping[str, str], plan: Plan, registers: Registers, chemistry: Chemistry,
+    config: ToolConfig, now_utc_s: float,
+) -> Outlook:  # fmt: skip
+    """What this plan of a recipe will probably do at this tool."""
+    recipe, _ = read_recipe(document, parameters)
+    area = recipe.substrate.area if recipe.substrate else None
+    aspect = recipe.substrate.aspect_ratio if recipe.substrate else None
+    left = {port: card.grams for port, card in registers.bottles().items()}
+    targets = targets_of(recipe)
+    made = forecast(plan, vessel_of(registers, area, aspect), chemistry, config, left, targets)
+    places = Places(document)
+    placed = [Placed(places.of(f.where, purge=f.purge), f) for f in findings(made, chemistry, config, targets)]
+    return Outlook(made, tuple(placed), now_utc_s + plan.duration_s)
+
+
+def targets_of(recipe: Recipe) -> dict[str, float | None]:
+    """What the recipe wants of each film, in nm; a film that a stack has twice is wanted twice over."""
+    if not recipe.stack:
+        return {recipe.film: recipe.target_nm} if recipe.film else {}
+    out: dict[str, float | None] = {}
+    for entry in recipe.stack:
+        out[entry.film] = (out.get(entry.film) or 0.0) + entry.target if entry.target is not None else None
+    return out
+
+
+class Places:
+    """Finds what stands in the file where the plan says that it came from."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self._steps: dict[tuple[int, int], Location] = {}
+        for at, mark in document.marks.items():
+            if at and isinstance(at[-1], int):
+                self._steps.setdefault((mark.line, mark.column), at)
+
+    def step(self, where: Where) -> Location | None:
+        """Where a step stands; None for one of a block of the tool."""
+        return self._steps.get((where.line, where.column))
+
+    def of(self, where: Where, *, purge: bool = False) -> Mark:
+        """The place of a step, or of the purge that follows it."""
+        at = self.step(where)
+        if purge and at is not None:
+            behind = (*at[:-1], int(at[-1]) + 1, "purge")
+            if behind in self.document.marks:
+                return self.document.marks[behind]
+        return Mark(self.document.name, where.line, where.column)
