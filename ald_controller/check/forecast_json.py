@@ -58,7 +58,7 @@ def _half(one: HalfForecast, made: Forecast) -> dict[str, Any]:
         "shots": half.shots, "opening_s": half.width_s, "hold_s": half.hold_s, "purge_s": half.after_s,
         "purge_in_decays": half.after_s / made.vessel.decay_s,
         "exposure_l": one.exposure_l, "needed_flat_l": one.flat_l, "needed_l": one.deep_l, "coverage": one.coverage,
-        "excess": one.late, "left_of_peak": one.left, "peak_pa": one.peak_pa, "highest_pa": one.highest_pa,
+        "excess": one.excess, "left_of_peak": one.left, "peak_pa": one.peak_pa, "highest_pa": one.highest_pa,
         "end_pa": one.end_pa, "before_pa": one.base_pa, "grams": one.grams, "given_mol": one.given_mol,
         "supply_mol": one.supply_mol, "headspace": one.filled, "bottle_c": one.bottle_c, "bottle_pa": one.bottle_pa,
     }  # fmt: skip

@@ -149,15 +149,15 @@ def _backflow(half: HalfForecast, made: Forecast) -> Finding | None:
 
 
 def _purge(half: HalfForecast, made: Forecast) -> Finding | None:
-    if half.late < AMBER_EXCESS:
+    if half.excess < AMBER_EXCESS:
         return None
     decay = half.half.after_s / made.vessel.decay_s
     message = (
         f"after {half.half.after_s:.3g} s ({decay:.0f} V/S) {half.left:.1g} of the peak of {half.half.precursor} is "
-        f"left when the next source opens, which grows {half.late:.1%} of a layer more per cycle: purge for longer "
+        f"left when the next source opens, which grows {half.excess:.1%} of a layer more per cycle: purge for longer "
         f"(ald optimise says how long), or warm the walls"
     )
-    return _at(half, "red" if half.late > RED_EXCESS else "amber", "purge", message, purge=True)
+    return _at(half, "red" if half.excess > RED_EXCESS else "amber", "purge", message, purge=True)
 
 
 # --- temperatures and pressures -------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ class HalfForecast:
     flat_l: float | None  # that saturates a flat surface to 95 %; None: its film is not known
     deep_l: float | None  # and the holes of the substrate
     coverage: float | None  # of the sites that it finds
-    late: float  # layers per cycle that it grows after its own time: what its purge has left
+    excess: float  # growth per cycle beyond that of its doses, by what its purge has left; a share
     left: float  # of its peak, when the next source opens
     peak_pa: float
     highest_pa: float
@@ -156,19 +156,22 @@ def _cycle(cycle: Cycle, times: int, vessel: Vessel, chemistry: Chemistry, confi
     reactor = Reactor(cycle, vessel, chemistry, config)
     found = reactor.steady()
     film = chemistry.films[cycle.film] if cycle.film else None
-    halves = tuple(_half(half, seen, reactor, found, film) for half, seen in zip(cycle.halves, found.seen, strict=True))
-    if film is None:
-        return CycleForecast(cycle, times, 0.0, 0.0, halves, tuple(found.trace))
     own = {gas.step: gas.per_site * _exposure(cycle, found, gas.name) for gas in reactor.gases.values()}
-    alone = steady([own.get(i, 0.0) for i in range(reactor.sites.steps)], reactor.sites.classes)
-    return CycleForecast(cycle, times, found.grown, alone, halves, tuple(found.trace))
+    alone = steady([own.get(i, 0.0) for i in range(reactor.sites.steps)], reactor.sites.classes) if film else 0.0
+    excess = max(found.grown / alone - 1.0, 0.0) if alone > 0.0 else 0.0
+    late = sum(seen.late for seen in found.seen)
+    halves = tuple(
+        _half(half, seen, reactor, film, excess * seen.late / late if late > 0.0 else 0.0)
+        for half, seen in zip(cycle.halves, found.seen, strict=True)
+    )
+    return CycleForecast(cycle, times, found.grown if film else 0.0, alone, halves, tuple(found.trace))
 
 
 def _exposure(cycle: Cycle, found: Steady, precursor: str) -> float:
     return sum(s.exposure_pa_s for h, s in zip(cycle.halves, found.seen, strict=True) if h.precursor == precursor)
 
 
-def _half(half: Half, seen: Seen, reactor: Reactor, found: Steady, film: Film | None) -> HalfForecast:
+def _half(half: Half, seen: Seen, reactor: Reactor, film: Film | None, excess: float) -> HalfForecast:
     gas, vessel = reactor.gases[half.precursor], reactor.vessel
     known = film is not None and gas.step >= 0
     flat, deep = _needed_pa_s(gas, vessel.aspect) if known else (None, None)
@@ -181,7 +184,7 @@ def _half(half: Half, seen: Seen, reactor: Reactor, found: Steady, film: Film | 
         None if flat is None else flat / LANGMUIR_PA_S,
         None if deep is None else deep / LANGMUIR_PA_S,
         1.0 - exp(-gas.per_site * seen.exposure_pa_s) if known else None,
-        seen.late,
+        excess,
         seen.left_pa / seen.peak_pa if seen.peak_pa > 0.0 else 0.0,
         seen.peak_pa, seen.highest_pa, seen.end_pa, seen.base_pa,
         seen.moles * gas.bottle.g_per_mol,
