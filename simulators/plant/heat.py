@@ -74,6 +74,7 @@ class Heat:
     powered: Callable[[str], bool]
     _between: list[tuple[Zone, Zone, float]] = field(default_factory=list)
     _on: list[tuple[Thermocouple, Zone]] = field(default_factory=list)  # each thermocouple and the metal it touches
+    _held: bool = False
 
     def __post_init__(self) -> None:
         for (one, other), conductance in BETWEEN_W_K.items():
@@ -90,8 +91,20 @@ class Heat:
         a, b = self.zones[one], self.zones[other]
         a.sensor, b.sensor = b.sensor, a.sensor
 
+    def hold(self, celsius: Mapping[str, float]) -> None:
+        """From now on every zone stays as warm as it is; these go to their temperatures at once.
+
+        For studies of films alone, which nobody heats: sensors stay behind.
+        """
+        self._held = True
+        for name, metal_c in celsius.items():
+            self.zones[name].metal_c = metal_c
+
     def advance(self, to_s: float) -> None:
         """Move on to the last whole step before `to_s`."""
+        if self._held:
+            self.at_s = to_s
+            return
         while self.at_s + STEP_S <= to_s:
             self.at_s += STEP_S
             self._step()

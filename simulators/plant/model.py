@@ -15,6 +15,7 @@ from simulators.plant.gas import SCCM_MOL_S, Bottle, Contents, Lag, R, Vessel
 from simulators.plant.gauges import Gauges
 from simulators.plant.glovebox import Glovebox
 from simulators.plant.heat import ROOM_C, Build, Heat, Law, zones
+from simulators.plant.network import shipped
 from simulators.plant.noise import Noise
 from simulators.plant.reacting import Conditions, Reactor
 from simulators.plant.sample import Sample
@@ -33,7 +34,8 @@ class Plant:
     """One reactor on one glovebox.
 
     `warm_c` gives zones their temperatures at the start (others are at room temperature); the chamber starts pumped.
-    `builds` makes zones otherwise than their roles usually are.
+    `builds` makes zones otherwise than their roles usually are; `readings` says by which reading of the literature a
+    film grows (from 1), where that is not the first.
     `lag_s` makes every read-out and act, except valve words with their own stamps, happen that much earlier: the time
     that a valve word may take to become known here.
     """
@@ -49,7 +51,9 @@ class Plant:
         vessel: Vessel | None = None,
         builds: Mapping[str, Build] | None = None,
         sample: Sample | None = None,
+        readings: Mapping[str, int] | None = None,
     ) -> None:
+        self._network = shipped(tuple(sorted((readings or {}).items())))
         self.wiring, self.vessel, self.lag_s = wiring, vessel or Vessel(), lag_s
         self._start_s = self._at_s = at_s - lag_s
         self.word = 0
@@ -88,7 +92,7 @@ class Plant:
 
     def load(self, sample: Sample) -> None:
         """Another sample, with a surface that has seen nothing."""
-        self.sample, self.surface = sample, Surface(sample.nucleates)
+        self.sample, self.surface = sample, Surface(sample.nucleates, network=self._network)
         self._reactor = Reactor(self.gas, self.surface)
 
     # --- acts ---

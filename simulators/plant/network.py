@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from simulators.plant.films import Film, films
+from simulators.plant.films import Film, Readings, films
 from simulators.plant.sources import Vapour, vapours
 
 FREE, HALF_WAY = "free", " + "  # a site half-way round a ring is named after both that ended it
@@ -82,7 +82,7 @@ def _half_way(film: Film) -> str:
     return HALF_WAY.join(film.steps[:2])
 
 
-@lru_cache(maxsize=1)
-def shipped() -> Network:
-    """The network of the tables that come with the program."""
-    return Network(vapours(), films())
+@lru_cache(maxsize=8)
+def shipped(readings: Readings = ()) -> Network:
+    """The network of the tables that come with the program; `readings` as `films` takes them."""
+    return Network(vapours(), films(readings))

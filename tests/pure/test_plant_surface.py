@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from simulators.plant import moves, surface
 from simulators.plant.curve import ZERO_K, Activated, Pchip
 from simulators.plant.films import films
-from simulators.plant.network import FREE, Network
+from simulators.plant.network import FREE, Network, shipped
 from simulators.plant.sources import TORR_PA, vapours
 from simulators.plant.surface import Rates, Soft, Surface
 from tests.reference import rows
@@ -190,13 +190,29 @@ def test_growth_on_a_substrate_that_does_not_take_it_comes_late() -> None:
     ],
 )  # fmt: skip
 def test_each_half_of_a_cycle_weighs_what_its_ligands_say(film, celsius, first, second) -> None:
+    """The figures for nylon 66 are those of the 19 Å per cycle that one review has, the second reading."""
     one, other = films()[film].steps
-    on = exposed(Surface(), *[(one, PLENTY), (other, PLENTY)] * 2, celsius=celsius)
+    network = shipped((("nylon 66", 2),))
+    on = exposed(Surface(network=network), *[(one, PLENTY), (other, PLENTY)] * 2, celsius=celsius)
     masses = [on.mass_ng_cm2(celsius)]
     for step in (one, other):
         masses.append(exposed(on, (step, PLENTY), celsius=celsius).mass_ng_cm2(celsius))
     assert masses[1] - masses[0] == pytest.approx(first, rel=0.03, abs=0.15)
     assert masses[2] - masses[1] == pytest.approx(second, rel=0.03, abs=0.15)
+
+
+def test_another_reading_grows_more_of_the_same_density() -> None:
+    low, high = films()["AlEG"], films((("AlEG", 2),))["AlEG"]
+    assert (low.gpc_nm(120.0), high.gpc_nm(120.0)) == pytest.approx((0.1633, 0.5), rel=1e-3)
+    assert high.density_g_cm3(120.0) == pytest.approx(low.density_g_cm3(120.0))
+
+
+@pytest.mark.parametrize(
+    ("reading", "message"), [(("AlEG", 3), "has 2 readings in films.yaml, not 3"), (("AlGE", 1), "no film 'AlGE'")]
+)
+def test_a_reading_that_no_table_has_is_refused(reading: tuple[str, int], message: str) -> None:
+    with pytest.raises(LookupError, match=message):
+        films((reading,))
 
 
 def test_zirconia_gains_3_28_times_what_it_loses_again() -> None:
