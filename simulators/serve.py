@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from simulators.control import Control, listening, make_free
 from simulators.face import Face
+from simulators.plant.sample import Sample
 from simulators.valve_module import Change
 from simulators.wires import Plugged, PtyWire, TcpWire
 from simulators.world import VALVES, World, build
@@ -167,6 +168,7 @@ async def simulate(
     bottles: Mapping[str, str] | None = None,
     seed: int = 1,
     control: Path | None = None,
+    sample: Sample | None = None,
 ) -> World:
     """Serve the simulated tool of a tool file until `stop` is set; `on_ready` gets {"devices": …} once all is up.
 
@@ -174,7 +176,9 @@ async def simulate(
     that a caller can print what has grown. Raises what `build` and the wires raise.
     """
     now_s = asyncio.get_running_loop().time()
-    world = build(tool_yaml, at_s=now_s, warm=warm, bottles=bottles, seed=seed, lag_s=LAG_S, realistic_delay=True)
+    world = build(
+        tool_yaml, at_s=now_s, warm=warm, bottles=bottles, seed=seed, lag_s=LAG_S, realistic_delay=True, sample=sample
+    )
     async with serve_world(world, trace, control) as devices:
         on_ready({"devices": devices} if control is None else {"devices": devices, "control": str(control)})
         await stop.wait()

@@ -280,6 +280,17 @@ def preview(
 
 
 @ald.command()
+@TOOL
+@click.option("--markdown", "as_page", is_flag=True, help="as the page docs/films.md")
+@JSON
+def films(tool: Path | None, as_page: bool, as_json: bool) -> None:
+    """Every film of the review: its recipe, predicted and simulated thickness, what was reported."""
+    from ald_controller.cli.films import films_command
+
+    sys.exit(films_command(tool, as_json, as_page))
+
+
+@ald.command()
 @STATE
 @SOCKET
 @JSON

@@ -15,6 +15,7 @@ from ald_controller import commands as c
 from ald_controller.cli.checking import Assumed, assume, check_inline
 from ald_controller.cli.logs import configure_log
 from ald_controller.cli.offline import run_rows
+from ald_controller.cli.plandrive import sample_for
 from ald_controller.cli.warmth import warm_zones
 from ald_controller.config import LineConfig, Tool
 from ald_controller.console import Console
@@ -25,6 +26,7 @@ from ald_controller.records.report import write_report
 from ald_controller.valves.inline import InlineValves
 from ald_controller.yamlfile import Problems
 from drivers.line import memory_line
+from simulators.plant.sample import Sample
 from simulators.virtualtime import run_virtual
 from simulators.world import World, build
 
@@ -78,12 +80,13 @@ def preview(recipe: Path, assumed: Assumed, options: PreviewOptions) -> dict[str
     folder = options.state or Path(tempfile.mkdtemp(prefix="ald-preview-"))
     folder.mkdir(parents=True, exist_ok=True)
     assumed.write_registers(folder / "registers.yaml")
-    warmth = warm_zones(recipe, assumed) if options.warm else {}
+    warmth = warm_zones(recipe, assumed, options.parameters) if options.warm else {}
     upload = c.Upload(name=recipe.stem, text=recipe.read_text("utf-8"))
+    sample = sample_for(recipe, options.parameters)
     clock = asyncio.new_event_loop()  # the wall clock, while virtual time has a loop of its own
     start_s = clock.time()
     try:
-        done = run_virtual(run_once(assumed, upload, folder, warmth, options.parameters))
+        done = run_virtual(run_once(assumed, upload, folder, warmth, options.parameters, sample))
         wall_s = clock.time() - start_s
     finally:
         clock.close()
@@ -99,12 +102,13 @@ class Refused(Exception):
 
 
 async def run_once(
-    assumed: Assumed, recipe: c.Upload, folder: Path, warmth: dict[str, float], parameters: dict[str, str]
-) -> Previewed:
-    """One daemon over one simulated reactor, from its start to the end of the run; raises Refused."""
+    assumed: Assumed, recipe: c.Upload, folder: Path, warmth: dict[str, float], parameters: dict[str, str],
+    sample: Sample | None = None,
+) -> Previewed:  # fmt: skip
+    """One daemon over one simulated reactor with `sample` in it, from its start to the end; raises Refused."""
     bottles = assumed.registers.rack()
     now_s = asyncio.get_running_loop().time()
-    world = build(assumed.tool.path, at_s=now_s, warm=warmth, bottles=bottles)
+    world = build(assumed.tool.path, at_s=now_s, warm=warmth, bottles=bottles, sample=sample)
     daemon = Daemon(parts_over(world, assumed.tool, folder))
     task = asyncio.ensure_future(daemon.run())
     try:

@@ -214,10 +214,12 @@ def simulate_command(
 
 async def _simulate(tool: Path, warm_for: Path | None, trace: Path | None, as_json: bool, control: Path | None) -> None:
     from ald_controller.cli.checking import assume, simulated_rack
+    from ald_controller.cli.plandrive import sample_for
     from ald_controller.cli.warmth import warm_zones
     from simulators.serve import simulate
 
     bottles = simulated_rack()
+    sample = sample_for(warm_for) if warm_for else None
     warm = warm_zones(warm_for, assume(warm_for, tool, None, None)) if warm_for else None
 
     def ready(served: dict[str, Any]) -> None:
@@ -235,4 +237,4 @@ async def _simulate(tool: Path, warm_for: Path | None, trace: Path | None, as_js
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await simulate(tool, warm, ready, trace, stop, bottles=bottles, control=control)
+    await simulate(tool, warm, ready, trace, stop, bottles=bottles, control=control, sample=sample)

@@ -9,10 +9,10 @@ from ald_controller.cli.checking import Assumed, plan_for
 from ald_controller.plan import HeatStep, Step
 
 
-def warm_zones(recipe: Path, assumed: Assumed) -> dict[str, float]:
-    """zone -> the temperature in °C that `prepare` asks of it; raises Problems."""
+def warm_zones(recipe: Path, assumed: Assumed, parameters: dict[str, str] | None = None) -> dict[str, float]:
+    """zone -> the temperature in °C that `prepare` asks of it with these parameters; raises Problems."""
     out: dict[str, float] = {}
-    _collect(plan_for(recipe, assumed, {}).prepare, out)
+    _collect(plan_for(recipe, assumed, parameters or {}).prepare, out)
     return out
 
 
