@@ -281,13 +281,25 @@ def preview(
 
 @ald.command()
 @TOOL
+@click.option("--wire", is_flag=True, help="as whole runs over wire bytes, which takes hours; they are kept")
+@click.option(
+    "--cache",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("films-over-the-wire.json"),
+    help="where what has run over wire bytes is kept",
+)
+@click.option(
+    "--within", "within_s", type=float, default=None, metavar="SECONDS", help="begin nothing that lasts longer"
+)
 @click.option("--markdown", "as_page", is_flag=True, help="as the page docs/films.md")
 @JSON
-def films(tool: Path | None, as_page: bool, as_json: bool) -> None:
+def films(
+    tool: Path | None, wire: bool, cache: Path, within_s: float | None, as_page: bool, as_json: bool
+) -> None:  # fmt: skip
     """Every film of the review: its recipe, predicted and simulated thickness, what was reported."""
-    from ald_controller.cli.films import films_command
+    from ald_controller.cli.films import FilmsOptions, films_command
 
-    sys.exit(films_command(tool, as_json, as_page))
+    sys.exit(films_command(tool, FilmsOptions(wire, cache, within_s, as_json, as_page)))
 
 
 @ald.command()

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from ald_controller import units
 from ald_controller.chemistry import Chemistry, load_chemistry
-from ald_controller.cli.checking import Assumed, plan_for, simulated_registers
+from ald_controller.cli.checking import Assumed, ahead_of, plan_for, simulated_registers
 from ald_controller.cli.plandrive import Drive, sample_for
 from ald_controller.config import Tool, load_tool
 from ald_controller.plan import Plan, RepeatStep
@@ -49,7 +49,6 @@ class Named(Strict):
     recipe: Word
     set: dict[str, str | int] = Field(default={})
     paper: Paper = Paper()
-    reading: dict[str, int] = Field(default={})
     flag: str = ""
     why: str = ""
     note: str = ""
@@ -75,7 +74,10 @@ class Row:
     on: str
     cycles: int
     predicted_nm: float | None
+    predicted_low_nm: float | None
+    predicted_high_nm: float | None
     simulated_nm: float
+    by_other_readings_nm: list[float]
     paper_nm: float | None
     verdict: str
     note: str
@@ -134,20 +136,32 @@ class Bench:
         """What check makes of the recipe on its rack; raises Problems."""
         return plan_for(recipe, self.assume(recipe, material), parameters)
 
-    def row(self, film_id: str, one: Named) -> Row:
-        """The numbers of one film; raises Problems, NeverSettles."""
+    def grown_nm(self, one: Named) -> float:
+        """What the simulated reactor grows of a film without devices and wires; raises Problems, NeverSettles."""
         path = recipe_path(one.recipe)
-        plan = self.plan(path, one.parameters)
-        grown_nm = Drive(plan, self.tool.text, sample_for(path, one.parameters), one.reading).run()
-        return self.row_of(film_id, one, plan, grown_nm)
+        return self._driven(path, one, self.plan(path, one.parameters), {})
 
-    def row_of(self, film_id: str, one: Named, plan: Plan, grown_nm: float) -> Row:
-        """The row of a film that has grown, in whichever way."""
+    def _driven(self, path: Path, one: Named, plan: Plan, readings: dict[str, int]) -> float:
+        return Drive(plan, self.tool.text, sample_for(path, one.parameters), readings).run()
+
+    def _by_others(self, path: Path, one: Named, plan: Plan) -> list[float]:
+        """What grows by the other readings of the films that have some."""
+        known = self.chemistry.films
+        films = [name for name in dict.fromkeys(layer.film for layer in plan.layers) if name in known]
+        others = [{name: i + 1} for name in films for i in range(1, len(known[name].readings))]
+        return [round(self._driven(path, one, plan, readings), 3) for readings in others]
+
+    def row(self, film_id: str, one: Named, grown_nm: float) -> Row:
+        """The numbers of a film that has grown, in whichever way; raises Problems, NeverSettles."""
         path = recipe_path(one.recipe)
+        assumed = self.assume(path)
+        plan = plan_for(path, assumed, one.parameters)
+        ahead = ahead_of(path, assumed, one.parameters, plan).forecast
         cycles = turns(plan)
         return Row(
             film_id, one.film, str(path.relative_to(RECIPES.parent)), one.parameters, self.rack_for(path),
-            plan.substrate, cycles, predicted_nm(plan), round(grown_nm, 3), one.paper.nm(cycles),
+            plan.substrate, cycles, _rounded(ahead.nm), _rounded(ahead.low_nm), _rounded(ahead.high_nm),
+            round(grown_nm, 3), self._by_others(path, one, plan), one.paper.nm(cycles),
             verdict(one, cycles, grown_nm), one.note, plan.provenance,
         )  # fmt: skip
 
@@ -157,9 +171,8 @@ def turns(plan: Plan) -> int:
     return sum(step.times for step in plan.deposit if isinstance(step, RepeatStep) and step.times > 1)
 
 
-def predicted_nm(plan: Plan) -> float | None:
-    """What check predicts; None where the growth is not known."""
-    return plan.thickness_nm
+def _rounded(nm: float | None) -> float | None:
+    return None if nm is None else round(nm, 3)
 
 
 def verdict(one: Named, cycles: int, grown_nm: float) -> str:

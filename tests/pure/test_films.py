@@ -35,6 +35,11 @@ def row(film_id: str) -> Row:
     return next(one for one in rows() if one.id == film_id)
 
 
+def head(recipe: Path) -> str:
+    """The comments before a recipe, without the names of parameters."""
+    return recipe.read_text("utf-8").replace("tma_purge ", "").replace("water_purge ", "").partition("recipe:")[0]
+
+
 def grown_nm(recipe: str, **parameters: str) -> float:
     """What the simulated reactor grows from a shipped recipe."""
     path = recipe_path(recipe)
@@ -45,12 +50,13 @@ def grown_nm(recipe: str, **parameters: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("celsius", "tma_purge", "water_purge", "nm"), [(33, 20, 180, 33.2), (125, 5, 10, 40.1), (177, 5, 8, 37.5)]
+    ("celsius", "tma_purge", "water_purge", "nm"), [(33, 20, 180, 33.2), (125, 10, 10, 40.1), (177, 10, 8, 37.5)]
 )
 def test_300_cycles_of_alumina_are_as_thick_as_groner_measured(celsius, tma_purge, water_purge, nm) -> None:
     """Groner 2004, with the purges that the recipe's head gives for each temperature."""
     path = recipe_path("alumina")
-    assert f"{celsius} °C: " in path.read_text("utf-8")
+    said = f"{celsius} °C: tma_purge {tma_purge} s, water_purge {water_purge} s"
+    assert said.replace("tma_purge ", "").replace("water_purge ", "") in head(path)
     got_nm = grown_nm(
         "alumina", cycles="300", temperature=f"{celsius} °C", tma_purge=f"{tma_purge} s", water_purge=f"{water_purge} s"
     )
@@ -128,12 +134,12 @@ def test_no_film_differs_from_the_review_without_a_reason() -> None:
     assert not any("no reason is known" in verdict for verdict in differing.values())
 
 
-def test_what_grows_is_what_check_predicts_where_the_host_takes_growth_at_once() -> None:
-    late = {"copper", "carbon", "hexagonal boron nitride", "polyimide"}
+def test_what_grows_is_what_check_predicts() -> None:
+    """Two models: that of check and that of the simulated reactor. Of AlEG the bilayers take another reading there."""
     for one in rows():
-        readings_differ = one.id.startswith("hyb_")
-        if bench().chemistry.material(one.on) not in late and not readings_differ:
-            assert one.simulated_nm == pytest.approx(one.predicted_nm, rel=0.03), one.id
+        if not one.id.startswith("hyb_"):
+            assert one.simulated_nm == pytest.approx(one.predicted_nm, rel=0.01), one.id
+        assert one.predicted_low_nm < one.simulated_nm < one.predicted_high_nm, one.id
 
 
 def test_suspicious_figures_are_flagged_and_not_encoded() -> None:
