@@ -12,8 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, TypeAdapter
 
 from ald_controller import units
-from ald_controller.interlocks import Base, Constants, Heater
-from ald_controller.interlocks.constants import Curve
+from ald_controller.commissioned import Base, Constants, Curve, Heater
 from ald_controller.yamlfile import Strict
 
 PREFIX = "constant."

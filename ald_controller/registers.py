@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from ald_controller import commissioning, stamp, units
 from ald_controller.chemistry import ALKALI_METALS, LITHIUM, Chemistry, close
-from ald_controller.interlocks import Constants
+from ald_controller.commissioned import Constants
 from ald_controller.yamlfile import Document, Location, Mark, Problem, Problems, Strict, parse, read, validate_part
 
 _NAME = re.compile(r"[a-z][A-Za-z0-9 ._-]{0,63}\Z")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ald_controller.commissioned import Heater
 from ald_controller.heating import Ramp, order_of
 from ald_controller.interlocks import (
     Constants,
@@ -21,7 +22,6 @@ from ald_controller.interlocks import (
     source_contactor_off,
     step,
 )
-from ald_controller.interlocks.constants import Heater
 from simulators.eurotherm import Eurotherm
 from simulators.plant.heat import STAGES, Build, Zone
 from simulators.world import build

@@ -6,23 +6,23 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ald_controller import stamp
 from ald_controller.check import Outlook, actuations, outlook
 from ald_controller.chemistry import Chemistry, load_chemistry
 from ald_controller.cli.sockets import find_socket
 from ald_controller.config import Tool, load_tool
-from ald_controller.confirming import all_confirmed
-from ald_controller.consoleparts import CheckRequest
 from ald_controller.doorbell import LocalClient, NoDoor
-from ald_controller.interlocksetting import with_limits_confirmed
 from ald_controller.plan import PLAN, Plan
 from ald_controller.planner import make_plan
 from ald_controller.recipe import load_blocks
 from ald_controller.registers import PLANNED, RegisterFile, Registers
 from ald_controller.shipped import DEPLOY, RECIPES
 from ald_controller.yamlfile import Document, Mark, Problem, Problems, parse, read
+
+if TYPE_CHECKING:
+    from ald_controller.consoleparts import CheckRequest
 
 SIMULATED = DEPLOY / "registers-simulated.yaml"
 
@@ -38,6 +38,9 @@ class Assumed:
 
     def write_registers(self, path: Path) -> None:
         """As the daemon keeps them."""
+        from ald_controller.confirming import all_confirmed
+        from ald_controller.interlocksetting import with_limits_confirmed
+
         confirmed = all_confirmed(self.registers, self.chemistry)
         confirmed = with_limits_confirmed(confirmed, self.tool.config, self.chemistry)
         RegisterFile(path, self.chemistry).save(confirmed)

@@ -1,7 +1,7 @@
 """The interlocks: a pure step over samples and facts, a table of rows, and what they say to people."""
 
+from ald_controller.commissioned import NOTHING_COMMISSIONED, Base, Constants, Heater
 from ald_controller.interlocks.bypasses import BypassRefused, bypass, overridable, restore
-from ald_controller.interlocks.constants import NOTHING_COMMISSIONED, Base, Constants, Heater
 from ald_controller.interlocks.core import (
     BOOT,
     Bypass,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf, log, nan
 from typing import Any, ClassVar, NamedTuple
 
-from ald_controller.interlocks.constants import Base
+from ald_controller.commissioned import Base
 from ald_controller.interlocks.measures import MISSING, Input, Moves, OfSeveral, Samples, Taken, worst
 
 SCCM_PA_M3_S_PER_K = 101_325.0 * 1e-6 / 60.0 / 273.15  # what one sccm brings, per kelvin of the gas that it becomes

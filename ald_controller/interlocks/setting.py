@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ald_controller.commissioned import NOTHING_COMMISSIONED, Constants
 from ald_controller.config import ToolConfig
-from ald_controller.interlocks.constants import NOTHING_COMMISSIONED, Constants
 from ald_controller.interlocks.table import Blocks, Check, Facts, Level, Reaction, Reset
 from ald_controller.interlocks.thermal_measures import Uncommissioned
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import exp, log
 
+from ald_controller.commissioned import Heater
 from ald_controller.config import Zone
-from ald_controller.interlocks.constants import Heater
 from ald_controller.interlocks.measures import Input, Measure, NotSet, Value
 from ald_controller.interlocks.setting import Setting, always, device_of, lithium
 from ald_controller.interlocks.table import Blocks, Check, Level, Reaction, Reset

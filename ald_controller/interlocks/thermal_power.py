@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ald_controller.interlocks.constants import Curve, along
+from ald_controller.commissioned import Curve, along
 from ald_controller.interlocks.measures import Input, Sample, Samples
 from ald_controller.interlocks.thermal_measures import OfReading, Points, believed
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ald_controller.commissioned import Heater, along
 from ald_controller.config import LITHIUM_CLAMP_C
-from ald_controller.interlocks.constants import Heater, along
 
 # Trip in °C, and the steepest slope in K/s that it carries with a lag in s: at 5 s and at 10 s. Between and beyond them
 # slope x (lag + reaction) stays what it is there; below 5 s nothing steeper is allowed.

@@ -108,7 +108,7 @@ _FAMILIES = {
         "interlocks_edges",
     ),
     "table": (
-        "rules setting constants matrix bounds fingerprint",
+        "rules setting matrix bounds fingerprint",
         "limits_confirmed interlocks interlocks_table interlocks_thermal interlocks_heaters interlocks_golden "
         "interlocks_setting interlocks_edges",
     ),
@@ -117,6 +117,7 @@ _FAMILIES = {
 
 _GOLDEN = ("tests/rules_text.py", "tests/golden/rules.txt")
 _OF_THE_TABLE = ("tests/recipe_bench.py",)
+_ELSEWHERE = {"table": ("ald_controller/commissioned.py",)}  # what the rows compute with, and light to import
 _WITHOUT = {  # a hash over names of functions among others, and mutmut gives them new ones
     "table": "tests/pure/test_limits_confirmed.py::"
     "test_the_shipped_registers_of_the_simulated_reactor_confirm_the_shipped_limits"
@@ -132,7 +133,8 @@ def _family(name: str) -> Subject:
     """The lab of one family of rows, or of what all of them share, with the sentences about it alone."""
     modules, sentences = (words.split() for words in _FAMILIES[name])
     return Subject(
-        f"interlocks-{name}", tuple(f"{_INTERLOCKS}/{module}.py" for module in modules),
+        f"interlocks-{name}",
+        (*(f"{_INTERLOCKS}/{module}.py" for module in modules), *_ELSEWHERE.get(name, ())),
         tuple(f"tests/pure/test_{sentence}.py" for sentence in sentences), _BENCH + _beside(name, sentences),
         f"ald_controller.interlocks.{modules[0]}", at_a_time=120, reasons="interlocks",
         without=_WITHOUT.get(name, ""),

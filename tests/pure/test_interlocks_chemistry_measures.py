@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ald_controller.commissioned import Base
 from ald_controller.interlocks.chemistry_doses import OfPulses, Strong, Unlike, Weak
 from ald_controller.interlocks.chemistry_gauge import Apart, Meagre, Readable, Still
 from ald_controller.interlocks.chemistry_measures import (
@@ -21,7 +22,6 @@ from ald_controller.interlocks.chemistry_measures import (
     Purged,
     Resting,
 )
-from ald_controller.interlocks.constants import Base
 from ald_controller.interlocks.measures import BAD, MISSING, RANGE, STALE, Input, Quality, Sample, Taken
 
 P, FLOW, STOP = Input("p", -10, 1e6), Input("flow", 0, math.inf), Input("stop", 0, 1)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from ald_controller.commissioned import Heater
 from ald_controller.interlocks import Constants, Quality, Reaction, Reset, ResetRefused, contactor_off, heaters_off
-from ald_controller.interlocks.constants import Heater
 from ald_controller.interlocks.measures import Input, Sample
 from ald_controller.interlocks.thermal_measures import Apart
 from tests.heater_bench import HeaterBench as Bench

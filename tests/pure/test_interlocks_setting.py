@@ -9,9 +9,9 @@ from functools import partial
 
 import pytest
 
+from ald_controller.commissioned import Base, along
 from ald_controller.interlocks import Blocks, Check, Facts, Level, Reaction, Reset, RuleSet
 from ald_controller.interlocks import setting as moments
-from ald_controller.interlocks.constants import Base, along
 from ald_controller.interlocks.fingerprint import limits_hash, limits_of
 from ald_controller.interlocks.matrix import MATRIX
 from ald_controller.interlocks.setting import Hung, never_commissioned

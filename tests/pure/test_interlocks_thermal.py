@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ald_controller.commissioned import Heater
 from ald_controller.config import Limits
 from ald_controller.interlocks import (
     MATRIX,
@@ -23,7 +24,6 @@ from ald_controller.interlocks import (
     permit,
     source_contactor_off,
 )
-from ald_controller.interlocks.constants import Heater
 from ald_controller.interlocks.measures import Input
 from ald_controller.interlocks.setting import Hung, always, lithium
 from ald_controller.interlocks.thermal_measures import Apart
