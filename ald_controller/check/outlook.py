@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ald_controller.chemistry import Chemistry
 from ald_controller.config import ToolConfig
@@ -12,6 +12,7 @@ from ald_controller.foresight.forecast import Forecast, forecast
 from ald_controller.foresight.vessel import vessel_of
 from ald_controller.plan import Plan, Where
 from ald_controller.recipe import Recipe, read_recipe
+from ald_controller.recipe.reading import PARTS
 from ald_controller.registers import Registers
 from ald_controller.yamlfile import Document, Location, Mark
 
@@ -41,7 +42,7 @@ def outlook(
     config: ToolConfig, now_utc_s: float,
 ) -> Outlook:  # fmt: skip
     """What this plan of a recipe will probably do at this tool."""
-    recipe, _ = read_recipe(document, parameters)
+    recipe = _head(document, parameters)
     area = recipe.substrate.area if recipe.substrate else None
     aspect = recipe.substrate.aspect_ratio if recipe.substrate else None
     left = {port: card.grams for port, card in registers.bottles().items()}
@@ -50,6 +51,12 @@ def outlook(
     places = Places(document)
     placed = [Placed(places.of(f.where, purge=f.purge), f) for f in findings(made, chemistry, config, targets)]
     return Outlook(made, tuple(placed), now_utc_s + plan.duration_s)
+
+
+def _head(document: Document, parameters: Mapping[str, str]) -> Recipe:
+    """A recipe without its steps, which may be ten thousand."""
+    head = {key: value for key, value in document.data.items() if key not in (*PARTS, "define")}
+    return read_recipe(replace(document, data=head), parameters)[0]
 
 
 def targets_of(recipe: Recipe) -> dict[str, float | None]:

@@ -35,6 +35,11 @@ class Assumed:
     registers: Registers
     chemistry: Chemistry
     notes: tuple[str, ...]
+    document: Document  # the recipe, read once
+
+    def read(self, recipe: Path) -> Document:
+        """A recipe's file, without another look at the one that this was assumed for."""
+        return self.document if self.document.name == str(recipe) else read(recipe)
 
     def write_registers(self, path: Path) -> None:
         """As the daemon keeps them."""
@@ -72,7 +77,7 @@ def assume(recipe: Path, tool: Path, load: Path | None, rack: Path | None, regis
         if chemistry.material(material):
             known = known.with_load(_loaded(material), chemistry)
             notes.append(f"{material} is loaded, as the recipe says")
-    return Assumed(file, known, chemistry, tuple(notes))
+    return Assumed(file, known, chemistry, tuple(notes), document)
 
 
 def simulated_rack() -> dict[str, str]:
@@ -153,7 +158,7 @@ def plan_for(
     """The plan of a recipe file under these assumptions; raises Problems."""
     blocks = load_blocks(RECIPES / "blocks")
     return make_plan(
-        read(recipe), assumed.tool, assumed.registers, parameters, assumed.chemistry, blocks,
+        assumed.read(recipe), assumed.tool, assumed.registers, parameters, assumed.chemistry, blocks,
         assumptions=assumed.notes, temperatures_c=temperatures_c,
     )  # fmt: skip
 
@@ -161,7 +166,7 @@ def plan_for(
 def ahead_of(recipe: Path, assumed: Assumed, parameters: dict[str, str], plan: Plan) -> Outlook:
     """What the plan of a recipe file will probably do, were it started now."""
     return outlook(
-        read(recipe), parameters, plan, assumed.registers, assumed.chemistry, assumed.tool.config, stamp.utc_now()
+        assumed.read(recipe), parameters, plan, assumed.registers, assumed.chemistry, assumed.tool.config, stamp.utc_now()
     )
 
 

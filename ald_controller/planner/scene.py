@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ald_controller.chemistry import LITHIUM, Chemistry, close
 from ald_controller.config import LITHIUM_CLAMP_C, Tool, ToolConfig
@@ -75,7 +76,7 @@ class Scene:
             return None
         return name, ports[0]
 
-    @property
+    @cached_property
     def rack(self) -> dict[str, str]:
         """Port -> precursor, for the ports that the tool has."""
         return {port: name for port, name in self.registers.rack().items() if port in self.config.ports}
