@@ -166,7 +166,13 @@ def plan_for(
 def ahead_of(recipe: Path, assumed: Assumed, parameters: dict[str, str], plan: Plan) -> Outlook:
     """What the plan of a recipe file will probably do, were it started now."""
     return outlook(
-        assumed.read(recipe), parameters, plan, assumed.registers, assumed.chemistry, assumed.tool.config, stamp.utc_now()
+        assumed.read(recipe),
+        parameters,
+        plan,
+        assumed.registers,
+        assumed.chemistry,
+        assumed.tool.config,
+        stamp.utc_now(),
     )
 
 

@@ -246,16 +246,17 @@ def register_list(socket: str | None, as_json: bool) -> None:
 @click.option("--rack", type=click.Path(path_type=Path), default=None, help="a file with the bottles per port")
 @click.option("--registers", type=click.Path(path_type=Path), default=None, help="a file with all registers")
 @click.option("--zone", "zones", multiple=True, metavar="NAME=CELSIUS", help="how warm a zone is at the start")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), default=None, help="write one page here")
 @PARAMETERS
 @JSON
 def check(
     recipe: Path, tool: Path | None, load: Path | None, rack: Path | None, registers: Path | None,
-    zones: tuple[str, ...], parameters: tuple[str, ...], as_json: bool,
+    zones: tuple[str, ...], html: Path | None, parameters: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
-    """Check a recipe against a tool: all problems at once, else the plan with its duration."""
+    """Check a recipe against a tool: all problems at once, else the plan and what it will probably do."""
     from ald_controller.cli.offline import CheckOptions, check_command
 
-    options = CheckOptions(load, rack, registers, celsius(zones), given(parameters), as_json)
+    options = CheckOptions(load, rack, registers, celsius(zones), given(parameters), as_json, html)
     sys.exit(check_command(recipe, tool_path(tool), options))
 
 

@@ -20,6 +20,7 @@ class CheckOptions:
     temperatures_c: dict[str, float]
     parameters: dict[str, str]
     as_json: bool
+    html: Path | None = None
 
 
 def check_command(recipe: Path, tool: Path, options: CheckOptions) -> int:
@@ -45,6 +46,11 @@ def check_command(recipe: Path, tool: Path, options: CheckOptions) -> int:
         ahead = ahead_of(recipe, assumed, options.parameters, result)
     except Problems as problems:
         result = problems
+    if options.html is not None and isinstance(result, Plan) and ahead is not None:
+        from ald_controller.cli.checkpage import page
+        from ald_controller.records.folder import write_whole
+
+        write_whole(options.html, page(result, ahead))
     good = isinstance(result, Plan)
     text = check_json(result, added, ahead) if options.as_json else check_text(result, added, ahead)
     click.echo(text, err=not (good or options.as_json))
