@@ -190,6 +190,8 @@ class Plan:
     parameters: dict[str, str] = dataclasses.field(default_factory=dict)
     layers: tuple[Layer, ...] = ()
     provenance: str = ""
+    substrate_area_m2: float | None = None  # of all of its surface, holes included; None: not stated
+    substrate_aspect_ratio: float | None = None  # depth over width of its holes; None: not stated
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema
 
 from ald_controller import units
 from ald_controller.recipe.parameters import Substitute, values_of
-from ald_controller.recipe.steps import STEP, Temperature, Verb, Word, verb_of
+from ald_controller.recipe.steps import STEP, Temperature, Verb, Word, quantity, verb_of
 from ald_controller.yamlfile import Document, Location, Mark, Problem, Problems, Strict, attempt, validate_part
 
 PARTS = ("prepare", "deposit", "finish")
@@ -49,16 +49,19 @@ class Needs(Strict):
     """What must be so before a run starts: bottles hold at least this many grams, by precursor."""
 
     chamber: ChamberNeeds = ChamberNeeds()
-    bottles: dict[str, units.Grams] = Field(default={})
+    bottles: dict[str, Annotated[float, *quantity(units.MASS, 1e-6, 1e5, "g")]] = Field(default={})
 
 
 class Substrate(Strict):
     """What the recipe is for; area in m², limit in °C."""
 
     material: Word
-    area: units.SquareMetres | None = None
-    aspect_ratio: int | None = Field(default=None, ge=1, le=100_000)
+    area: Annotated[float, *quantity(units.AREA, 1e-6, 1e4, "m2")] | None = None
+    aspect_ratio: float | None = Field(default=None, ge=1, le=100_000)
     limit: Temperature | None = None
+
+
+Thickness = Annotated[float, *quantity(units.THICKNESS, 0.01, 1e5, "nm")]
 
 
 def _short_substrate(value: object) -> object:
@@ -69,14 +72,14 @@ class LayerTarget(Strict):
     """One film of a stack, from the substrate upwards; target in nm."""
 
     film: Word
-    target: units.Nanometres | None = None
+    target: Thickness | None = None
 
 
 HEAD: dict[str, tuple[bool, TypeAdapter[Any]]] = {  # key -> (required, type)
     "recipe": (True, TypeAdapter(Annotated[str, BeforeValidator(_recipe_name)])),
     "title": (False, TypeAdapter(Annotated[str, Field(max_length=200)])),
     "film": (False, TypeAdapter(Word)),
-    "target": (False, TypeAdapter(units.Nanometres)),
+    "target": (False, TypeAdapter(Thickness)),
     "stack": (False, TypeAdapter(Annotated[list[LayerTarget], Field(min_length=1, max_length=100)])),
     "substrate": (True, TypeAdapter(Annotated[Substrate, BeforeValidator(_short_substrate)])),
     "provenance": (True, TypeAdapter(Word)),

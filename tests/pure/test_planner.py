@@ -426,3 +426,24 @@ def test_what_was_assumed_is_said() -> None:
     made = plan(recipe(TMA), registers=simulated())
     assert made.assumptions[0] == "load: not recorded, so lithium limits apply"
     assert "simulated" in made.assumptions[1]
+
+
+def test_area_and_aspect_ratio_of_the_substrate_reach_the_plan() -> None:
+    written = "substrate: {material: silicon, area: 20 cm2, aspect_ratio: 34.3}"
+    made = plan(recipe(f"{TMA}\npurge: 20 s").replace("substrate: lithium foil", written), registers=loaded("silicon"))
+    assert (made.substrate, made.substrate_area_m2, made.substrate_aspect_ratio) == ("silicon", 20e-4, 34.3)
+    plain = plan(recipe(f"{TMA}\npurge: 20 s"))
+    assert plain.substrate_area_m2 is None and plain.substrate_aspect_ratio is None
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("area: 0 m2", "between 1e-06 m2 and 1e+04 m2"), ("area: -2 m2", "between"), ("aspect_ratio: 0", "at least 1"),
+        ("aspect_ratio: 200000", "at most 100000"), ("aspect_ratio: 2 m2", "a number is expected"),
+    ],
+)  # fmt: skip
+def test_an_area_or_aspect_ratio_that_nothing_has_is_refused(written: str, says: str) -> None:
+    text = recipe(f"{TMA}\npurge: 20 s").replace("lithium foil", f"{{material: lithium foil, {written}}}")
+    (problem,) = problems(text)
+    assert problem.startswith("r.yaml:2:") and says in problem
