@@ -7,29 +7,41 @@ guessed, so `010`, `1:30`, `NO`, `1e3` and dates stay the text that a person wro
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import reprlib
+import stat
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-MAX_BYTES = 262_144
+MAX_BYTES = 524_288  # ten thousand steps, each on an indented line
 MAX_DEPTH = 20
+MOST_PROBLEMS = 100  # nobody reads more; the rest goes with the first ones
+LONGEST_MESSAGE = 1000
 
 _INT = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,17}\Z")
-_STR_TAG = "tag:yaml.org,2002:str"
-_KINDS = (yaml.ScalarNode, yaml.SequenceNode, yaml.MappingNode)
+_NO_CHARACTER = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_HINTS = (
+    ("mapping values are not allowed", "put text with a ':' in quotes, and each key on a line of its own"),
+    ("did not find expected key", "is the indentation that of the line above?"),
+    ("did not find expected '-' indicator", "is the indentation that of the line above?"),
+    ("did not find expected ',' or", "a bracket is not closed, or a comma is missing"),
+    ("could not find expected ':'", "a key and its value are 'key: value', with the blank"),
+    ("cannot start any token", "put this text in quotes"),
+    ("unexpected end of stream", "a quote is not closed"),
+)
 
 Location = tuple[int | str, ...]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Mark:
+class Mark(NamedTuple):
     """A place in a file; line and column count from 1, as editors do."""
 
     file: str
@@ -37,16 +49,26 @@ class Mark:
     column: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{shown(self.file)}:{self.line}:{self.column}"
+
+
+def shown(text: str) -> str:
+    """Text of others on one line of a screen: no control character, and none that turns the direction of writing."""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[: LONGEST_MESSAGE - 1]}…"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that is wrong, where, and what would be right."""
+    """One thing that is wrong, where, and what would be right; its message is one line that can be shown anywhere."""
 
     mark: Mark
     message: str
     severity: str = "error"  # error | warning
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", shown(self.message))
 
     def __str__(self) -> str:
         kind = "" if self.severity == "error" else f"{self.severity}: "
@@ -58,6 +80,8 @@ class Problems(Exception):
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = sorted(set(problems))
+        if (more := len(self.problems) - MOST_PROBLEMS) > 0:
+            self.problems[MOST_PROBLEMS:] = [Problem(self.problems[MOST_PROBLEMS].mark, f"and {more} more from here on")]
         super().__init__("\n".join(str(p) for p in self.problems))
 
 
@@ -87,12 +111,21 @@ class Document:
 
 
 def read(path: Path) -> Document:
-    """Load a file; raises Problems, also when it cannot be read."""
+    """Load a file; raises Problems, also when it cannot be read, or is no file of bounded size."""
     try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise Problems([Problem(Mark(str(path), 1, 1), f"cannot be read: {error.strerror}")]) from None
+        raw = _bytes_of(path)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise Problems([Problem(Mark(str(path), 1, 1), f"cannot be read: {why}")]) from None
     return parse(raw, str(path))
+
+
+def _bytes_of(path: Path) -> bytes:
+    """At most one byte more than is accepted: a device or a pipe has no end, and a file may be of any size."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(0, "it is no regular file")
+        return file.read(MAX_BYTES + 1)
 
 
 def parse(raw: bytes | str, name: str) -> Document:
@@ -100,90 +133,141 @@ def parse(raw: bytes | str, name: str) -> Document:
     start = Mark(name, 1, 1)
     try:
         data = raw if isinstance(raw, bytes) else raw.encode()
-        if len(data) > MAX_BYTES:
-            raise Problems([Problem(start, f"is larger than {MAX_BYTES // 1024} KiB")])
-        text = data.decode()
-        _refuse_references(text, name)
-        node = yaml.compose(text, Loader=yaml.CSafeLoader)
-    except UnicodeDecodeError as error:
-        raise Problems([Problem(start, f"is not UTF-8 text (byte {error.start})")]) from None
+    except UnicodeEncodeError as error:
+        raise Problems([Problem(start, f"is not Unicode text (character {error.start})")]) from None
+    if len(data) > MAX_BYTES:
+        raise Problems([Problem(start, f"is larger than {MAX_BYTES // 1024} KiB")])
+    builder = _Builder(_text(data, name), name)
+    try:
+        built = builder.document()
     except yaml.MarkedYAMLError as error:
         where = error.problem_mark or error.context_mark
         mark = Mark(name, where.line + 1, where.column + 1) if where else start
-        raise Problems([Problem(mark, f"is not YAML: {error.problem or error.context}")]) from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise Problems([Problem(mark, f"is not YAML: {builder.why(error)}")]) from None
+    except (yaml.YAMLError, ValueError) as error:
         raise Problems([Problem(start, f"is not YAML: {error}")]) from None
-    if node is None:
-        raise Problems([Problem(start, "is empty")])
-    builder = _Builder(name)
-    built = builder.build(node, ())
     if builder.problems:
         raise Problems(builder.problems)
     return Document(name, built, builder.marks, builder.key_marks, hashlib.sha256(data).hexdigest())
 
 
-def _refuse_references(text: str, name: str) -> None:
-    """Refuse tags, anchors, aliases, a second document and deep nesting before anything is built from them."""
-    depth = documents = 0
-    event: Any  # the stubs know neither marks nor tags of events
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        mark = Mark(name, event.start_mark.line + 1, event.start_mark.column + 1)
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise Problems([Problem(mark, "anchors and aliases (& and *) are not allowed: write the value out")])
-        if getattr(event, "tag", None) not in (None, "!"):
-            raise Problems([Problem(mark, f"the tag {event.tag} is not allowed: write the plain value")])
-        if isinstance(event, yaml.DocumentStartEvent):
-            documents += 1
-            if documents > 1:
-                raise Problems([Problem(mark, "a second document begins here: one file holds one document")])
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise Problems([Problem(mark, f"is nested more than {MAX_DEPTH} deep")])
-        if isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+def _text(data: bytes, name: str) -> str:
+    """The characters of a file, all of which YAML allows; raises Problems."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        mark = Mark(name, before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
+        raise Problems([Problem(mark, f"is not UTF-8 text (byte {error.start})")]) from None
+    if (odd := _NO_CHARACTER.search(text)) is not None:
+        before = text[: odd.start()]
+        mark = Mark(name, before.count("\n") + 1, odd.start() - before.rfind("\n"))
+        raise Problems([Problem(mark, f"the character U+{ord(odd[0]):04X} is not allowed in YAML: take it out")])
+    return text
 
 
 class _Builder:
-    """Turns nodes into data and remembers where everything stood."""
+    """Turns the events of one text into data, in one pass, and remembers where everything stood.
 
-    def __init__(self, name: str) -> None:
+    Tags, anchors, aliases, a second document and deep nesting are refused as they come: nothing is built from them.
+    """
+
+    def __init__(self, text: str, name: str) -> None:
         self.name = name
         self.marks: dict[Location, Mark] = {}
         self.key_marks: dict[Location, Mark] = {}
         self.problems: list[Problem] = []
+        self._text = text
+        self._depth = 0
 
-    def build(self, node: yaml.Node, loc: Location) -> Any:
-        self.marks[loc] = self._mark(node)
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, loc)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.build(child, (*loc, index)) for index, child in enumerate(node.value)]
-        return _scalar(node)
+    def document(self) -> Any:
+        """The one document of the text; raises Problems and what the parser raises."""
+        self._events: Any = yaml.parse(self._text, Loader=yaml.CSafeLoader)  # the stubs know no marks or tags of events
+        next(self._events)
+        if isinstance(self._next(), yaml.StreamEndEvent):
+            raise Problems([Problem(Mark(self.name, 1, 1), "is empty")])
+        value = self._value(self._next(), ())
+        self._next()
+        if not isinstance(after := self._next(), yaml.StreamEndEvent):
+            message = "a second document begins here: one file holds one document"
+            raise Problems([Problem(self._mark(after), message)])
+        return value
 
-    def _mapping(self, node: yaml.MappingNode, loc: Location) -> dict[str, Any]:
-        out: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            mark = self._mark(key_node)
-            if not isinstance(key_node, yaml.ScalarNode):
-                self.problems.append(Problem(mark, "a key must be plain text"))
-                continue
-            key = str(key_node.value)
-            if key in out:
-                first = self.key_marks[(*loc, key)]
-                self.problems.append(Problem(mark, f"'{key}' stands here a second time (first at line {first.line})"))
-                continue
-            self.key_marks[(*loc, key)] = mark
-            out[key] = self.build(value_node, (*loc, key))
+    def why(self, error: yaml.MarkedYAMLError) -> str:
+        """What the parser says, and where it is known what a person did, that."""
+        said, where = error.problem or error.context or "", error.problem_mark
+        lines = self._text.splitlines()
+        line = lines[where.line] if where and where.line < len(lines) else ""
+        if "cannot start any token" in said and where and line[where.column : where.column + 1] == "\t":
+            return "a tab stands here: indent with spaces"
+        return next((f"{said} ({hint})" for words, hint in _HINTS if words in said), said)
+
+    def _next(self) -> Any:
+        event = next(self._events)
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            message = "anchors and aliases (& and *) are not allowed: write the value out"
+            raise Problems([Problem(self._mark(event), message)])
+        if getattr(event, "tag", None) not in (None, "!"):
+            message = f"the tag {event.tag[:60]} is not allowed: write the plain value"
+            raise Problems([Problem(self._mark(event), message)])
+        if isinstance(event, yaml.CollectionStartEvent):
+            self._depth += 1
+            if self._depth > MAX_DEPTH:
+                raise Problems([Problem(self._mark(event), f"is nested more than {MAX_DEPTH} deep")])
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._depth -= 1
+        return event
+
+    def _value(self, event: Any, loc: Location) -> Any:
+        self.marks[loc] = self._mark(event)
+        if isinstance(event, yaml.ScalarEvent):
+            return _scalar(event)
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(loc)
+        out: list[Any] = []
+        while not isinstance(inner := self._next(), yaml.SequenceEndEvent):
+            out.append(self._value(inner, (*loc, len(out))))
         return out
 
-    def _mark(self, node: yaml.Node) -> Mark:
-        return Mark(self.name, node.start_mark.line + 1, node.start_mark.column + 1)
+    def _mapping(self, loc: Location) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            if (key := self._key(event, loc, out)) is None:
+                self._skip(self._next())
+                continue
+            self.key_marks[(*loc, key)] = self._mark(event)
+            out[key] = self._value(self._next(), (*loc, key))
+        return out
+
+    def _key(self, event: Any, loc: Location, before: dict[str, Any]) -> str | None:
+        """The key, or None and a problem where it is none, or a second one."""
+        mark = self._mark(event)
+        if not isinstance(event, yaml.ScalarEvent):
+            self.problems.append(Problem(mark, "a key must be plain text"))
+            self._skip(event)
+            return None
+        key = str(event.value)
+        if key not in before:
+            return key
+        first = self.key_marks[(*loc, key)]
+        message = f"'{key[:60]}' stands here a second time (first at line {first.line})"
+        self.problems.append(Problem(mark, message))
+        return None
+
+    def _skip(self, event: Any) -> None:
+        """Go past a value that nothing is built from."""
+        depth = self._depth - isinstance(event, yaml.CollectionStartEvent)
+        while self._depth > depth:
+            self._next()
+
+    def _mark(self, event: Any) -> Mark:
+        mark = event.start_mark
+        return Mark(self.name, mark.line + 1, mark.column + 1)
 
 
-def _scalar(node: yaml.Node) -> Hashable:
-    text = str(node.value)
-    if getattr(node, "style", None) not in (None, ""):  # the C loader says "" for a plain scalar
+def _scalar(event: Any) -> Hashable:
+    text = str(event.value)
+    if event.style not in (None, ""):  # the C loader says "" for a plain scalar
         return text
     if text in ("true", "false"):
         return text == "true"
@@ -250,6 +334,7 @@ _PLAIN = {
 }
 _KEY = "[key]"  # how pydantic marks that a key of a mapping is wrong, and not its value
 _LIMITS = ("lt", "le", "gt", "ge")
+_BRIEF = reprlib.Repr()  # never the whole of a long value, which would be made anew for every mistake in it
 _QUANTITY = re.compile(r"\s*([+-]?[0-9]+(?:\.[0-9]+)?)\s*([^\s\d.]\S*)\s*\Z")
 
 
@@ -292,8 +377,14 @@ def _as_written(written: str | None, value: Any, limit: Any) -> dict[str, object
 
 
 def _short(value: Any) -> Any:
-    text = repr(value)
-    return value if len(text) <= 60 else text[:57] + "..."
+    text = repr(value[:80]) if isinstance(value, str) else _BRIEF.repr(value)
+    return _Brief(text if len(text) <= 60 else text[:57] + "...")
+
+
+class _Brief(str):
+    """What stands for a value in a message, as it is."""
+
+    __repr__ = str.__str__
 
 
 def _known(document: Document, at: Location, loc: tuple[Any, ...]) -> Location:

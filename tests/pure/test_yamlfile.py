@@ -60,11 +60,11 @@ def test_what_is_not_plain_is_refused_at_its_place(text: str, says: str) -> None
 
 
 def test_a_file_that_is_too_large_or_not_text_is_refused_before_it_is_read() -> None:
-    assert "larger than 256 KiB" in refused("a" * (MAX_BYTES + 1))
-    assert "larger than 256 KiB" in refused("é" * (MAX_BYTES // 2 + 1))
-    assert refused(b"a: \xff\xfe") == "f.yaml:1:1: is not UTF-8 text (byte 3)"
-    assert "is not YAML" in refused("a: \ud800")
-    assert "is not YAML" in refused("a: \x00")
+    assert "larger than 512 KiB" in refused("a" * (MAX_BYTES + 1))
+    assert "larger than 512 KiB" in refused("é" * (MAX_BYTES // 2 + 1))
+    assert refused(b"a: \xff\xfe") == "f.yaml:1:4: is not UTF-8 text (byte 3)"
+    assert refused("a: \ud800") == "f.yaml:1:1: is not Unicode text (character 3)"
+    assert refused("a: 1\nb: \x00") == "f.yaml:2:4: the character U+0000 is not allowed in YAML: take it out"
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_key() -> None:
