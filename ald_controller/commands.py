@@ -29,7 +29,7 @@ class Principal(Message):
 class Upload(Message):
     verb: Literal["upload"] = "upload"
     name: RecipeName
-    text: str = Field(max_length=262_144)
+    text: str = Field(max_length=524_288)
 
 
 class Check(Message):

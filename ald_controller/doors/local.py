@@ -20,7 +20,7 @@ from ald_controller.commands import Principal, Reply, Status, Watch
 from ald_controller.config import Role, ToolConfig
 from ald_controller.doors.desk import Desk, Refusal, parse
 
-MAX_LINE_BYTES = 300_000
+MAX_LINE_BYTES = 600_000  # the longest recipe, and its line ends as JSON has them
 _CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
 _ROLES: tuple[Role, ...] = ("viewer", "operator", "owner")
 _HEARTBEAT_S = 1.0  # a watcher hears at least this often that the state is still the same

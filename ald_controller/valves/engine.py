@@ -69,6 +69,7 @@ class _Run:
     at_ns: int
     next: int = 0  # number of the next edge
     skip: int = 0  # bits of a missed or trimmed dose, kept off until the plan closes them
+    sated: bool = False  # it opens nothing more
     unfilled: dict[str, int] = field(default_factory=dict)  # source -> by how much its filling was late, and left out
 
     @property
@@ -143,8 +144,8 @@ class Engine:
                 self._load(now_ns, segment)
             case Beat(sequence, permit):
                 self._beat(now_ns, sequence, permit)
-            case Trim(id):
-                self._trim(now_ns, id)
+            case Trim():
+                self._trim(now_ns, message)
             case Hold(why):
                 self.rest(now_ns, f"hold: {why}", grave=False)
             case Abort(why):
@@ -289,15 +290,17 @@ class Engine:
                 self.rest(now_ns, "lease")  # it ran out unseen, in a process that slept: no later beat undoes that
             self._sequence, self._beat_ns, self._permit = sequence, now_ns, permit
 
-    def _trim(self, now_ns: int, id: SegmentId) -> None:
+    def _trim(self, now_ns: int, trim: Trim) -> None:
         bits = self._plan_word & self._rules.source_mask
-        if self.running != id or not bits:
-            self._refuse(id, "there is no dose of it to end: none is open")
+        if self.running != trim.id or not (bits or trim.last):
+            self._refuse(trim.id, "there is no dose of it to end: none is open")
             return
         run = self._runs[0]
-        self._cut = Write(now_ns, id, run.without(bits))
-        run.skip |= bits
-        self._plan_word &= ~bits
+        run.sated = trim.last  # what is sated has nothing open, and takes no trim of one dose any more
+        if bits:
+            self._cut = Write(now_ns, trim.id, run.without(bits))
+            run.skip |= bits
+            self._plan_word &= ~bits
 
     def _enter(self, now_ns: int, chamber: str) -> None:
         rest_word = self._config.rest_words.get(chamber)
@@ -350,9 +353,9 @@ class Engine:
             return None
         word, before = edges[index][1], edges[index - 1][1] if index else self._rest_word
         if opening := self._rules.opened(before, word):
-            if not self._may_open(now_ns, opening):
+            if not run.sated and not self._may_open(now_ns, opening):
                 return None
-            if self._in_time(now_ns, run, opening):
+            if not run.sated and self._in_time(now_ns, run, opening):
                 run.skip &= ~mask_of(opening)
             else:  # bits that it shares with a source that stays open stay on
                 staying = (stand for stand in self._rules.open(word) if stand not in opening)

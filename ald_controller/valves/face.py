@@ -87,9 +87,9 @@ class ValveFace(ABC):
         """Switch the outputs in `mask`, which belong to no segment; on only while the engine is not held gravely."""
         self._tell(Aux(mask, bits))
 
-    def trim(self, id: SegmentId) -> None:
-        """End the running dose of this segment now."""
-        self._tell(Trim(id))
+    def trim(self, id: SegmentId, *, last: bool = False) -> None:
+        """End the running dose of this segment now, and with `last` let it open nothing more."""
+        self._tell(Trim(id, last))
 
     async def events(self) -> AsyncIterator[FromEngine]:
         """Everything but Status, in order, for one consumer; ends after `close`, raises ValveError on a failure."""

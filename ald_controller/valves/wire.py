@@ -105,9 +105,13 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Trim:
-    """End the running dose of this segment now; the rest of the segment keeps its offsets."""
+    """End the running dose of this segment now, and with `last` open nothing more in it.
+
+    The rest of the segment keeps its offsets.
+    """
 
     id: SegmentId
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +328,7 @@ _MADE_BY: dict[str, Callable[..., ToEngine | FromEngine]] = {
     "EngineConfig": _config,
     "Load": lambda segment: Load(_segment(*segment)),
     "Beat": lambda sequence, permit: Beat(index(sequence), index(permit)),
-    "Trim": lambda id: Trim(_segment_id(id)),
+    "Trim": lambda id, last: Trim(_segment_id(id), bool(last)),
     "Hold": Hold,
     "Abort": Abort,
     "State": lambda chamber: State(str(chamber)),

@@ -88,9 +88,9 @@ class Oracle:
             case Load(segment):
                 if accepted:
                     self._accept(now_ns, segment)
-            case Trim(id):
-                if id == ran:  # what is not open yet is not ended: that is refused, and said
-                    self.plan = [each for each in self.plan if each[3] != id or not each[0] & self.last_word]
+            case Trim(id, last):
+                if id == ran:  # what is not open yet is not ended, but with `last`
+                    self.plan = [x for x in self.plan if x[3] != id or not (last or x[0] & self.last_word)]
             case State(chamber):
                 if CONFIG.rest_words[chamber] != CONFIG.rest_words[self.chamber]:
                     self.plan, self.tail_ns = [], None

@@ -71,8 +71,8 @@ def other_names(value: Any) -> Any:
                 found = replace(value, id=other_names(id))
             case Load(segment):
                 found = Load(other_names(segment))
-            case Trim(id):
-                found = Trim(other_names(id))
+            case Trim(id, last):
+                found = Trim(other_names(id), last)
         _EXCHANGED[value] = found
     return found
 

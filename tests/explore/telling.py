@@ -40,8 +40,8 @@ def said(message: ToEngine) -> str:
             return f"heaters {'on' if bits else 'off'}"
         case State(chamber):
             return f"State {chamber}"
-        case Trim(id):
-            return f"Trim {_id(id)}"
+        case Trim(id, last):
+            return f"Trim {_id(id)}{', its last dose' if last else ''}"
         case Clear():
             return "Clear"
     return type(message).__name__

@@ -603,6 +603,51 @@ def test_a_trim_of_nothing_is_refused(rig: Rig) -> None:
     assert rig.hear(Trim(other)) == [Refused(other, why)]
 
 
+def shots(times: int) -> Segment:
+    """One shot of a second every 2 s behind the stop valve, which opens at 9 s."""
+    edges = [edge for i in range(times) for edge in ((2 * i * S + S, TMA | STOP), (2 * i * S + 1500 * MS, STOP))]
+    return segment((0, STOP), *edges, (9 * S, 0))
+
+
+def test_a_last_trim_within_a_shot_ends_it_and_opens_no_other_of_its_segment(rig: Rig) -> None:
+    wanted = shots(4)
+    rig.load(wanted)
+    rig.run(LEAD + 3250 * MS)
+    rig.hear(Trim(wanted.id, last=True))
+    rig.run(LEAD + 25 * S)
+    assert [(at - LEAD, word) for at, word in rig.words] == [
+        (0, STOP), (S, TMA | STOP), (1500 * MS, STOP), (3 * S, TMA | STOP), (3250 * MS, STOP), (9 * S, 0),
+    ]  # fmt: skip
+    assert rig.of(Missed) == [] and rig.of(Refused) == [] and not rig.engine.held
+
+
+def test_a_last_trim_between_two_shots_opens_no_other_and_asks_for_no_permit(rig: Rig) -> None:
+    wanted = shots(4)
+    rig.load(wanted)
+    rig.run(LEAD + 2 * S)
+    rig.hear(Trim(wanted.id, last=True))
+    rig.hear(Trim(wanted.id))
+    while rig.now < LEAD + 25 * S:
+        rig.beat(0)
+        rig.run(rig.now + 100 * MS, beating=False)
+    assert [word for _, word in rig.words] == [STOP, TMA | STOP, STOP, 0]
+    assert rig.words[-1][0] == LEAD + 9 * S and rig.of(Ended) and not rig.engine.held
+    assert rig.of(Refused) == [Refused(wanted.id, "there is no dose of it to end: none is open")]
+
+
+def test_a_last_trim_is_that_of_its_segment_alone(rig: Rig) -> None:
+    wanted = shots(2)
+    rig.load(wanted)
+    rig.load(dose(1, TMA, S, 3 * S, start_ns=S))
+    rig.run(LEAD + 2 * S)
+    rig.hear(Trim(wanted.id, last=True))
+    assert rig.hear(Trim(replace(wanted.id, half=7), last=True)) == [
+        Refused(replace(wanted.id, half=7), "there is no dose of it to end: none is open")
+    ]
+    rig.run(LEAD + 30 * S)
+    assert [word for _, word in rig.words] == [STOP, TMA | STOP, STOP, 0, 0, TMA, 0]
+
+
 def test_a_dose_trimmed_as_its_close_falls_due_is_closed_once(rig: Rig) -> None:
     wanted = dose(0, LTB, S, 3 * S)
     rig.load(wanted)

@@ -60,6 +60,7 @@ ID = SegmentId("run 7", 3, 9)
         Load(Segment(ID, (), 3 * S)),
         Beat(1, SOURCES),
         Trim(ID),
+        Trim(ID, last=True),
         Hold("schöner Grund"),
         Abort("why"),
         State("AT_BOX"),

@@ -260,6 +260,19 @@ class EngineMachine(RuleBasedStateMachine):
             self.say(Trim(running))
             assert not self.word & SOURCES, "open after a trim"
 
+    @rule(ns=st.sampled_from((0, S, 3 * S)))
+    def trim_for_good(self, ns: int) -> None:
+        running = self.engine.running
+        if running is None:
+            return
+        self.say(Trim(running, last=True))
+        assert not self.word & SOURCES, "open after a trim"
+        begun_ns = self.now
+        while self.engine.running == running and self.now - begun_ns < ns:
+            self.beat(SOURCES)
+            self.let_pass(50 * MS, 0)
+            assert self.engine.running != running or not self.word & SOURCES, "opened after its last dose"
+
     @rule()
     def the_link_fails(self) -> None:
         """As the host tells it: the same failure again and again until the module is back."""
