@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ald_controller.plan import FlowStep, HeatStep, Leaf, PumpStep, RiseStep, SegmentStep, SettleStep
-from ald_controller.units import PRESSURE_RATE
+from ald_controller.units import PRESSURE, PRESSURE_RATE
+
+BLIND_S = 0.5  # a gauge that could not be believed for so long does not let a chamber be filled any further
 
 
 @dataclass(slots=True)
@@ -26,6 +28,38 @@ class PumpSpeed:
             return ""
         self.told = True
         return f"pumped at {speed:.3g} Pa/s, faster than the {self.limit_pa_per_s:.3g} Pa/s that the recipe allows"
+
+
+@dataclass(slots=True)
+class FillWatch:
+    """Watches the pressure of a chamber that is being filled; says once that it is enough, and then why."""
+
+    to_pa: float
+    pressure_pa: float | None = None  # as read last
+    reached: bool = False
+    over: bool = False
+    blind_since_s: float | None = None
+
+    def ends(self, shots: int, pressure_pa: float | None, now_s: float) -> bool:
+        """Whether this look ends the filling, `shots` of which have begun; before the first one nothing does."""
+        self.pressure_pa = pressure_pa
+        self.blind_since_s = None if pressure_pa is not None else now_s if self.blind_since_s is None else (
+            self.blind_since_s
+        )  # fmt: skip
+        if self.over or not shots:
+            return False
+        self.reached = pressure_pa is not None and pressure_pa >= self.to_pa
+        blind = self.blind_since_s is not None and now_s - self.blind_since_s >= BLIND_S
+        self.over = self.reached or blind
+        return self.over
+
+    @property
+    def why(self) -> str:
+        """Why it ended without its pressure."""
+        if self.over:
+            return "the gauge could not be believed, so no further shot was given"
+        read = "nothing" if self.pressure_pa is None else PRESSURE.show(self.pressure_pa, "mTorr")
+        return f"after all of its shots the gauge shows {read}"
 
 
 def leaf_label(leaf: Leaf) -> str:

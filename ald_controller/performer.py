@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from ald_controller.acts import PumpSpeed
+from ald_controller.acts import FillWatch, PumpSpeed
 from ald_controller.journal import Journal
 from ald_controller.plan import (
     Act,
@@ -29,6 +29,7 @@ from ald_controller.risetest import AFTER_SHUT_S, watched
 from ald_controller.tool import Tool
 
 LOOK_S = 0.25  # how often waits look at their condition
+FILL_LOOK_S = 0.05  # as often as the gauge is read: a filling looks at every reading
 EMPTY_S = 30.0  # from no flow to a chamber that is as empty as it gets: twenty volumes and a flow controller's settling
 BETWEEN_S = 300.0  # purge between two rise tests
 SETTLED_S = 1.0  # so long below, so that no single reading ends a purge
@@ -53,6 +54,8 @@ class Wanted(Protocol):
     def check_held(self) -> None: ...  # raises Held
     def hold_for(self, why: str) -> None: ...
     async def through(self, step: SegmentStep) -> None: ...  # a segment from its load to its end
+    def shots(self) -> int: ...  # how many of its doses have begun
+    def enough(self, pressure_pa: float | None) -> None: ...  # it gives no other
 
 
 class Performer:
@@ -60,6 +63,7 @@ class Performer:
 
     def __init__(self, tool: Tool, journal: Journal, alarm: Callable[[str], None], wanted: Wanted) -> None:
         self._tool, self._journal, self._alarm, self._wanted = tool, journal, alarm, wanted
+        self._filled: SegmentStep | None = None  # what was filled before a hold came
         self._flow_now = FlowStep("flow", _NOWHERE, {})  # the recipe's flows as they are, with the newest settling
 
     async def do(self, act: Act) -> None:
@@ -103,6 +107,32 @@ class Performer:
     async def _set_flows(self, step: FlowStep) -> None:
         for device, sccm in step.flows_sccm.items():
             await self._tool.set_flow(device, sccm)
+
+    # --- filling to a pressure ---------------------------------------------------------------------------------------
+
+    async def fill(self, step: SegmentStep) -> None:
+        """An exposure whose doses end when the gauge shows the wanted pressure: the segment holds the most of them.
+
+        Whatever happens here, and if nothing happens any more, the engine shuts what the segment opens.
+        """
+        if self._filled is step:  # the hold came in its soak: it needs no dose once more
+            self._filled = None
+            return
+        assert step.until is not None  # noqa: S101  narrows the type; the run gives no other here
+        watch = FillWatch(step.until.to_pa)
+        through = asyncio.ensure_future(self._wanted.through(step))
+        try:
+            while not through.done():
+                await asyncio.wait({through}, timeout=FILL_LOOK_S)
+                if not through.done() and watch.ends(self._wanted.shots(), self._tool.pressure_pa(), _now_s()):
+                    self._wanted.enough(watch.pressure_pa)
+                    self._filled = step if watch.reached else None
+        finally:
+            through.cancel()
+        await through
+        self._filled = None
+        if not watch.reached:
+            self._timed_out(step.until.otherwise, f"{step.label}: {watch.why}")
 
     # --- the pump, and waiting -------------------------------------------------------------------------------------
 
@@ -204,6 +234,10 @@ class Performer:
         if otherwise == "hold":
             self._wanted.hold_for(what)
             raise Held(what)
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _within(seconds: float) -> str:

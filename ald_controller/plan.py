@@ -41,8 +41,20 @@ class Dose:
 
 
 @dataclass(frozen=True)
+class Filling:
+    """When a segment's doses are enough: once the gauge shows `to_pa`; all of them given and not there: `otherwise`."""
+
+    to_pa: float
+    otherwise: Otherwise
+
+
+@dataclass(frozen=True)
 class SegmentStep:
-    """Valve words over time, exact inside; begins and ends in rest. A purge is a segment without edges."""
+    """Valve words over time, exact inside; begins and ends in rest. A purge is a segment without edges.
+
+    With `until` its doses are the most that it gives: what is not needed stays shut, and the other edges keep their
+    times.
+    """
 
     kind: Literal["segment"]
     where: Where
@@ -50,6 +62,7 @@ class SegmentStep:
     edges: tuple[tuple[int, int], ...]  # (offset_ns, word over source and stop bits)
     length_ns: int
     doses: tuple[Dose, ...] = ()
+    until: Filling | None = None
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ald_controller.plan import At, SegmentStep
+from ald_controller.plan import At, Dose, SegmentStep
 from ald_controller.valves import wire
 
 
@@ -33,6 +33,7 @@ class Loaded:
     edges: int = 0  # how many have gone out as planned
     opened_ns: int = 0  # when the module confirmed the newest opening, 0 when it did not
     at_ns: int | None = None
+    trimmed: bool = False  # what was open then was shut before its time, and no dose of it opens any more
 
     @property
     def ends_at_s(self) -> float | None:
@@ -47,7 +48,21 @@ class Loaded:
 
     def planned(self, edge: wire.Edge) -> bool:
         """Whether this edge came from the plan; what a hold or an abort cuts short is due when it was cut."""
-        return self.at_ns is not None and edge.due_ns == self.at_ns + self.step.edges[edge.index][0]
+        if self.at_ns is None:
+            return False
+        return self.trimmed or edge.due_ns == self.at_ns + self.step.edges[edge.index][0]
+
+    def begun(self, now_s: float) -> tuple[Dose, ...]:
+        """The doses that have begun by now."""
+        at_ns = self.at_ns
+        return () if at_ns is None else tuple(d for d in self.step.doses if at_ns + d.open_ns <= now_s * 1e9)
+
+    def enough(self, now_s: float) -> int:
+        """From now on it gives no further dose; returns how many of the planned ones are not needed."""
+        given = self.begun(now_s)
+        unneeded = len(self.step.doses) - len(given)
+        self.step, self.trimmed = replace(self.step, doses=given), True
+        return unneeded
 
 
 def again(step: SegmentStep, edges_done: int) -> SegmentStep:

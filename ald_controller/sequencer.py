@@ -288,13 +288,15 @@ class Run:
 
     async def _do(self, at: At, leaf: Leaf) -> None:
         self._doing = leaf.kind
-        if isinstance(leaf, SegmentStep):
+        if isinstance(leaf, SegmentStep) and leaf.until is None:
             await self._nearly_done()
             await self._load(at, leaf)
             return
         await self._drained()
         self.check_held()
         self._at = at
+        if isinstance(leaf, SegmentStep):
+            return await self._acts.fill(leaf)
         self._started(leaf_label(leaf), at)
         await self._acts.do(leaf)
 
@@ -305,6 +307,19 @@ class Run:
             await self._loaded[0].ended
         finally:  # what a hold cut is part of the act, which is done again as a whole
             self._loaded.clear()
+
+    def shots(self) -> int:
+        """How many doses of the segment that goes through for an act have begun."""
+        return len(self._loaded[0].begun(asyncio.get_running_loop().time())) if self._loaded else 0
+
+    def enough(self, pressure_pa: float | None) -> None:
+        """End the running dose of that segment, if one is open, and let it give no other."""
+        loaded = self._loaded[0]
+        self.tool.valves.trim(wire.SegmentId(self.name, loaded.at.cycle, loaded.half), last=True)
+        unneeded = loaded.enough(asyncio.get_running_loop().time())
+        self.progress.planned -= unneeded
+        self.journal.event("filled", half=loaded.half, cycle=loaded.at.cycle, pressure_pa=pressure_pa,
+                           shots=len(loaded.step.doses), unneeded=unneeded)  # fmt: skip
 
     def _started(self, label: str, at: At) -> None:
         self.progress.step = label

@@ -80,8 +80,8 @@ class Problems(Exception):
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = sorted(set(problems))
-        if (more := len(self.problems) - MOST_PROBLEMS) > 0:
-            self.problems[MOST_PROBLEMS:] = [Problem(self.problems[MOST_PROBLEMS].mark, f"and {more} more from here on")]
+        if more := self.problems[MOST_PROBLEMS:]:
+            self.problems[MOST_PROBLEMS:] = [Problem(more[0].mark, f"and {len(more)} more from here on")]
         super().__init__("\n".join(str(p) for p in self.problems))
 
 
@@ -160,8 +160,8 @@ def _text(data: bytes, name: str) -> str:
         mark = Mark(name, before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
         raise Problems([Problem(mark, f"is not UTF-8 text (byte {error.start})")]) from None
     if (odd := _NO_CHARACTER.search(text)) is not None:
-        before = text[: odd.start()]
-        mark = Mark(name, before.count("\n") + 1, odd.start() - before.rfind("\n"))
+        line = text.count("\n", 0, odd.start()) + 1
+        mark = Mark(name, line, odd.start() - text.rfind("\n", 0, odd.start()))
         raise Problems([Problem(mark, f"the character U+{ord(odd[0]):04X} is not allowed in YAML: take it out")])
     return text
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ald_controller import units
 from ald_controller.config import Port, ToolConfig
-from ald_controller.plan import Dose, FlowStep, SegmentStep, Step, Where
+from ald_controller.plan import Dose, Filling, FlowStep, SegmentStep, Step, Where
 from ald_controller.recipe.steps import SHORTEST_OPENING_S, Expose, Pulse
 
 FILL_SHUTS_S = 0.1  # before filling and before letting out everything is shut for twice as long as the engine asks for
@@ -88,7 +89,9 @@ def expose(where: Where, source: Source, body: Expose, config: ToolConfig, carri
         edges.pop()  # the last close and the opening of the stop valve are one edge
     edges = [(0, stop), *edges, (end, 0)]
     doses = [replace(dose, edge=dose.edge + 1) for dose in doses]
-    segment = SegmentStep("segment", where, f"{source.precursor} exposure", tuple(edges), end, tuple(doses))
+    filling = None if body.to is None or body.otherwise is None else Filling(body.to, body.otherwise)
+    label = f"{source.precursor} exposure" + (f" to {units.PRESSURE.show(filling.to_pa, 'mTorr')}" if filling else "")
+    segment = SegmentStep("segment", where, label, tuple(edges), end, tuple(doses), filling)
     down, back = {config.carrier: body.flow}, {config.carrier: carrier_sccm}
     push = source.port.push
     if push is not None:  # what is written is the whole flow: the push takes its share of it

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ald_controller.plan import FlowStep, PumpStep, RepeatStep, SegmentStep, Step, Where
-from ald_controller.planner.conditions import rise, settle
+from ald_controller.planner.conditions import RISE_TORR_PER_SCCM_S, filling, rise, settle
 from ald_controller.planner.dosing import FLOW_SETTLES_S, Source, expose, pulse, rest
 from ald_controller.planner.gaps import Span, closed, dose, join
 from ald_controller.planner.scene import Scene
@@ -15,12 +15,12 @@ from ald_controller.planner.thermal import Zones, heat, wait
 from ald_controller.recipe import Written, block_at, read_step
 from ald_controller.recipe.steps import Expose, Heat, Pulse, Pump, Purge, Repeat, SetFlow, Use, Wait, WaitForLeak
 from ald_controller.units import TORR_PA
+from ald_controller.valves.rules import MOST_EDGES
 from ald_controller.yamlfile import Document, Location, Mark, Problems
 
 MOST_STEPS = 50_000  # as written, blocks and defines unfolded
 DEEPEST = 12
 PUMPING_S = 30.0  # for estimates
-RISE_TORR_PER_SCCM_S = 0.0395  # into a shut chamber of 0.5 L at 150 °C
 
 
 class TooLong(Exception):
@@ -161,6 +161,7 @@ class Unfold:
         if source is None:
             return Stretch(seconds=body.time + purge_s, span=closed(float("inf"), None))
         steps = pulse(self.scene.where(document, step.at), source, body, purge[0] if purge else None)
+        self._check_edges(document, at, steps, source)
         before_s = source.filling_s + (FLOW_SETTLES_S if source.port.push else 0.0)
         span = dose(source.precursor, document.mark(at), before_s, purge_s, mark)
         return Stretch(self._whole(steps), _seconds(steps), span)
@@ -173,7 +174,9 @@ class Unfold:
             return Stretch(span=closed(float("inf"), None))
         where = self.scene.where(document, step.at)
         steps = expose(where, source, body, self.scene.config, self.carrier_sccm)
+        self._check_edges(document, at, steps, source)
         shut_s = sum(s.length_ns for s in steps if isinstance(s, SegmentStep)) / 1e9
+        filling(self.scene, document, at, body, shut_s - body.hold, self.zones.targets_c)
         rise_torr = body.flow * RISE_TORR_PER_SCCM_S * shut_s
         limit_torr = self.scene.config.limits.vacuum / TORR_PA
         if rise_torr > limit_torr:
@@ -185,6 +188,14 @@ class Unfold:
         before_s = self.scene.config.pump.closing_time + source.filling_s
         span = dose(source.precursor, document.mark(at), before_s, body.hold, None)
         return Stretch(self._whole(steps), _seconds(steps), span)
+
+    def _check_edges(self, document: Document, at: Location, steps: list[Step], source: Source) -> None:
+        """The valve engine judges a segment as a whole, so it takes only so many changes of one."""
+        edges = max(len(s.edges) for s in steps if isinstance(s, SegmentStep))
+        if edges > MOST_EDGES:
+            most = (MOST_EDGES - 2) // (4 if source.port.fill else 2)
+            message = f"one step gives at most {most} shots of {source.precursor}: put the rest into a repeat"
+            self.scene.wrong(document, (*at, "times"), message)
 
     def _whole(self, steps: list[Step]) -> tuple[Step, ...]:
         """A dose with its flow changes outside of any repeat is a turn of its own: no pause or stop comes between."""

@@ -207,7 +207,10 @@ class Pulse(Strict):
 
 
 class Expose(Strict):
-    """Dose into the shut chamber and hold: flow down, stop valve shut, shots, hold, open, flow back."""
+    """Dose into the shut chamber and hold: flow down, stop valve shut, shots, hold, open, flow back.
+
+    With `to` the shots are the most that it gives: they end once the chamber has this pressure.
+    """
 
     precursor: PrecursorName
     pulse: Opening
@@ -215,11 +218,15 @@ class Expose(Strict):
     flow: Flow
     times: Shots = 1
     every: Pause | None = None
+    to: Pressure | None = None
+    otherwise: Annotated[Otherwise | None, choice("hold", "finish", "alarm")] = Field(default=None, alias="else")
     provenance: Word | None = None
 
     @model_validator(mode="after")
-    def _spacing(self) -> Self:
+    def _whole(self) -> Self:
         _spaced(self.times, self.every, self.pulse)
+        if (self.to is None) != (self.otherwise is None):
+            raise ValueError("'to' and 'else' go together, for example to: 500 mTorr, else: hold")
         return self
 
 

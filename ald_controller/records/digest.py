@@ -149,7 +149,7 @@ def cycles_of(
             number = cycle_of[half]
             moments[number] = min(moments.get(number, at_ns * NS), at_ns * NS)
     states: dict[int, set[str]] = defaultdict(set)
-    for dose in doses:
+    for dose in (dose for dose in doses if dose.state != "not needed"):
         states[dose.cycle].add(dose.state if dose.part == "deposit" else "confirmed")
     begins = sorted(moments.items(), key=lambda item: item[1])
     if not begins:

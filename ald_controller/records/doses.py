@@ -10,7 +10,7 @@ from typing import Literal
 from ald_controller.plan import Dose
 
 NS = 1e-9
-DoseState = Literal["confirmed", "unconfirmed", "cut", "missed", "not given"]
+DoseState = Literal["confirmed", "unconfirmed", "cut", "missed", "not given", "not needed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class DoseRow:
 
     `unconfirmed`: the module confirmed an edge never, or the opening only after the closing was sent, so that nobody
     knows for how long it was open. `cut`: closed before its time (hold, abort, the end of the record). `missed`: too
-    late, so it was not opened. `not given`: intended, and never reached.
+    late, so it was not opened. `not given`: intended, and never reached. `not needed`: the chamber had its pressure.
     """
 
     cycle: int
@@ -76,8 +76,11 @@ def dose_table(
     missed: set[tuple[int, int]],
     held_ns: dict[int, int],
     rises_pa: Mapping[tuple[int, int], float] | None = None,
+    filled: frozenset[int] = frozenset(),
 ) -> list[DoseRow]:
     """Every intended dose in order; `missed` holds (half, edge), `held_ns` the moment at which a half was cut.
+
+    The halves in `filled` ended their doses at a pressure: those that were not opened were not needed.
 
     `rises_pa` is what was measured of the dose that opened with (half, edge).
     """
@@ -89,6 +92,10 @@ def dose_table(
         (intent, dose, _row(intent, dose, of_half[intent.half], missed, held_ns))
         for intent in newest.values()
         for dose in intent.doses
+    ]
+    rows = [
+        (intent, dose, replace(row, state="not needed") if row.state == "not given" and intent.half in filled else row)
+        for intent, dose, row in rows
     ]
     rises_pa = rises_pa or {}
     return [replace(row, delta_p_pa=rises_pa.get((intent.half, dose.edge))) for intent, dose, row in rows]

@@ -125,7 +125,8 @@ class RunRecord:
             for e in self.events("pulse")
             if {"half", "edge", "delta_p_pa"} <= e.fields.keys()
         }
-        return dose_table(self.intents(), self.edges(), missed, held, rises_pa)
+        filled = frozenset(e.fields["half"] for e in self.events("filled") if e.fields.get("pressure_pa") is not None)
+        return dose_table(self.intents(), self.edges(), missed, held, rises_pa, filled)
 
     def _last_readings(self) -> Iterator[float]:
         """The time of each channel's newest readings, without unpacking what lies before them."""

@@ -108,10 +108,12 @@ def _key_figures(d: Digest) -> str:
     whole, confirmed, missed = sum(c.whole for c in d.cycles), d.count("confirmed"), d.count("missed")
     late = spread([e.late_s for e in d.edges])
     error = spread([dose.width_error_s for dose in d.doses if dose.width_error_s is not None])
-    other = len(d.doses) - confirmed - missed
+    unneeded = d.count("not needed")
+    other = len(d.doses) - confirmed - missed - unneeded
     edges_read = f"p99 of {number(late.n)} edges" if late else "no edges on record"
     doses_read = f"p99 of {number(error.n)} doses" if error else "no doses on record"
     rest = [f"{missed} missed"] * bool(missed) + [f"{other} cut or not given"] * bool(other)
+    rest += [f"{unneeded} not needed to reach a pressure"] * bool(unneeded)
     cells = [
         ("Duration", duration(d.length_s), f"planned {duration(h.duration_s)}"),
         ("Cycles", f"{whole}<small> / {h.cycles}</small>", "given whole"),
@@ -173,7 +175,7 @@ def _doses(d: Digest) -> str:
     head = ("Precursor", "Valve", "Commanded", "Confirmed", "Missed", "Other", "Width, median", "Width, least – most",
             "Late, p99")  # fmt: skip
     summary = table(head, [_dose_group(*key, rows) for key, rows in groups.items()], frozenset(range(2, 9)))
-    odd = [dose for dose in d.doses if dose.state != "confirmed"]
+    odd = [dose for dose in d.doses if dose.state not in ("confirmed", "not needed")]
     out = [summary]
     if odd:
         out.append(f"<h3>Doses that are not confirmed ({len(odd)})</h3>{_dose_rows(d, odd[:200])}")
