@@ -22,8 +22,11 @@ class Recipes:
 
     def put(self, name: str, text: str) -> str:
         """Keep a recipe; returns its SHA-256."""
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        (self._folder / f"{digest}.yaml").write_text(text, "utf-8")
+        data = text.encode()
+        digest = hashlib.sha256(data).hexdigest()
+        (self._folder / f"{digest}.yaml").write_bytes(
+            data
+        )  # with the line ends that it came with, as its hash has them
         (self._folder / f"{name}.name").write_text(digest, "ascii")
         return digest
 
@@ -31,7 +34,7 @@ class Recipes:
         """The newest text under this name, or None."""
         try:
             digest = (self._folder / f"{name}.name").read_text("ascii")
-            return (self._folder / f"{digest}.yaml").read_text("utf-8")
+            return (self._folder / f"{digest}.yaml").read_bytes().decode()
         except FileNotFoundError:
             return None
 

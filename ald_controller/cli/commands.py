@@ -62,10 +62,14 @@ def celsius(zones: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
+LONGEST_UPLOAD = 524_288  # characters
+
+
 def text_of(recipe: Path) -> str:
     """A recipe as it is to be uploaded; exits with 1 when it is not text."""
     try:
-        return recipe.read_text("utf-8")
+        with recipe.open(encoding="utf-8", newline="") as file:  # the hash is that of the file, line ends included
+            return file.read(LONGEST_UPLOAD + 1)  # more than the controller takes; a device has no end
     except (OSError, UnicodeDecodeError) as error:
         why = f"is not UTF-8 text (byte {error.start})" if isinstance(error, UnicodeDecodeError) else error.strerror
         click.echo(f"ald: {recipe}: {why}", err=True)

@@ -19,6 +19,7 @@ from ald_controller.valves.rules import MOST_EDGES
 from ald_controller.yamlfile import Document, Location, Mark, Problems
 
 MOST_STEPS = 50_000  # as written, blocks and defines unfolded
+MOST_SHOTS = 50_000  # in all of these steps, each as often as it is written
 DEEPEST = 12
 PUMPING_S = 30.0  # for estimates
 
@@ -45,7 +46,7 @@ class Unfold:
     def __init__(self, scene: Scene, zones: Zones) -> None:
         self.scene, self.zones = scene, zones
         self.carrier_sccm: float | None = None
-        self._count = 0
+        self._count = self._shots = 0
         self._inside: list[str] = []  # the names of the defines and blocks that are being unfolded
         self._depth = self._turning = 0
         self._may_dose = True
@@ -225,6 +226,10 @@ class Unfold:
         if width_s > entry.longest_opening:
             message = f"{width_s:g} s is longer than {name} may be open at once, {entry.longest_opening:g} s"
             self.scene.wrong(document, (*at, width), message + ": use times and every")
+        self._shots += body.times
+        if self._shots > MOST_SHOTS:
+            self.scene.wrong(document, at, f"up to here there are more than {MOST_SHOTS} shots as written: use repeat")
+            raise TooLong
         source = Source.at(name, port, self.scene.config)
         if misfit := source.misfit(self.scene.config, width_s, body.every):
             self.scene.wrong(document, (*at, width if misfit[0] == "time" else misfit[0]), misfit[1])
