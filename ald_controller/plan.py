@@ -178,6 +178,15 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Stated:
+    """A step that says itself where its figures come from."""
+
+    where: Where
+    verb: str
+    provenance: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that a run needs, and what pre-flight promises of it."""
 
@@ -203,6 +212,7 @@ class Plan:
     parameters: dict[str, str] = dataclasses.field(default_factory=dict)
     layers: tuple[Layer, ...] = ()
     provenance: str = ""
+    stated: tuple[Stated, ...] = ()  # by steps, in place of the recipe's own
     substrate_area_m2: float | None = None  # of all of its surface, holes included; None: not stated
     substrate_aspect_ratio: float | None = None  # depth over width of its holes; None: not stated
 

@@ -85,6 +85,7 @@ def make_plan(
         parameters=read.parameters,
         layers=grown,
         provenance=read.provenance,
+        stated=tuple(scene.stated),
         substrate_area_m2=read.substrate.area,
         substrate_aspect_ratio=read.substrate.aspect_ratio,
     )

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from ald_controller.chemistry import LITHIUM, Chemistry, close
 from ald_controller.config import LITHIUM_CLAMP_C, Tool, ToolConfig
-from ald_controller.plan import Where
+from ald_controller.plan import Stated, Where
 from ald_controller.recipe import Recipe
 from ald_controller.registers import Registers
 from ald_controller.yamlfile import Document, Location, Mark, Problem
@@ -29,6 +29,7 @@ class Scene:
     warnings: list[Problem] = field(default_factory=list)
     prefix: str = ""  # "in block '…': " while a block is unfolded
     incomplete: bool = False  # a step could not be read: nothing is claimed about the doses as a whole
+    stated: dict[Stated, None] = field(default_factory=dict)  # provenance of single steps, each place once, in order
     first_dose: tuple[str, Mark] | None = None
     dosed: dict[str, Mark] = field(default_factory=dict)  # precursor -> where it is first dosed
 

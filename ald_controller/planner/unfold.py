@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ald_controller.plan import FlowStep, PumpStep, RepeatStep, SegmentStep, Step, Where
+from ald_controller.plan import FlowStep, PumpStep, RepeatStep, SegmentStep, Stated, Step, Where
 from ald_controller.planner.conditions import RISE_TORR_PER_SCCM_S, filling, rise, settle
 from ald_controller.planner.dosing import FLOW_SETTLES_S, Source, expose, pulse, rest
 from ald_controller.planner.gaps import Span, closed, dose, join
 from ald_controller.planner.scene import Scene
 from ald_controller.planner.thermal import Zones, heat, wait
-from ald_controller.recipe import Written, block_at, read_step
+from ald_controller.recipe import Written, block_at, read_step, takes_targets
 from ald_controller.recipe.steps import Expose, Heat, Pulse, Pump, Purge, Repeat, SetFlow, Use, Wait, WaitForLeak
 from ald_controller.units import TORR_PA
 from ald_controller.valves.rules import MOST_EDGES
@@ -77,13 +77,22 @@ class Unfold:
             self.scene.wrong(document, at, f"the recipe unfolds into more than {MOST_STEPS} steps: use repeat")
             raise TooLong
         try:
-            return read_step(document, at, raw)
+            written = read_step(document, at, raw)
+            self._state(document, written)
+            return written
         except Problems as error:
             self.scene.incomplete = True
             for problem in error.problems:
                 if problem.mark not in self.scene.recipe.blind:
                     self.scene.problems.append(replace(problem, message=self.scene.prefix + problem.message))
             return None
+
+    def _state(self, document: Document, step: Written) -> None:
+        """Where the figures of this step come from, when it says so itself."""
+        provenance = getattr(step.body, "provenance", None)
+        if provenance is not None:
+            stated = Stated(self.scene.where(document, step.at), step.verb, provenance)
+            self.scene.stated.setdefault(stated)
 
     @staticmethod
     def _purge_after(document: Document, written: list[Written | None], i: int) -> tuple[float, Mark] | None:
@@ -304,6 +313,9 @@ class Unfold:
         raw = document.data
         for key in (*step.at, "use"):
             raw = raw[key]
+        if body.heating is not None and not takes_targets(block):
+            message = f"the block '{body.block}' heats to its own targets: leave 'with' out"
+            self.scene.wrong(document, (*step.at, "use", "with"), message, key=True)
         placed = block_at(block, document, step.at, raw.get("with", {}))
         outer, self.scene.prefix = self.scene.prefix, f"in block '{body.block}': "
         try:

@@ -38,6 +38,16 @@ def load_blocks(folder: Path) -> dict[str, Document]:
     return out
 
 
+def takes_targets(block: Document) -> bool:
+    """Whether a step of the block is `$with`: what the recipe that uses it writes there."""
+
+    def inside(value: Any) -> bool:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return value == "$with" or any(map(inside, inner))
+
+    return inside(block.data)
+
+
 def block_at(block: Document, recipe: Document, at: Location, targets: Any) -> Document:
     """A block as if it stood at `at` (a `use`) in a recipe: `heat: $with` is the use's own mapping, marks included."""
     here = recipe.mark(at)

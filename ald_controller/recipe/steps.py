@@ -302,10 +302,10 @@ class Repeat(Strict):
 
 
 class Use(Strict):
-    """The steps of a block that the tool owns, `with` targets for its `heat: $with`."""
+    """The steps of a block that the tool owns, `with` what its `heat: $with` is to do."""
 
     block: Word
-    targets: dict[str, Target] = Field(default={}, alias="with")
+    heating: Heat | None = Field(default=None, alias="with")
 
 
 class PumpVerb(Strict):

@@ -447,3 +447,22 @@ def test_an_area_or_aspect_ratio_that_nothing_has_is_refused(written: str, says:
     text = recipe(f"{TMA}\npurge: 20 s").replace("lithium foil", f"{{material: lithium foil, {written}}}")
     (problem,) = problems(text)
     assert problem.startswith("r.yaml:2:") and says in problem
+
+
+def test_a_step_that_says_where_its_figures_come_from_is_in_the_plan_once() -> None:
+    purge = 'purge: {time: 20 s, provenance: "Groner 2004, 102 °C"}'
+    made = plan(recipe(f"{TMA}\n{purge}\nrepeat: {{times: 9, steps: [{{{TMA}}}, {{{purge}}}]}}"))
+    assert [(s.where.line, s.verb, s.provenance) for s in made.stated] == [
+        (9, "purge", "Groner 2004, 102 °C"), (10, "purge", "Groner 2004, 102 °C"),
+    ]  # fmt: skip
+
+
+def test_a_block_heats_with_the_ramp_that_its_user_writes_and_refuses_targets_that_it_does_not_take() -> None:
+    warm = "prepare: [{use: {block: standard heat-up, with: {substrate: 120 °C, chamber: 120 °C, ramp: 3 K/min}}}]\n"
+    heats = [s for s in plan(recipe(f"{TMA}\npurge: 20 s", prepare=warm)).prepare if isinstance(s, HeatStep)]
+    assert [round(s.ramp_k_per_s or 0, 3) for s in heats] == [0.05]
+    problem, *_ = problems(recipe(f"{TMA}\npurge: 5 s", prepare=warm.replace("3 K/min", "30 K/min")))
+    assert "in block 'standard heat-up': 'chamber' may change by at most" in problem
+    cold = "finish: [{use: {block: standard cool-down, with: {substrate: 20 °C}}}]\n"
+    (problem,) = problems(recipe(f"{TMA}\npurge: 5 s", finish=cold))
+    assert problem == "r.yaml:10:44: the block 'standard cool-down' heats to its own targets: leave 'with' out"
