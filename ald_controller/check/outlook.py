@@ -9,6 +9,8 @@ from ald_controller.chemistry import Chemistry
 from ald_controller.config import ToolConfig
 from ald_controller.foresight.findings import Finding, findings
 from ald_controller.foresight.forecast import Forecast, forecast
+from ald_controller.foresight.reactor import Steady
+from ald_controller.foresight.timeline import Cycle
 from ald_controller.foresight.vessel import vessel_of
 from ald_controller.plan import Plan, Where
 from ald_controller.recipe import Recipe, read_recipe
@@ -39,15 +41,15 @@ class Outlook:
 
 def outlook(
     document: Document, parameters: Mapping[str, str], plan: Plan, registers: Registers, chemistry: Chemistry,
-    config: ToolConfig, now_utc_s: float,
+    config: ToolConfig, now_utc_s: float, known: dict[Cycle, Steady] | None = None,
 ) -> Outlook:  # fmt: skip
-    """What this plan of a recipe will probably do at this tool."""
+    """What this plan of a recipe will probably do at this tool; `known` is kept from one outlook to the next."""
     recipe = _head(document, parameters)
     area = recipe.substrate.area if recipe.substrate else None
     aspect = recipe.substrate.aspect_ratio if recipe.substrate else None
     left = {port: card.grams for port, card in registers.bottles().items()}
     targets = targets_of(recipe)
-    made = forecast(plan, vessel_of(registers, area, aspect), chemistry, config, left, targets)
+    made = forecast(plan, vessel_of(registers, area, aspect), chemistry, config, left, targets, known)
     places = Places(document)
     placed = [Placed(places.of(f.where, purge=f.purge), f) for f in findings(made, chemistry, config, targets)]
     return Outlook(made, tuple(placed), now_utc_s + plan.duration_s)

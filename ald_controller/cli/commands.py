@@ -269,6 +269,27 @@ def check(
 @TOOL
 @click.option("--load", type=click.Path(path_type=Path), default=None, help="a file with the load register")
 @click.option("--rack", type=click.Path(path_type=Path), default=None, help="a file with the bottles per port")
+@click.option("--registers", type=click.Path(path_type=Path), default=None, help="a file with all registers")
+@click.option("--tolerance", default="2 %", show_default=True, help="of growth, that doses and purges may cost")
+@PARAMETERS
+@JSON
+def optimise(
+    recipe: Path, tool: Path | None, load: Path | None, rack: Path | None, registers: Path | None, tolerance: str,
+    parameters: tuple[str, ...], as_json: bool,
+) -> None:  # fmt: skip
+    """Shortest doses and purges that keep growth within a tolerance: a model's advice, as a diff of the recipe."""
+    from ald_controller.cli.offline import CheckOptions
+    from ald_controller.cli.optimising import optimise_command
+
+    options = CheckOptions(load, rack, registers, {}, given(parameters), as_json)
+    sys.exit(optimise_command(recipe, tool_path(tool), tolerance, options))
+
+
+@ald.command()
+@click.argument("recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@TOOL
+@click.option("--load", type=click.Path(path_type=Path), default=None, help="a file with the load register")
+@click.option("--rack", type=click.Path(path_type=Path), default=None, help="a file with the bottles per port")
 @click.option("--state", type=click.Path(path_type=Path), default=None, help="where the run folder goes")
 @click.option("--warm", is_flag=True, help="zones start at the recipe's temperatures, as in the demo")
 @PARAMETERS

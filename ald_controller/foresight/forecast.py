@@ -133,28 +133,39 @@ class Forecast:
 def forecast(
     plan: Plan, vessel: Vessel, chemistry: Chemistry, config: ToolConfig, left_g: Mapping[str, float | None],
     target_nm: Mapping[str, float | None],
+    known: dict[Cycle, Steady] | None = None,
 ) -> Forecast:  # fmt: skip
-    """The forecast of a plan; `left_g` by port, `target_nm` by film. Pure; some 10 ms for each different cycle."""
+    """The forecast of a plan; `left_g` by port, `target_nm` by film. Pure; some 10 ms for each different cycle.
+
+    `known` keeps what cycles do from one forecast to the next, in the same vessel.
+    """
+    steadies = {} if known is None else known
     found = cycles(plan, chemistry, config)
     first = dict(list(found.items())[:MOST_CYCLES])
-    done = tuple(_cycle(cycle, times, vessel, chemistry, config) for cycle, times in first.items())
+    done = tuple(
+        _cycle(cycle, times, Reactor(cycle, vessel, chemistry, config), chemistry, steadies)
+        for cycle, times in first.items()
+    )
     layers = tuple(_layers(plan, done, chemistry))
     chosen = [_chosen(layer, target_nm.get(layer.film)) for layer in layers]
-    known = [one for one in chosen if one is not None]
-    whole = bool(known) and len(known) == len(chosen)
+    sure = [one for one in chosen if one is not None]
+    whole = bool(sure) and len(sure) == len(chosen)
     return Forecast(
         layers, done, tuple(_bottles(done, chemistry, left_g)), tuple(_facts(plan, done, vessel, chemistry)), vessel,
-        sum(one.nm for one in known) if whole else None,
+        sum(one.nm for one in sure) if whole else None,
         sum(min(r.low_nm for r in layer.readings) for layer in layers) if whole else None,
         sum(max(r.high_nm for r in layer.readings) for layer in layers) if whole else None,
-        sum(one.nm for one in known if one.provenance == "unverified default"),
+        sum(one.nm for one in sure if one.provenance == "unverified default"),
         len(found) - len(first),
     )  # fmt: skip
 
 
-def _cycle(cycle: Cycle, times: int, vessel: Vessel, chemistry: Chemistry, config: ToolConfig) -> CycleForecast:
-    reactor = Reactor(cycle, vessel, chemistry, config)
-    found = reactor.steady()
+def _cycle(
+    cycle: Cycle, times: int, reactor: Reactor, chemistry: Chemistry, known: dict[Cycle, Steady]
+) -> CycleForecast:
+    found = known.get(cycle)
+    if found is None:
+        found = known[cycle] = reactor.steady()
     film = chemistry.films[cycle.film] if cycle.film else None
     own = {gas.step: gas.per_site * _exposure(cycle, found, gas.name) for gas in reactor.gases.values()}
     alone = steady([own.get(i, 0.0) for i in range(reactor.sites.steps)], reactor.sites.classes) if film else 0.0
