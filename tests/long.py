@@ -41,6 +41,7 @@ PARTS: dict[str, tuple[float, list[str]]] = {
     "machines": (480.0, ["tests/safety/test_machines_long.py"]),
     "healthy": (500.0, ["tests/run/test_soak_long.py", "-k", "healthy"]),
     "faults": (500.0, ["tests/run/test_soak_long.py", "-k", "faults"]),
+    "films": (520.0, ["tests/run/test_films_long.py"]),
     "masses-trial": (240.0, ["tests/run/test_masses_long.py", "-k", "trial-ligl"]),
     "masses-ligl": (450.0, ["tests/run/test_masses_long.py", "-k", "ligl-on-lithium"]),
 }

@@ -72,12 +72,15 @@ class Wire:
         return iter(sorted(planned, key=lambda row: row[:2]))
 
     def run(self, within_s: float | None) -> int:
-        """Run what is left, but begin nothing that would probably last longer; how many are left. Raises as preview."""
+        """Run what is left, but after the first begin nothing that would probably last longer; how many are left.
+
+        Raises as preview.
+        """
         clock = asyncio.new_event_loop()  # the wall clock: a preview has a loop of its own
         try:
             began_s, left = clock.time(), list(self.left())
             for number, (takes_s, film_id, one) in enumerate(left):
-                if within_s is not None and clock.time() - began_s + takes_s / self._speed() > within_s:
+                if number and within_s is not None and clock.time() - began_s + takes_s / self._speed() > within_s:
                     return len(left) - number
                 self._one(film_id, one)
             return 0

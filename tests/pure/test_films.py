@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ald_controller.cli import films
 from ald_controller.cli.commands import ald
 from ald_controller.cli.filmrows import Bench, Named, Paper, Row, named, recipe_path, verdict
 from ald_controller.cli.films import all_rows, page, text
+from ald_controller.cli.filmwire import Kept, Ran, Wire
 from ald_controller.cli.plandrive import Drive, NeverSettles, sample_for
 from ald_controller.plan import Leaf, Plan, SegmentStep, SettleStep, Where
 from simulators.plant.sample import Sample
@@ -233,3 +235,51 @@ def test_a_purge_that_waits_for_a_pressure_it_never_reaches_is_named_with_its_li
     drive.run()
     with pytest.raises(NeverSettles, match=r"line 7: never below 0\.5 Pa"):
         drive._do(SettleStep("settle", Where(7, 1), 0.5, 60.0, "hold"))
+
+
+# --- what has run over wire bytes ----------------------------------------------------------------------------------
+
+RAN = Ran(13.0, "completed", [], 0, 120.0)
+
+
+def wire_of(path: Path) -> Wire:
+    return Wire(bench(), Kept(path), lambda line: None)
+
+
+def test_what_has_run_over_wire_bytes_is_remembered_and_the_rest_is_left_shortest_first(tmp_path: Path) -> None:
+    cache = tmp_path / "deep" / "films.json"
+    wire = wire_of(cache)
+    assert wire.ran == {}
+    first = list(wire.left())
+    assert [seconds for seconds, _, _ in first] == sorted(seconds for seconds, _, _ in first)
+    assert len(first) == 46, "two films of the table are one run"
+    _, film_id, one = first[0]
+    Kept(cache).keep(wire._key(one), RAN)
+    again = wire_of(cache)
+    assert again.ran == {film_id: RAN}
+    assert [left for _, left, _ in again.left()] == [left for _, left, _ in first[1:]]
+
+
+def test_two_films_of_one_recipe_with_the_same_parameters_are_one_run(tmp_path: Path) -> None:
+    wire = wire_of(tmp_path / "films.json")
+    table = named()
+    assert wire._key(table["tio2_cu_tan10"]) == wire._key(table["tio2_cu_oya10"])
+    assert len({wire._key(table[name]) for name in ("ligl10", "ligl20", "ligl60", "ligl90")}) == 4
+
+
+def test_films_over_the_wire_are_shown_as_far_as_they_have_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "films.json"
+    wire = wire_of(cache)
+    for film_id in ("al2o3_80", "ligl10"):
+        Kept(cache).keep(wire._key(named()[film_id]), RAN)
+    monkeypatch.setattr(Wire, "run", lambda self, within_s: 44)
+    asked = ["films", "--wire", "--cache", str(cache), "--within", "1", "--json"]
+    done = CliRunner().invoke(ald, asked)
+    assert done.exit_code == 4 and "44 films are left" in done.stderr
+    told = json.loads(done.stdout)
+    assert [(one["id"], one["simulated_nm"]) for one in told] == [("al2o3_80", 13.0), ("ligl10", 13.0)]
+    assert [one["verdict"].partition(" ")[0] for one in told] == ["agrees", "differs"]
+    Kept(cache).keep(wire._key(named()["ligl10"]), replace(RAN, ending="tripped", trips=["T1"]))
+    monkeypatch.setattr(Wire, "run", lambda self, within_s: 0)
+    done = CliRunner().invoke(ald, asked)
+    assert done.exit_code == 1 and "ligl10: tripped, trips: T1" in done.stderr
