@@ -1,4 +1,4 @@
-"""Every film of the review as a whole run (real daemon, drivers, wire bytes, interlocks), as many as there is time for."""
+"""Every film of the review as a whole run: real daemon, drivers, wire bytes, interlocks; as many as time allows."""
 
 from __future__ import annotations
 
