@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from ald_controller.cli.filmrows import Bench, named, recipe_path
 from ald_controller.shipped import RECIPES
 from ald_controller.yamlfile import Problems, parse
+from tests.recipe_bench import ROOT
 
 LIBRARY = sorted((RECIPES / "library").glob("*.yaml"))
 ALL = [*sorted(RECIPES.glob("*.yaml")), *LIBRARY]
@@ -110,3 +112,11 @@ def test_the_racks_hold_what_the_tables_know() -> None:
         rack = parse(path.read_text("utf-8"), path.name).data
         assert set(rack) <= set(bench().tool.config.ports)
         assert {bench().chemistry.name(precursor) for precursor in rack.values()} == set(rack.values())
+
+
+def test_an_installation_carries_every_folder_of_recipes() -> None:
+    carried = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["data-files"]
+    folders = {path.parent.relative_to(ROOT) for path in RECIPES.glob("**/*.yaml")}
+    assert {f"share/ald-controller/{folder}": [f"{folder}/*.yaml"] for folder in folders} == {
+        name: files for name, files in carried.items() if "recipes" in name
+    }
