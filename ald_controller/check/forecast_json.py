@@ -23,12 +23,18 @@ def forecast_data(made: Outlook) -> dict[str, Any]:
         "facts": [asdict(fact) for fact in found.facts],
         "unverified_share": round(found.unverified, 4),
         "unverified_nm": found.unverified_nm,
+        "equal_exposure": _elsewhere(made),
         "chamber": {
             "volume_m3": found.vessel.volume_m3, "pumping_m3_s": found.vessel.pumping_m3_s,
             "wall_m2": found.vessel.wall_m2, "sample_m2": found.vessel.sample_m2, "aspect": found.vessel.aspect,
             "assumed": list(found.vessel.assumed),
         },
     }  # fmt: skip
+
+
+def _elsewhere(made: Outlook) -> dict[str, Any] | None:
+    other = made.elsewhere
+    return None if other is None else {"tool": other.tool, "why": other.why, "halves": [asdict(e) for e in other.equal]}
 
 
 def findings_data(made: Outlook) -> list[dict[str, Any]]:

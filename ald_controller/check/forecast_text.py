@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from ald_controller.check.outlook import Outlook
 from ald_controller.foresight.findings import litres, mass, spoken, torr
 from ald_controller.foresight.forecast import CycleForecast, Forecast, HalfForecast, LayerForecast
+from ald_controller.units import TORR_PA
 
 WIDTH = 100
 INDENT = 11
@@ -31,6 +32,7 @@ def forecast_rows(made: Outlook) -> Iterator[str]:
     if more := len(found.cycles) - MOST_CYCLES:
         yield from row("", f"… {more} more kinds of cycle (--json has them all)" if more > 0 else "")
     yield from _bottles(found)
+    yield from _elsewhere(made)
     yield from _rests_on(found)
 
 
@@ -122,6 +124,25 @@ def _bottles(made: Forecast) -> Iterator[str]:
         weak = weak.replace("an seed", "from the seed paper")
         yield from row(
             "" if i else "takes out", f"{bottle.precursor} at {bottle.port}: {mass(bottle.grams)} {left}{share}{weak}"
+        )
+
+
+def _elsewhere(made: Outlook) -> Iterator[str]:
+    """What opens and purges here for the exposures and purges of the tool where the times were found."""
+    other = made.elsewhere
+    if other is None:
+        return
+    if other.why:
+        yield from row("equal", f"not compared with {other.tool}: {other.why}")
+        return
+    yield from row("equal", f"what gives the exposures of {other.tool} here, and purges to the same share of the peak")
+    for one in other.equal:
+        opens = "not within reach" if one.opening_there_s is None else spoken(one.opening_there_s)
+        purge = "not within reach" if one.purge_there_s is None else f"{one.purge_there_s:.3g} s"
+        decays = "" if one.decays_there is None else f" ({one.decays_there:.0f} V/S)"
+        yield (
+            f"  {one.precursor[:20]:<20}  {one.exposure_pa_s / TORR_PA:.3g} Torr·s: {spoken(one.opening_s)} → {opens}; "
+            f"purge {one.purge_s:.4g} s ({one.decays:.0f} V/S) → {purge}{decays}"
         )
 
 

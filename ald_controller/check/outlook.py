@@ -7,16 +7,19 @@ from dataclasses import dataclass, replace
 
 from ald_controller.chemistry import Chemistry
 from ald_controller.config import ToolConfig
+from ald_controller.foresight.elsewhere import Equal, Place, equal_exposure
 from ald_controller.foresight.findings import Finding, findings
 from ald_controller.foresight.forecast import Forecast, forecast
 from ald_controller.foresight.reactor import Steady
-from ald_controller.foresight.timeline import Cycle
-from ald_controller.foresight.vessel import vessel_of
+from ald_controller.foresight.timeline import Cycle, cycles
+from ald_controller.foresight.vessel import Vessel, vessel_of
 from ald_controller.plan import Plan, Where
 from ald_controller.recipe import Recipe, read_recipe
 from ald_controller.recipe.reading import PARTS
 from ald_controller.registers import Registers
 from ald_controller.yamlfile import Document, Location, Mark
+
+MOST_COMPARED = 10  # kinds of cycle, at two tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,22 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The same recipe at the tool that its times were found at, beside this one; `why` there is nothing to compare."""
+
+    tool: str  # where its times were found
+    equal: tuple[Equal, ...]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Outlook:
     """The forecast, what it finds, and when a run that starts now would end (unix seconds)."""
 
     forecast: Forecast
     findings: tuple[Placed, ...]
     ends_utc_s: float
+    elsewhere: Elsewhere | None = None
 
 
 def outlook(
@@ -45,14 +58,34 @@ def outlook(
 ) -> Outlook:  # fmt: skip
     """What this plan of a recipe will probably do at this tool; `known` is kept from one outlook to the next."""
     recipe = _head(document, parameters)
-    area = recipe.substrate.area if recipe.substrate else None
-    aspect = recipe.substrate.aspect_ratio if recipe.substrate else None
     left = {port: card.grams for port, card in registers.bottles().items()}
     targets = targets_of(recipe)
-    made = forecast(plan, vessel_of(registers, area, aspect), chemistry, config, left, targets, known)
+    made = forecast(plan, _vessel(recipe, registers), chemistry, config, left, targets, known)
     places = Places(document)
     placed = [Placed(places.of(f.where, purge=f.purge), f) for f in findings(made, chemistry, config, targets)]
     return Outlook(made, tuple(placed), now_utc_s + plan.duration_s)
+
+
+def vessel_for(document: Document, parameters: Mapping[str, str], registers: Registers) -> Vessel:
+    """The chamber of a tool around what a recipe is for."""
+    return _vessel(_head(document, parameters), registers)
+
+
+def _vessel(recipe: Recipe, registers: Registers) -> Vessel:
+    sample = recipe.substrate
+    return vessel_of(registers, sample.area if sample else None, sample.aspect_ratio if sample else None)
+
+
+def elsewhere(found_at: Plan, at: Place, here: Plan, this: Place, chemistry: Chemistry) -> Elsewhere:
+    """What opens and purges here for what the plan does at the tool where its times were found."""
+    there = list(cycles(found_at, chemistry, at.config))
+    now = list(cycles(here, chemistry, this.config))
+    if len(there) > MOST_COMPARED:
+        return Elsewhere(at.name, (), f"{len(there)} kinds of cycle are too many to compare")
+    try:
+        return Elsewhere(at.name, tuple(equal_exposure(there, at, now, this, chemistry)))
+    except ValueError as error:
+        return Elsewhere(at.name, (), str(error))
 
 
 def _head(document: Document, parameters: Mapping[str, str]) -> Recipe:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ald_controller import stamp
-from ald_controller.check import Outlook, actuations, outlook
+from ald_controller.check import Outlook, actuations, elsewhere, outlook
+from ald_controller.check.outlook import Elsewhere, vessel_for
 from ald_controller.chemistry import Chemistry, load_chemistry
 from ald_controller.cli.sockets import find_socket
 from ald_controller.config import Tool, load_tool
 from ald_controller.doorbell import LocalClient, NoDoor
+from ald_controller.foresight.elsewhere import Place
 from ald_controller.plan import PLAN, Plan
 from ald_controller.planner import make_plan
 from ald_controller.recipe import load_blocks
@@ -174,6 +176,29 @@ def ahead_of(recipe: Path, assumed: Assumed, parameters: dict[str, str], plan: P
         assumed.tool.config,
         stamp.utc_now(),
     )
+
+
+def compared(
+    recipe: Path, assumed: Assumed, parameters: dict[str, str], plan: Plan, found_at: Path, registers: Path | None
+) -> Elsewhere:
+    """The recipe at the tool where its times were found, beside this plan, with the same load.
+
+    Raises Problems for files of that tool that cannot be read.
+    """
+    chemistry, file = assumed.chemistry, load_tool(found_at)
+    known = Registers.load(registers or SIMULATED, chemistry)
+    known, _ = _hang(assumed.document, known, file, chemistry)
+    if material := assumed.registers.load_material:
+        known = known.with_load(_loaded(material), chemistry)
+    there = Assumed(file, known, chemistry, (), assumed.document)
+    vessel = vessel_for(assumed.document, parameters, assumed.registers)
+    at = Place(there.tool.config.tool, vessel_for(there.document, parameters, there.registers), there.tool.config)
+    here = Place(assumed.tool.config.tool, vessel, assumed.tool.config)
+    try:
+        before = plan_for(recipe, there, parameters)
+    except Problems as error:
+        return Elsewhere(at.name, (), f"the recipe has problems there: {error.problems[0].message}")
+    return elsewhere(before, at, plan, here, chemistry)
 
 
 def check_inline(request: CheckRequest, tool: Tool) -> dict[str, Any]:

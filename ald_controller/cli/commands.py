@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from ald_controller.cli.against import HTML, TIMES_OF, against
 from ald_controller.cli.alarms import alarms
 from ald_controller.cli.asking import JSON, SOCKET, STATE, TOOL, ask, reply_to, tool_path
 from ald_controller.cli.bottles import bottle
@@ -245,31 +246,28 @@ def register_list(socket: str | None, as_json: bool) -> None:
 
 @ald.command()
 @click.argument("recipe", type=click.Path(dir_okay=False, path_type=Path))
-@TOOL
-@click.option("--load", type=click.Path(path_type=Path), default=None, help="a file with the load register")
-@click.option("--rack", type=click.Path(path_type=Path), default=None, help="a file with the bottles per port")
-@click.option("--registers", type=click.Path(path_type=Path), default=None, help="a file with all registers")
+@against
 @click.option("--zone", "zones", multiple=True, metavar="NAME=CELSIUS", help="how warm a zone is at the start")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), default=None, help="write one page here")
+@HTML
+@TIMES_OF
 @PARAMETERS
 @JSON
 def check(
     recipe: Path, tool: Path | None, load: Path | None, rack: Path | None, registers: Path | None,
-    zones: tuple[str, ...], html: Path | None, parameters: tuple[str, ...], as_json: bool,
+    zones: tuple[str, ...], html: Path | None, times_of: tuple[Path, Path] | None, parameters: tuple[str, ...],
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Check a recipe against a tool: all problems at once, else the plan and what it will probably do."""
-    from ald_controller.cli.offline import CheckOptions, check_command
+    from ald_controller.cli.offline import CheckOptions, check_command, found_where
 
-    options = CheckOptions(load, rack, registers, celsius(zones), given(parameters), as_json, html)
+    found = found_where(tool, times_of, as_json)
+    options = CheckOptions(load, rack, registers, celsius(zones), given(parameters), as_json, html, *found)
     sys.exit(check_command(recipe, tool_path(tool), options))
 
 
 @ald.command()
 @click.argument("recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@TOOL
-@click.option("--load", type=click.Path(path_type=Path), default=None, help="a file with the load register")
-@click.option("--rack", type=click.Path(path_type=Path), default=None, help="a file with the bottles per port")
-@click.option("--registers", type=click.Path(path_type=Path), default=None, help="a file with all registers")
+@against
 @click.option("--tolerance", default="2 %", show_default=True, help="of growth, that doses and purges may cost")
 @PARAMETERS
 @JSON

@@ -21,6 +21,22 @@ class CheckOptions:
     parameters: dict[str, str]
     as_json: bool
     html: Path | None = None
+    found_at: Path | None = None  # the tool where the recipe's times were found
+    found_registers: Path | None = None
+
+
+def found_where(tool: Path | None, told: tuple[Path, Path] | None, as_json: bool) -> tuple[Path | None, Path | None]:
+    """Tool file and registers where a recipe's times were found: as told, else the reference's for another tool.
+
+    Programs are told what they ask for: the daemon checks every recipe at its own tool, and has no time for two.
+    """
+    from ald_controller.shipped import DEPLOY
+
+    reference = DEPLOY / "tool.yaml"
+    if told is not None:
+        return told
+    another = not as_json and tool is not None and tool.exists() and tool.resolve() != reference.resolve()
+    return (reference, DEPLOY / "registers-simulated.yaml") if another else (None, None)
 
 
 def check_command(recipe: Path, tool: Path, options: CheckOptions) -> int:
@@ -44,6 +60,11 @@ def check_command(recipe: Path, tool: Path, options: CheckOptions) -> int:
         if options.registers is None:
             result = replace(result, warnings=(*result.warnings, *_near_service(assumed.tool.config.tool, added)))
         ahead = ahead_of(recipe, assumed, options.parameters, result)
+        if options.found_at is not None:
+            from ald_controller.cli.checking import compared
+
+            other = compared(recipe, assumed, options.parameters, result, options.found_at, options.found_registers)
+            ahead = replace(ahead, elsewhere=other)
     except Problems as problems:
         result = problems
     if options.html is not None and isinstance(result, Plan) and ahead is not None:
