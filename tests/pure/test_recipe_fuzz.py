@@ -77,8 +77,14 @@ def test_every_hostile_recipe_is_answered_in_bounded_time_and_memory() -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(530)
-@pytest.mark.parametrize("made", [mutated(), scribbled(), st.text(max_size=2000), st.binary(max_size=2000)])
-def test_ten_thousand_recipes_of_each_kind_give_plans_or_problems_worth_reading(made: st.SearchStrategy[Any]) -> None:
+@pytest.mark.parametrize(
+    ("made", "at_least"),
+    [(mutated(), 200), (scribbled(), 1000), (st.text(max_size=2000), 0), (st.binary(max_size=2000), 0)],
+)
+def test_ten_thousand_recipes_of_each_kind_give_plans_or_problems_worth_reading(
+    made: st.SearchStrategy[Any], at_least: int
+) -> None:
+    """Of what is changed a little, some stays right: else nothing but the first look at a recipe would be fuzzed."""
     planned = 0
 
     @settings(QUICK, max_examples=10_000)
@@ -88,6 +94,7 @@ def test_ten_thousand_recipes_of_each_kind_give_plans_or_problems_worth_reading(
         planned += isinstance(outcome(raw), Plan)
 
     each()
+    assert planned >= at_least
     figure(f"10,000 recipes from {str(made)[:40]}: {planned} planned, every other one refused in words")
 
 

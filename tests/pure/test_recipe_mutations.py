@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ald_controller.plan import PLAN, Plan, walk
-from ald_controller.yamlfile import Problems
+from ald_controller.yamlfile import Problems, parse
 from tests.recipe_bench import HEAD, SHIPPED, WARM, plan, shipped
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
@@ -71,7 +71,7 @@ def parent_of(data: Any, path: tuple[Any, ...]) -> Any:
 @st.composite
 def mutated(draw: st.DrawFn) -> str:
     """A shipped recipe with up to three values replaced, removed, added or doubled."""
-    data = copy.deepcopy(yaml.load(shipped(draw(st.sampled_from(SHIPPED))), Loader=yaml.BaseLoader))
+    data = copy.deepcopy(parse(shipped(draw(st.sampled_from(SHIPPED))), "valid").data)  # numbers stay numbers
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from([p for p in paths(data) if p] or [("x",)]))
         if not isinstance(data, dict) or path == ("x",):
