@@ -635,6 +635,25 @@ def test_a_last_trim_between_two_shots_opens_no_other_and_asks_for_no_permit(rig
     assert rig.of(Refused) == [Refused(wanted.id, "there is no dose of it to end: none is open")]
 
 
+def test_a_trim_that_is_not_the_last_leaves_the_other_shots_of_its_segment(rig: Rig) -> None:
+    wanted = shots(2)
+    rig.load(wanted)
+    rig.run(LEAD + 1250 * MS)
+    rig.hear(Trim(wanted.id))
+    rig.run(LEAD + 25 * S)
+    assert [word for _, word in rig.words] == [STOP, TMA | STOP, STOP, TMA | STOP, STOP, 0]
+
+
+def test_a_last_trim_between_two_shots_is_no_edge_of_what_is_switched_beside_it(rig: Rig) -> None:
+    wanted = shots(2)
+    rig.load(wanted)
+    rig.run(LEAD + 2 * S)
+    edges = len(rig.of(Edge))
+    rig.engine.hear(rig.now, Aux(CONTACTOR, CONTACTOR))
+    rig.hear(Trim(wanted.id, last=True))
+    assert rig.words[-1] == (LEAD + 2 * S, STOP | CONTACTOR) and len(rig.of(Edge)) == edges
+
+
 def test_a_last_trim_is_that_of_its_segment_alone(rig: Rig) -> None:
     wanted = shots(2)
     rig.load(wanted)

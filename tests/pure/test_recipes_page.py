@@ -21,7 +21,7 @@ STEPS = [(line, text) for line, text in EXAMPLES if text.startswith("- ")]
 KEYS = [(line, text) for line, text in EXAMPLES if not text.startswith(("- ", "recipe:"))]
 CYCLE = "repeat: {times: 5, name: a, steps: [{pulse: {precursor: TMA, time: 15 ms}}, {purge: 15 s}, " \
         "{pulse: {precursor: water, time: 15 ms}}, {purge: 20 s}]}"  # fmt: skip
-HOT = "prepare:\n  - flow: {carrier: 20 sccm}\n  - heat: {substrate: 120 °C, chamber: 120 °C, LiOtBu: 150 °C, glycerol: 130 °C}\n"
+HOT = WARM + "  - heat: {LiOtBu: 150 °C, glycerol: 130 °C}\n"
 
 
 def indented(text: str) -> str:
