@@ -316,7 +316,7 @@ class Unfold:
         if body.heating is not None and not takes_targets(block):
             message = f"the block '{body.block}' heats to its own targets: leave 'with' out"
             self.scene.wrong(document, (*step.at, "use", "with"), message, key=True)
-        placed = block_at(block, document, step.at, raw.get("with", {}))
+        placed = block_at(block, document, step.at, raw.get("with") or {})
         outer, self.scene.prefix = self.scene.prefix, f"in block '{body.block}': "
         try:
             stretch = self._deeper(document, step.at, (placed, ("steps",), placed.data["steps"], f"block {body.block}"))

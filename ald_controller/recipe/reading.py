@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -145,12 +145,24 @@ def read_recipe(document: Document, given: Mapping[str, str]) -> tuple[Recipe, l
     substitute = Substitute(document, values, failed, problems)
     data = {k: v if k == "parameters" else substitute(v, (k,)) for k, v in data.items()}
     document = dataclasses.replace(document, data=data)
+    for mark in (document.mark(at) for at in _empty(data, ())):
+        problems.append(Problem(mark, "nothing stands here: write a value, or leave the key out"))
+        substitute.blind.add(mark)
     in_head: list[Problem] = []
     head = _head(document, in_head)
     problems += [p for p in in_head if p.mark not in substitute.blind]
     unused = tuple(n for n in values if n not in substitute.used)
     recipe = _recipe(document, head, values, problems)
     return dataclasses.replace(recipe, unused=unused, blind=frozenset(substitute.blind)), problems
+
+
+def _empty(value: Any, at: Location) -> Iterator[Location]:
+    """Where nothing was written behind a key or a dash: it may have been forgotten, and is never taken for left out."""
+    if value is None:
+        yield at
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from _empty(inner, (*at, key))
 
 
 def _recipe(document: Document, head: dict[str, Any], values: dict[str, int | str], out: list[Problem]) -> Recipe:

@@ -196,3 +196,17 @@ def test_two_blocks_of_one_name_are_refused(tmp_path: object) -> None:
 
 def test_an_override_of_provenance_is_kept_with_its_value() -> None:
     assert problems(recipe(f"{TMA}\npurge: {{time: 20 s, provenance: measured here}}")) == []
+
+
+def test_a_key_without_a_value_is_not_taken_for_one_that_was_left_out() -> None:
+    for old, new in (
+        ("{precursor: TMA, time: 15 ms}", "{precursor: TMA, time: 15 ms, every: }"),
+        ("time: 15 ms", "time: ~"),
+    ):
+        text = recipe("pulse: {precursor: TMA, time: 15 ms}\npurge: 20 s").replace(old, new)
+        (problem,) = problems(text)
+        assert problem.startswith("r.yaml:8:") and "nothing stands here: write a value, or leave the key out" in problem
+    (problem,) = problems(recipe("purge: 5 s", head="recipe: t\ntitle:\nsubstrate: lithium foil\nprovenance: none\n"))
+    assert problem == "r.yaml:2:7: nothing stands here: write a value, or leave the key out"
+    (problem,) = problems(recipe("purge: 5 s", finish="finish: [{use: {block: standard cool-down, with: }}]\n"))
+    assert "nothing stands here" in problem
