@@ -130,7 +130,8 @@ class Bench:
         rack = self.rack_for(recipe)
         loaded = material or _substrate(recipe)
         registers = self.racks[rack].with_load(parse(f"material: {loaded}", "load"), self.chemistry)
-        return Assumed(self.tool, registers, self.chemistry, (f"rack {rack or 'of the simulated reactor'}",))
+        said = (f"rack {rack or 'of the simulated reactor'}",)
+        return Assumed(self.tool, registers, self.chemistry, said, read(recipe))
 
     def plan(self, recipe: Path, parameters: dict[str, str], material: str | None = None) -> Plan:
         """What check makes of the recipe on its rack; raises Problems."""
