@@ -28,9 +28,7 @@ def test_every_film_grows_over_wire_bytes_as_it_does_without_a_wire() -> None:
     if left:
         pytest.exit(f"{left} films are left", returncode=GOES_ON)
     slowest = min(ran.times_real_time for ran in wire.ran.values())
-    told = (
-        f"{len(wire.ran)} films over wire bytes, each within 2 % of its plan alone; {slowest:.0f} times real time"
-    )
+    told = f"{len(wire.ran)} films over wire bytes, each within 2 % of its plan alone; {slowest:.0f} times real time"
     print(told)
     if page := os.environ.get("ALD_FIGURES"):
         with Path(page).open("a", encoding="utf-8") as file:
