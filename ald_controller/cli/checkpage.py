@@ -12,7 +12,7 @@ from ald_controller.foresight.findings import litres, mass, spoken, torr
 from ald_controller.foresight.forecast import CycleForecast, Forecast, HalfForecast, LayerForecast
 from ald_controller.plan import Plan
 from ald_controller.records import charts
-from ald_controller.records.report import table
+from ald_controller.records.figures import table
 from ald_controller.records.scales import Scale, number, time_ticks
 from ald_controller.records.style import CSS, SCRIPT
 from ald_controller.units import TORR_PA

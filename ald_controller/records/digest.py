@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 ROUTINE = frozenset({"anchored", "step", "pulse", "facts", "ended"})  # the record's own rhythm: counted, not listed
 
+THICKNESS = ".thickness_nm"  # the end of a thin-film monitor's channel
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -83,6 +85,11 @@ class Digest:
         others = [t for name, t in self.traces.items() if "pressure" in name]
         return self.traces.get(named) or (others[0] if others else None)
 
+    @property
+    def crystal(self) -> Trace | None:
+        """What a thin-film monitor read, in nm; None where there is none."""
+        return next((t for name, t in self.traces.items() if name.endswith(THICKNESS)), None)
+
     def since_start(self, at_s: float) -> float:
         return at_s - self.header.start_s
 
@@ -121,10 +128,10 @@ def digest(record: RunRecord) -> Digest:
 
 
 def wanted(header: RunHeader, channel: str) -> bool:
-    """Whether the report draws this channel: pressures, temperatures with set-points, the glovebox, flows."""
+    """Whether the report draws this channel: pressures, temperatures and set-points, the glovebox, flows, a crystal."""
     drawn = {s for part, s in header.signals.items() if part in ("pressure", "glovebox_o2", "glovebox_h2o")}
     drawn |= {zone.second for zone in header.zones.values() if zone.second}
-    return channel in drawn or channel.endswith((".temperature_c", ".working_setpoint_c", ".flow_sccm"))
+    return channel in drawn or channel.endswith((".temperature_c", ".working_setpoint_c", ".flow_sccm", THICKNESS))
 
 
 def usable(channel: str, series: Series, start_s: float) -> Trace:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -27,6 +27,16 @@ def missing(words: str) -> str:
 def figure(drawing: str, caption: str) -> str:
     """A drawing with its caption."""
     return f"<figure>{drawing}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: frozenset[int], style: str = "") -> str:
+    """An HTML table; cells are HTML already, columns in `numeric` stand flush right."""
+    mark = [' class="n"' if i in numeric else "" for i in range(len(head))]
+    top = "".join(f'<th scope="col"{mark[i]}>{name}</th>' for i, name in enumerate(head))
+    body = "".join(f"<tr>{''.join(f'<td{mark[i]}>{cell}</td>' for i, cell in enumerate(row))}</tr>" for row in rows)
+    return (
+        f'<div class="scroll"><table class="{style}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
 
 
 # --- one cycle -----------------------------------------------------------------------------------------------------

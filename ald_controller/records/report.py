@@ -6,14 +6,15 @@ What the record does not hold is said in the place where it would stand; nothing
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
 from ald_controller.records.digest import ROUTINE, Digest, Spread, digest, ending_sentence, spread
 from ald_controller.records.dose_figures import heights_figure, timing_figure
 from ald_controller.records.doses import DoseRow
-from ald_controller.records.figures import cycle_figure, missing, run_figure
+from ald_controller.records.figures import cycle_figure, missing, run_figure, table
+from ald_controller.records.film_figures import film_figure
 from ald_controller.records.folder import REPORT, RunHeader, write_whole
 from ald_controller.records.record import Event, open_run
 from ald_controller.records.scales import clock, duration, number, quantile, short_time
@@ -40,6 +41,7 @@ def page(d: Digest) -> str:
         _header(d), _banners(d), _key_figures(d),
         _section("One cycle, every cycle", cycle_figure(d)),
         _section("The whole run", run_figure(d)),
+        _section("Film", film_figure(d)),
         _section("Pulse heights", heights_figure(d)),
         _section("Timing", timing_figure(d) + _start(d)),
         _section("Doses", _doses(d)),
@@ -154,16 +156,6 @@ def _start(d: Digest) -> str:
 
 
 # --- tables --------------------------------------------------------------------------------------------------------
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], numeric: frozenset[int], style: str = "") -> str:
-    """An HTML table; cells are HTML already, columns in `numeric` stand flush right."""
-    mark = [' class="n"' if i in numeric else "" for i in range(len(head))]
-    top = "".join(f'<th scope="col"{mark[i]}>{name}</th>' for i, name in enumerate(head))
-    body = "".join(f"<tr>{''.join(f'<td{mark[i]}>{cell}</td>' for i, cell in enumerate(row))}</tr>" for row in rows)
-    return (
-        f'<div class="scroll"><table class="{style}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
 
 
 def _doses(d: Digest) -> str:
