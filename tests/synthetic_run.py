@@ -36,6 +36,7 @@ deposit:
       - pulse: {precursor: H2O, time: 15 ms}
       - purge: 20 s
 """
+GROWS_NM = {1: 0.05, 2: 0.01, 4: 0.2}  # on a crystal, by what opens: 0.27 nm in a whole cycle
 LANES = (
     Lane("TMA", 1, "source"), Lane("H2O", 2, "source"), Lane("LTB", 4, "source"), Lane("GL", 8, "source"),
     Lane("stop", STOP, "stop", shuts=True),
@@ -128,6 +129,7 @@ class Synthetic:
     pressure: float = BASE_TORR
     shut: bool = False
     openings: list[tuple[float, float]] = field(default_factory=list)
+    grown_nm: float | None = None  # on a crystal; None: there is none
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -163,6 +165,8 @@ class Synthetic:
             self.journal.edge(Edge(id, index, word, due, sent, sent + round(self.random.gauss(1.1e6, 1.5e5))))
             self.shut = bool(word & STOP)
             self.openings += [(due / NS, 1.2)] if word & 7 else []
+            if self.grown_nm is not None:
+                self.grown_nm += sum(nm for mask, nm in GROWS_NM.items() if word & mask)
         if missed:
             self.journal.event("missed", half=id.half, cycle=cycle, edge=0, late_ns=7_300_000)
         self.read_until((start_ns + end_ns) / NS)
@@ -195,6 +199,8 @@ class Synthetic:
         read("coupler-b.h2o_ppm", t, 0.12 + 0.03 * math.sin(t / 900 + 1) + noise(0, 0.004), "good")
         read("coupler-b.gate_shut", t, 1.0, "good")
         if slow:
+            if self.grown_nm is not None:
+                read("film.thickness_nm", t, self.grown_nm, "good")
             warm = 1 - math.exp(-(t - START_S) / 150)
             for zone, goal in (("substrate", 150.0), ("chamber", 145.0), ("source-3", 140.0), ("lines", 160.0)):
                 value = 24 + (goal - 24) * warm + noise(0, 0.08)

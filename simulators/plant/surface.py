@@ -120,9 +120,10 @@ class Surface:
         return self._film.get(precursor) or (last[-1] if last else None)
 
     def first_density_g_cm3(self) -> float:
-        """That of the film that began first, at the temperature of now; 1 before there is any."""
-        name = next(iter(self.layers), None)
-        return self._network.films[name].density_g_cm3(self._rates.celsius) if name else 1.0
+        """That of the film that began first, be it by half a layer, at the temperature of now; 1 before there is any."""
+        begun = (self._film[state] for shares in self._shares for state in shares if state in self._film)
+        film = next((self._network.films[name] for name in self.layers), None) or next(begun, None)
+        return film.density_g_cm3(self._rates.celsius) if film else 1.0
 
     def mass_ng_cm2(self, celsius: float) -> float:
         """What a crystal beside the sample has gained, half-grown layers included."""

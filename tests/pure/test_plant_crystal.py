@@ -67,3 +67,13 @@ def test_the_instrument_shows_the_thickness_of_the_film() -> None:
     grown = reactor.cycles(20, ("TMA", 0.1, 20), ("water", 0.1, 30))
     assert crystals.film_nm(1, reactor.now_s) == pytest.approx(grown, rel=0.03)
     assert grown == pytest.approx(20 * films()["Al2O3"].gpc_nm(125), rel=0.02)
+
+
+def test_its_thickness_does_not_jump_when_the_first_layer_is_whole() -> None:
+    """Somebody enters the density before a run; the instrument does not change it by itself."""
+    reactor = Reactor(125, ("TMA", "water"))
+    crystals = Crystals(reactor.plant)
+    reactor.dose("TMA", 0.1, 20)
+    half = crystals.film_nm(1, reactor.now_s)
+    reactor.dose("water", 0.1, 30)
+    assert crystals.film_nm(1, reactor.now_s) == pytest.approx(half, abs=0.03)
