@@ -29,8 +29,10 @@ def forecast_rows(made: Outlook) -> Iterator[str]:
         yield from row("in all", f"{found.nm:.3g} nm ({found.low_nm:.3g} to {found.high_nm:.3g} nm)")
     for cycle in found.cycles[:MOST_CYCLES]:
         yield from _cycle(cycle, found)
-    if more := len(found.cycles) - MOST_CYCLES:
-        yield from row("", f"… {more} more kinds of cycle (--json has them all)" if more > 0 else "")
+    if (more := len(found.cycles) - MOST_CYCLES) > 0:
+        yield from row("", f"… {more} more kinds of cycle (--json has them)")
+    if found.not_modelled:
+        yield from row("", f"… {found.not_modelled} more kinds of cycle are not modelled: those above stand for them")
     yield from _bottles(found)
     yield from _elsewhere(made)
     yield from _rests_on(found)
@@ -66,7 +68,8 @@ def row(name: str, text: str) -> list[str]:
 def _layer(layer: LayerForecast) -> Iterator[str]:
     """Predicted thickness by every reading, the factors, and who says so."""
     if not layer.readings:
-        yield from row("predicted", f"{layer.film}: nothing is known of its growth")
+        why = "the substrate has no goal when it begins" if layer.at_c is None else "nothing is known of its growth"
+        yield from row("predicted", f"{layer.film}: {why}")
         return
     for i, one in enumerate(layer.readings):
         said = f"{layer.film} {one.nm:.3g} nm ({one.low_nm:.3g} to {one.high_nm:.3g})" if i == 0 else (

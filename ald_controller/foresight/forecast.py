@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from math import exp, log
 
 from ald_controller.chemistry import Chemistry, Film
 from ald_controller.config import ToolConfig
-from ald_controller.foresight.reactor import Gas, Instant, Reactor, Seen, Steady
+from ald_controller.foresight.reactor import MOST_STEPS, Gas, Instant, Reactor, Seen, Steady
 from ald_controller.foresight.sites import steady
 from ald_controller.foresight.timeline import MOST_CYCLES, Cycle, Half, cycles
 from ald_controller.foresight.vessel import AVOGADRO, LANGMUIR_PA_S, Vessel
@@ -141,11 +142,7 @@ def forecast(
     """
     steadies = {} if known is None else known
     found = cycles(plan, chemistry, config)
-    first = dict(list(found.items())[:MOST_CYCLES])
-    done = tuple(
-        _cycle(cycle, times, Reactor(cycle, vessel, chemistry, config), chemistry, steadies)
-        for cycle, times in first.items()
-    )
+    done = tuple(_modelled(found, vessel, chemistry, config, steadies))
     layers = tuple(_layers(plan, done, chemistry))
     chosen = [_chosen(layer, target_nm.get(layer.film)) for layer in layers]
     sure = [one for one in chosen if one is not None]
@@ -156,8 +153,20 @@ def forecast(
         sum(min(r.low_nm for r in layer.readings) for layer in layers) if whole else None,
         sum(max(r.high_nm for r in layer.readings) for layer in layers) if whole else None,
         sum(one.nm for one in sure if one.provenance == "unverified default"),
-        len(found) - len(first),
+        len(found) - len(done),
     )  # fmt: skip
+
+
+def _modelled(
+    found: Mapping[Cycle, int], vessel: Vessel, chemistry: Chemistry, config: ToolConfig, known: dict[Cycle, Steady]
+) -> Iterator[CycleForecast]:
+    """The first cycles, until they are many or have taken long."""
+    steps = 0
+    for cycle, times in islice(found.items(), MOST_CYCLES):
+        if steps > MOST_STEPS:
+            return
+        yield _cycle(cycle, times, Reactor(cycle, vessel, chemistry, config), chemistry, known)
+        steps += known[cycle].steps
 
 
 def _cycle(

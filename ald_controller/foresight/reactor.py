@@ -25,6 +25,7 @@ from ald_controller.foresight.vessel import (
 )
 
 MOST_TURNS, LEAST_TURNS, STEADY = 12, 2, 2e-4
+MOST_STEPS = 20_000  # no turn begins after so many: a thousand shots or days of hold are not followed for long
 DOSE_STEP_S, STEP_S, LONGEST_S = 0.004, 0.01, 10.0
 GROWS = 0.15  # of the time since something was switched: the next step
 ROUNDS, CLOSE = 12, 2e-3
@@ -79,6 +80,7 @@ class Steady:
     turns: int
     seen: list[Seen]
     trace: list[Instant] = field(default_factory=list)
+    steps: int = 0  # that it took
 
 
 def reacting_per_m2(entry: Precursor, celsius: float) -> float:
@@ -107,7 +109,7 @@ class Reactor:
         self.grown = 0.0
         self.seen: list[Seen] = []
         self.trace: list[Instant] | None = None
-        self.at_s = 0.0
+        self.at_s, self.steps = 0.0, 0
 
     def steady(self) -> Steady:
         """Turns until one grows as much as the one before."""
@@ -117,10 +119,14 @@ class Reactor:
             self.seen = [Seen() for _ in self.cycle.halves]
             for i, half in enumerate(self.cycle.halves):
                 self._half(i, half)
-            if turn >= LEAST_TURNS and abs(self.grown - before) < STEADY * max(self.grown, 0.01):
+            if (
+                self.steps > MOST_STEPS
+                or (turn >= LEAST_TURNS
+                and abs(self.grown - before) < STEADY * max(self.grown, 0.01))
+            ):
                 break
             before = self.grown
-        return Steady(self.grown, turn, self.seen, self.trace or [])
+        return Steady(self.grown, turn, self.seen, self.trace or [], self.steps)
 
     def _half(self, i: int, half: Half) -> None:
         seen, gas = self.seen[i], self.gases[half.precursor]
@@ -144,6 +150,7 @@ class Reactor:
             dt_s = min(self._longest(stage, since), stage.seconds - since)
             self._step(stage, dt_s, i, half)
             since += dt_s
+            self.steps += 1
             self.at_s += dt_s
             if self.trace is not None:
                 self.trace.append(Instant(self.at_s, self.total_pa, tuple(gas.gas_pa for gas in self.gases.values())))

@@ -11,7 +11,7 @@ from ald_controller.config import ToolConfig
 from ald_controller.plan import FlowStep, HeatStep, Plan, RepeatStep, SegmentStep, Step, Where
 
 ROOM_C = 25.0  # a bottle without a heater: where vapour pressures are usually quoted
-MOST_CYCLES = 60  # different cycles that are modelled
+MOST_CYCLES = 24  # different cycles that are modelled
 
 
 class Stage(NamedTuple):
