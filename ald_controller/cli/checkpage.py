@@ -28,7 +28,7 @@ def page(plan: Plan, ahead: Outlook) -> str:
     """The whole page."""
     made = ahead.forecast
     body = "".join([
-        _header(plan, ahead), _figures(plan, ahead), _section("What the model finds", _findings(ahead)),
+        _header(plan, ahead), _figures(plan, ahead), _section("What the model finds", _findings(ahead)), _warnings(plan),
         _section("One cycle", "".join(_cycle(cycle, made) for cycle in made.cycles[:MOST_FIGURES]) + _more(made)),
         _section("What grows", _layers(made)), _section("What leaves the bottles", _bottles(made)),
         _section("What this rests on", _facts(made, plan)),
@@ -92,6 +92,14 @@ def _findings(ahead: Outlook) -> str:
     if not ahead.findings:
         return '<p class="lead">Doses saturate, purges suffice, nothing condenses, every bottle holds enough.</p>'
     return _table(("", "", "where", ""), (_finding(placed) for placed in ahead.findings), "list")
+
+
+def _warnings(plan: Plan) -> str:
+    """What the plan itself wants looked at, each with its place."""
+    if not plan.warnings:
+        return ""
+    rows = "".join(f"<li>{escape(warning)}</li>" for warning in plan.warnings)
+    return _section("What the plan wants looked at", f"<ul>{rows}</ul>")
 
 
 def _finding(placed: Placed) -> tuple[str, ...]:

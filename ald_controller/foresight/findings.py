@@ -98,10 +98,11 @@ def _more(half: HalfForecast, needed_l: float) -> str:
 def _depth(half: HalfForecast, made: Forecast) -> Finding | None:
     if half.deep_l is None or made.vessel.aspect <= 0.0 or half.exposure_l >= half.deep_l:
         return None
+    enough = "first of all bring enough of it" if _short(half) > 0.0 else _more(half, half.deep_l)
     message = (
         f"{half.half.precursor} does not coat holes of aspect ratio {made.vessel.aspect:g} to their bottom: "
         f"{litres(half.exposure_l)} are delivered, {litres(half.deep_l)} are needed "
-        f"({litres(half.flat_l or 0.0)} of it for a flat surface); {_more(half, half.deep_l)}"
+        f"({litres(half.flat_l or 0.0)} of it for a flat surface); {enough}"
     )
     return _at(half, "red", "aspect ratio", message)
 

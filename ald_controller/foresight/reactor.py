@@ -119,10 +119,8 @@ class Reactor:
             self.seen = [Seen() for _ in self.cycle.halves]
             for i, half in enumerate(self.cycle.halves):
                 self._half(i, half)
-            if (
-                self.steps > MOST_STEPS
-                or (turn >= LEAST_TURNS
-                and abs(self.grown - before) < STEADY * max(self.grown, 0.01))
+            if self.steps > MOST_STEPS or (
+                turn >= LEAST_TURNS and abs(self.grown - before) < STEADY * max(self.grown, 0.01)
             ):
                 break
             before = self.grown

@@ -70,6 +70,12 @@ def test_a_finding_stands_in_the_page_with_its_place(tmp_path, monkeypatch) -> N
     assert "▲ 1 to change" in html and "<code>15:18</code>" in html
 
 
+def test_what_the_plan_warns_of_stands_in_the_page(tmp_path, monkeypatch) -> None:
+    html = page_of(RECIPES / "bilayer-50mld-50ald-on-lithium.yaml", tmp_path, monkeypatch)
+    assert "What the plan wants looked at" in html and "the literature has 2 readings" in html
+    assert "What the plan wants looked at" not in page_of(RECIPES / "ligl-on-lithium.yaml", tmp_path, monkeypatch)
+
+
 def test_a_recipe_with_problems_writes_no_page(tmp_path) -> None:
     recipe, out = tmp_path / "r.yaml", tmp_path / "page.html"
     recipe.write_text("recipe: t\n", "utf-8")
