@@ -28,7 +28,8 @@ def page(plan: Plan, ahead: Outlook) -> str:
     """The whole page."""
     made = ahead.forecast
     body = "".join([
-        _header(plan, ahead), _figures(plan, ahead), _section("What the model finds", _findings(ahead)), _warnings(plan),
+        _header(plan, ahead), _figures(plan, ahead), _section("What the model finds", _findings(ahead)),
+        _warnings(plan),
         _section("One cycle", "".join(_cycle(cycle, made) for cycle in made.cycles[:MOST_FIGURES]) + _more(made)),
         _section("What grows", _layers(made)), _section("What leaves the bottles", _bottles(made)),
         _section("What this rests on", _facts(made, plan)),
