@@ -23,6 +23,7 @@ from ald_controller.records.record import RunRecord, open_run
 from ald_controller.registers import RegisterFile
 from ald_controller.valves.inline import InlineValves
 from simulators.plant.heat import Build
+from simulators.valve_module import Change
 from simulators.virtualtime import run_virtual
 from simulators.world import World, build
 from tests.recipe_bench import chemistry, loaded, simulated, tool
@@ -53,9 +54,21 @@ class Rig(AbstractAsyncContextManager["Rig"]):
         self.world: World = build(
             self.file.path, at_s=asyncio.get_running_loop().time(), warm=warm, bottles=registers.rack(), builds=builds
         )
+        self.changes: list[Change] = []  # of the outputs of the valve module, since the first start
+        self._remember()
         self.daemon = self._daemon()
         self.task: asyncio.Task[None] | None = None
         self.limits_confirmed = True  # the owner signs for the limits of this tool as they are, before the start
+
+    def _remember(self) -> None:
+        """The world keeps no list of what its valves did, as a long run would fill it."""
+        module, tell = self.world.coupler_a, self.world.coupler_a._tell
+
+        def told(change: Change) -> None:
+            self.changes.append(change)
+            tell(change)
+
+        module._tell = told
 
     def _daemon(self) -> Daemon:
         valves = self.file.config.valves

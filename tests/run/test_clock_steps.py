@@ -76,7 +76,7 @@ async def lived(folder: Path, wall: Wall, steps_s: tuple[float, float]) -> Told:
         await rig.until_state("FAULT", 30)
         await rig.rest(5.0)
         looking.cancel()
-        told.words = [(change.at_s, change.word) for change in rig.world.coupler_a.changes]
+        told.words = [(change.at_s, change.word) for change in rig.changes]
     record = open_run(job.journal.folder)
     told.events = [(e.at_s, e.kind, e.fields) for e in record.events() if e.fields.get("row") != "K7"]
     told.edges, told.intents, told.ending = record.edges(), record.intents(), str(record.ending)
@@ -99,7 +99,7 @@ def test_a_wall_clock_set_by_a_day_within_a_run_changes_no_decision(
     stepped = live("stepped", DAY_S, -2 * DAY_S)
     jumps = [round((b - a) / DAY_S) for a, b in pairwise(stepped.wall_s) if abs(b - a) > 2.0]
     assert jumps == [1, -2], "the clock was set twice, and the status shows its time"
-    assert stepped.words == plain.words
+    assert plain.words and stepped.words == plain.words
     assert (stepped.events, stepped.edges, stepped.intents) == (plain.events, plain.edges, plain.intents)
     assert stepped.screen == plain.screen
     assert stepped.ending == plain.ending

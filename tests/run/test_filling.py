@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from ald_controller import commands as c
-from simulators.valve_module import Change
 from simulators.virtualtime import run_virtual
 from tests.run.rig import HEAD, LIGL_C, READY_C, Rig, virtually
 
@@ -35,30 +34,18 @@ finish: [{{purge: 5 s}}, {{heat: {{substrate: standby, chamber: standby}}}}]
 """
 
 
-class Filled(Rig):
-    """A rig that remembers every word of the valve module."""
-
-    def __init__(self, folder: Path, *, warm: dict[str, float]) -> None:
-        super().__init__(folder, warm=warm)
-        module, self.words = self.world.coupler_a, [0]
-        tell = module._tell
-
-        def told(change: Change) -> None:
-            self.words.append(change.word)
-            tell(change)
-
-        module._tell = told
-
-
-def shots(rig: Filled, source: str = "TMA") -> int:
+def shots(rig: Rig, source: str = "TMA") -> int:
     """How often the output of a source was energised at the module."""
     mask = rig.file.config.valves.word([source])
-    return sum(bool(now & mask and not before & mask) for before, now in pairwise(rig.words))
+    return sum(
+        bool(now & mask and not before & mask)
+        for before, now in pairwise([0, *(change.word for change in rig.changes)])
+    )
 
 
 @virtually
 async def test_shots_go_on_until_the_gauge_shows_the_pressure_and_the_record_says_how_many(tmp_path: Path) -> None:
-    async with Filled(tmp_path, warm=READY_C) as rig:
+    async with Rig(tmp_path, warm=READY_C) as rig:
         await rig.start(filling(cycles=2))
         record = await rig.ended()
         told = [e.fields for e in record.events("filled")]
@@ -78,7 +65,7 @@ async def test_one_long_opening_is_shut_when_the_gauge_shows_the_pressure(tmp_pa
         "heat: {substrate: 120 °C, chamber", "heat: {LiOtBu: 150 °C, substrate: 120 °C, chamber"
     )
     text = text.replace("heat: {substrate: standby", "heat: {LiOtBu: standby, substrate: standby")
-    async with Filled(tmp_path, warm=LIGL_C | READY_C) as rig:
+    async with Rig(tmp_path, warm=LIGL_C | READY_C) as rig:
         await rig.start(text)
         record = await rig.ended()
         (dose,) = [d for d in record.doses() if d.precursor == "LiOtBu"]
@@ -89,7 +76,7 @@ async def test_one_long_opening_is_shut_when_the_gauge_shows_the_pressure(tmp_pa
 
 @virtually
 async def test_a_pressure_that_is_not_reached_holds_and_a_resume_doses_the_half_cycle_once_more(tmp_path: Path) -> None:
-    async with Filled(tmp_path, warm=READY_C) as rig:
+    async with Rig(tmp_path, warm=READY_C) as rig:
         await rig.start(filling().replace("times: 20", "times: 2").replace("900 mTorr", "5 Torr"))
         await rig.until_state("PAUSED")
         run = rig.console.run
@@ -107,7 +94,7 @@ def test_a_pressure_that_is_not_reached_goes_on_or_to_the_finish_as_the_recipe_s
     otherwise: str, ending: str, water: int, tmp_path: Path
 ) -> None:
     async def scene() -> None:
-        async with Filled(tmp_path, warm=READY_C) as rig:
+        async with Rig(tmp_path, warm=READY_C) as rig:
             text = filling(otherwise=otherwise).replace("times: 20", "times: 2").replace("900 mTorr", "5 Torr")
             await rig.start(text)
             record = await rig.ended()
@@ -119,7 +106,7 @@ def test_a_pressure_that_is_not_reached_goes_on_or_to_the_finish_as_the_recipe_s
 
 @virtually
 async def test_a_gauge_that_is_lost_while_the_chamber_fills_ends_the_shots(tmp_path: Path) -> None:
-    async with Filled(tmp_path, warm=READY_C) as rig:
+    async with Rig(tmp_path, warm=READY_C) as rig:
         await rig.start(filling().replace("900 mTorr", "5 Torr"))
         await rig.until(lambda: shots(rig) == 2)
         rig.world.instruments["coupler-b"].channels["pressure_torr"].broken = True
@@ -130,7 +117,7 @@ async def test_a_gauge_that_is_lost_while_the_chamber_fills_ends_the_shots(tmp_p
 
 @virtually
 async def test_a_pause_now_between_shots_shuts_everything_and_the_whole_filling_is_done_again(tmp_path: Path) -> None:
-    async with Filled(tmp_path, warm=READY_C) as rig:
+    async with Rig(tmp_path, warm=READY_C) as rig:
         await rig.start(filling())
         await rig.until(lambda: shots(rig) == 2)
         await rig.do(c.Pause(now=True))
@@ -145,7 +132,7 @@ async def test_a_pause_now_between_shots_shuts_everything_and_the_whole_filling_
 
 @virtually
 async def test_a_pause_now_in_the_soak_needs_no_shot_once_more(tmp_path: Path) -> None:
-    async with Filled(tmp_path, warm=READY_C) as rig:
+    async with Rig(tmp_path, warm=READY_C) as rig:
         await rig.start(filling())
         run = rig.console.run
         assert run
@@ -160,7 +147,7 @@ async def test_a_pause_now_in_the_soak_needs_no_shot_once_more(tmp_path: Path) -
 
 @virtually
 async def test_an_abort_while_the_chamber_fills_shuts_it_all(tmp_path: Path) -> None:
-    async with Filled(tmp_path, warm=READY_C) as rig:
+    async with Rig(tmp_path, warm=READY_C) as rig:
         await rig.start(filling())
         await rig.until(lambda: shots(rig) == 2)
         await rig.do(c.Abort(why="smoke"))
@@ -172,7 +159,7 @@ async def test_an_abort_while_the_chamber_fills_shuts_it_all(tmp_path: Path) -> 
 
 @virtually
 async def test_a_stop_while_the_chamber_fills_ends_the_turn_first(tmp_path: Path) -> None:
-    async with Filled(tmp_path, warm=READY_C) as rig:
+    async with Rig(tmp_path, warm=READY_C) as rig:
         await rig.start(filling(cycles=3))
         await rig.until(lambda: shots(rig) == 2)
         await rig.do(c.Stop())

@@ -281,11 +281,11 @@ def test_a_verb_out_of_place_is_refused_with_a_sentence_and_moves_nothing(state:
             for verb, request in VERBS.items():
                 if _fits(state, verb):
                     continue
-                word, told = rig.world.coupler_a.word & 0xFF, len(rig.world.coupler_a.changes)
+                word, told = rig.world.coupler_a.word & 0xFF, len(rig.changes)
                 sentence = await rig.refused(request, "misplaced")
                 assert state in sentence or state == "ABORTING"
                 assert rig.state == state, verb
-                assert rig.world.coupler_a.word & 0xFF == word and len(rig.world.coupler_a.changes) == told
+                assert rig.world.coupler_a.word & 0xFF == word and len(rig.changes) == told
 
     run_virtual(scene(tmp_path))
 
