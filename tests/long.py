@@ -35,7 +35,7 @@ PARTS: dict[str, tuple[float, list[str]]] = {
     "row-mutants": (500.0, ["tests/mutants", "-k", "of_the_rows"]),
     "kills": (480.0, ["tests/process/test_kills_long.py"]),
     "polling": (330.0, ["tests/process/test_polling_long.py"]),
-    "recipes": (420.0, ["tests/pure/test_recipe_fuzz.py"]),
+    "recipes": (330.0, ["tests/pure/test_recipe_fuzz.py"]),
     "explore": (420.0, ["tests/pure/test_exploration.py"]),
     "pairs": (450.0, ["tests/safety/test_rule_pairs.py"]),
     "machines": (480.0, ["tests/safety/test_machines_long.py"]),

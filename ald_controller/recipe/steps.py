@@ -360,7 +360,8 @@ def _one_verb(value: object) -> object:
         raise ValueError(f"one step is expected, a verb and what it takes ({_KNOW})")
     verb = next(iter(value))
     if verb in ELSEWHERE:
-        raise ValueError(f"'{verb}' belongs to {ELSEWHERE[verb]} and is no verb of a recipe; {_KNOW}")
+        instead = "an exposure fills to a pressure with 'to'; " if verb == "fill" else ""
+        raise ValueError(f"'{verb}' belongs to {ELSEWHERE[verb]} and is no verb of a recipe; {instead}{_KNOW}")
     if verb not in VERBS:
         raise ValueError(f"'{verb[:40]}' is not a verb; {_KNOW}")
     return value
