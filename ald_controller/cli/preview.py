@@ -31,6 +31,7 @@ from simulators.virtualtime import run_virtual
 from simulators.world import World, build
 
 ME = c.Principal(name="preview", role="owner", door="inside")
+LOOK_S = 1.0  # how often it is looked whether the run is held
 PATIENCE_S = 120.0  # for the tool to prove itself before the start
 
 
@@ -42,6 +43,7 @@ class Previewed:
     thickness_nm: float | None
     transactions: int
     trips: list[str] = field(default_factory=list)
+    held: str = ""  # what held it, where nobody was there to resume
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +119,15 @@ async def run_once(
         ready.cancel()
         if task.done():
             task.result()
-        status = await _drive(daemon.console, recipe, parameters)
+        status, held = await _drive(daemon.console, recipe, parameters)
         trips = [cause.row for cause in daemon.console.guard.state.latched]
     finally:
         task.cancel()
         await asyncio.wait({task})
     if not task.cancelled() and (error := task.exception()):
         raise error
-    return Previewed(
-        status, world.plant.thickness_nm(asyncio.get_running_loop().time()), daemon.console.tool.transactions, trips
-    )
+    thickness_nm = world.plant.thickness_nm(asyncio.get_running_loop().time())
+    return Previewed(status, thickness_nm, daemon.console.tool.transactions, trips, held)
 
 
 def parts_over(world: World, tool: Tool, folder: Path) -> Parts:
@@ -156,17 +157,35 @@ def parts_over(world: World, tool: Tool, folder: Path) -> Parts:
     )  # fmt: skip
 
 
-async def _drive(console: Console, recipe: c.Upload, parameters: dict[str, str]) -> c.RunStatus:
-    """What a person does at the tool: wait until it has proven itself, reset, upload, start; then wait for the end."""
+async def _drive(console: Console, recipe: c.Upload, parameters: dict[str, str]) -> tuple[c.RunStatus, str]:
+    """What a person does at the tool: wait until it has proven itself, reset, upload, start; then wait for the end.
+
+    Returns how it ended, and what held it before.
+    """
     await _until_startable(console)
     await console.handle(recipe, ME)
     reply = await console.handle(c.Start(name=recipe.name, parameters=parameters), ME)
     if not reply.ok:
         raise Refused(reply)
-    await console.ended.wait()
+    held = await _until_end(console)
     if console.last is None:
         raise Refused(c.Reply(ok=False, code="no-end", text="the run left no trace of its end"))
-    return console.last
+    return console.last, held
+
+
+async def _until_end(console: Console) -> str:
+    """Until the run is over. A run that is held waits for a person, and here there is none: it is aborted.
+
+    Returns what held it, "" = nothing.
+    """
+    held = ""
+    ended = asyncio.ensure_future(console.ended.wait())
+    while not ended.done():
+        await asyncio.wait({ended}, timeout=LOOK_S)
+        if console.state == "PAUSED" and console.run is not None and not held:
+            held = console.run.why_paused
+            await console.handle(c.Abort(why="held, and a preview has nobody who resumes it"), ME)
+    return held
 
 
 async def _until_startable(console: Console) -> None:
@@ -187,8 +206,8 @@ def _result(done: Previewed, wall_s: float) -> dict[str, Any]:
     return {
         "ending": s.ending, "duration_s": round(s.elapsed_s, 3), "cycles": s.cycle, "doses": s.doses_confirmed,
         "doses_planned": s.doses_planned, "doses_missed": s.doses_missed, "thickness_nm": done.thickness_nm,
-        "thickness_predicted_nm": record.header.thickness_nm, "trips": done.trips, "run_folder": s.folder,
-        "wall_s": round(wall_s, 3), "times_real_time": round(s.elapsed_s / wall_s, 1),
+        "thickness_predicted_nm": record.header.thickness_nm, "trips": done.trips, "held": done.held,
+        "run_folder": s.folder, "wall_s": round(wall_s, 3), "times_real_time": round(s.elapsed_s / wall_s, 1),
         "transactions_per_s": round(done.transactions / wall_s),
     }  # fmt: skip
 
@@ -199,6 +218,8 @@ def _text(assumed: Assumed, result: dict[str, Any]) -> str:
     if result["thickness_nm"] is not None:
         lines.append(f"film {result['thickness_nm']:.1f} nm on the simulated reactor")
     lines.append(f"trips: {', '.join(result['trips']) or 'none'}")
+    if result["held"]:
+        lines.append(f"held: {result['held']}; a preview has nobody who resumes it, so it was aborted there")
     speed = f"{result['times_real_time']:.0f} times real time, {result['transactions_per_s']} transactions/s"
     lines.append(f"{speed} ({result['wall_s']:.1f} s)")
     lines.append(f"run folder {result['run_folder']}")
