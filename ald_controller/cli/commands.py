@@ -16,6 +16,7 @@ from ald_controller.cli.bottles import bottle
 from ald_controller.cli.commissioning import commission
 from ald_controller.cli.devices import devices
 from ald_controller.cli.fault import fault
+from ald_controller.cli.films import films
 from ald_controller.cli.gate import box, gate
 from ald_controller.cli.interlocks import interlocks
 from ald_controller.cli.prooftest import proof_test
@@ -40,6 +41,7 @@ def ald() -> None:
 for group in (alarms, bottle, commission, devices, interlocks, valves, gate, box, proof_test):
     ald.add_command(group)
 ald.add_command(fault)
+ald.add_command(films)
 
 
 def given(parameters: tuple[str, ...]) -> dict[str, str]:
@@ -301,29 +303,6 @@ def preview(
 
     options = PreviewOptions(load, rack, state, warm, given(parameters), as_json)
     sys.exit(preview_command(recipe, tool_path(tool), options))
-
-
-@ald.command()
-@TOOL
-@click.option("--wire", is_flag=True, help="as whole runs over wire bytes, which takes hours; they are kept")
-@click.option(
-    "--cache",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("films-over-the-wire.json"),
-    help="where what has run over wire bytes is kept",
-)
-@click.option(
-    "--within", "within_s", type=float, default=None, metavar="SECONDS", help="begin nothing that lasts longer"
-)
-@click.option("--markdown", "as_page", is_flag=True, help="as the page docs/films.md")
-@JSON
-def films(
-    tool: Path | None, wire: bool, cache: Path, within_s: float | None, as_page: bool, as_json: bool
-) -> None:  # fmt: skip
-    """Every film of the review: its recipe, predicted and simulated thickness, what was reported."""
-    from ald_controller.cli.films import FilmsOptions, films_command
-
-    sys.exit(films_command(tool, FilmsOptions(wire, cache, within_s, as_json, as_page)))
 
 
 @ald.command()

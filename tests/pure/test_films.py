@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ald_controller.cli import films
+from ald_controller.cli import filmtable
 from ald_controller.cli.commands import ald
 from ald_controller.cli.filmrows import Bench, Named, Paper, Row, named, recipe_path, verdict
-from ald_controller.cli.films import all_rows, page, text
+from ald_controller.cli.filmtable import all_rows, page, text
 from ald_controller.cli.filmwire import Kept, Ran, Wire
 from ald_controller.cli.plandrive import Drive, NeverSettles, sample_for
 from ald_controller.plan import Leaf, Plan, SegmentStep, SettleStep, Where
@@ -158,7 +158,7 @@ def test_the_page_of_films_is_what_the_command_prints() -> None:
 
 
 def test_the_command_prints_a_line_or_an_object_per_film(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(films, "all_rows", lambda made: list(rows()))
+    monkeypatch.setattr(filmtable, "all_rows", lambda made: list(rows()))
     told = json.loads(CliRunner().invoke(ald, ["films", "--json"]).output)
     assert [one["id"] for one in told] == list(named())
     assert {"id", "recipe", "predicted_nm", "simulated_nm", "paper_nm", "verdict"} <= set(told[0])
