@@ -120,7 +120,7 @@ class Surface:
         return self._film.get(precursor) or (last[-1] if last else None)
 
     def first_density_g_cm3(self) -> float:
-        """That of the film that began first, be it by half a layer, at the temperature of now; 1 before there is any."""
+        """That of the film that began first, be it by half a layer, at the temperature of now; 1 before any."""
         begun = (self._film[state] for shares in self._shares for state in shares if state in self._film)
         film = next((self._network.films[name] for name in self.layers), None) or next(begun, None)
         return film.density_g_cm3(self._rates.celsius) if film else 1.0
