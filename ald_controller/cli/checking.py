@@ -180,8 +180,8 @@ def ahead_of(recipe: Path, assumed: Assumed, parameters: dict[str, str], plan: P
 
 def compared(
     recipe: Path, assumed: Assumed, parameters: dict[str, str], plan: Plan, found_at: Path, registers: Path | None
-) -> Elsewhere:
-    """The recipe at the tool where its times were found, beside this plan, with the same load.
+) -> Elsewhere | None:
+    """The recipe at the tool where its times were found, beside this plan, with the same load; None for this same tool.
 
     Raises Problems for files of that tool that cannot be read.
     """
@@ -194,6 +194,8 @@ def compared(
     vessel = vessel_for(assumed.document, parameters, assumed.registers)
     at = Place(there.tool.config.tool, vessel_for(there.document, parameters, there.registers), there.tool.config)
     here = Place(assumed.tool.config.tool, vessel, assumed.tool.config)
+    if (at.name, at.vessel) == (here.name, here.vessel):
+        return None
     try:
         before = plan_for(recipe, there, parameters)
     except Problems as error:
