@@ -145,6 +145,8 @@ class Reactor:
     def _stage(self, stage: Stage, i: int, half: Half) -> None:
         since = 0.0
         while stage.seconds - since > 1e-9:
+            if stage.port and stage.until_pa is not None and self.total_pa >= stage.until_pa:
+                stage = stage._replace(port=None)
             dt_s = min(self._longest(stage, since), stage.seconds - since)
             self._step(stage, dt_s, i, half)
             since += dt_s

@@ -22,6 +22,7 @@ class Stage(NamedTuple):
     shut: bool  # the exposure stop valve
     carrier_sccm: float
     push_sccm: float
+    until_pa: float | None = None  # the port shuts once the chamber is at this pressure
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,6 +186,14 @@ def test_titania_at_a_growth_ten_times_the_tables_is_flagged_with_both_figures()
     assert not [w for w in fair.warnings if "nm per cycle" in w]
 
 
+def test_a_film_that_air_destroys_is_said_to_stay_in_the_glovebox() -> None:
+    hung = rack(loaded("silicon"), spare="H2S")
+    sulfide = cycles(("LiOtBu", "8 s", "20 s"), ("H2S", "100 ms", "20 s"))
+    found = ahead(text(sulfide, prepare=warm(150, LiOtBu=150)), registers=hung)
+    assert "Li2S: air and moisture destroy it, keep it in the glovebox" in said(found, "unload")
+    assert "unload" not in codes(ahead(text(GOOD)))
+
+
 # --- refused ---------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import exp, log
 
 import pytest
@@ -10,8 +11,9 @@ from ald_controller.curves import Monotone
 from ald_controller.foresight.bottles import bottle_of
 from ald_controller.foresight.forecast import CycleForecast, Forecast, forecast, gordon
 from ald_controller.foresight.pools import pass_time
-from ald_controller.foresight.reactor import reacting_per_m2
+from ald_controller.foresight.reactor import Reactor, reacting_per_m2
 from ald_controller.foresight.sites import Sites, steady
+from ald_controller.foresight.timeline import cycles
 from ald_controller.foresight.vessel import LANGMUIR_PA_S, Vessel, vessel_of
 from simulators.plant.films import films
 from simulators.plant.sample import Sample
@@ -189,6 +191,23 @@ def test_on_carbon_the_beginning_costs_what_its_sum_says() -> None:
     registers = loaded("carbon")
     made = forecast(plan(text, registers=registers), vessel_of(registers), chemistry(), tool().config, {}, {})
     assert made.layers[0].nucleated == pytest.approx(1 - 0.9 * 20 * (1 - exp(-5)) / 100, rel=1e-3)
+
+
+def test_a_filling_ends_where_the_pressure_is_reached() -> None:
+    """What is not needed stays in the bottle: half of the rise takes about half of the gas."""
+    doses = "expose: {precursor: TMA, pulse: 1 s, hold: 5 s, flow: 2 sccm}\npurge: 20 s\n"
+    other = "expose: {precursor: water, pulse: 100 ms, hold: 1 s, flow: 2 sccm}\npurge: 20 s\n"
+    made = plan(recipe(doses + other, head=SILICON, prepare=warm(150)), registers=loaded("silicon"))
+    (whole,) = cycles(made, chemistry(), tool().config)
+    half, rest = whole.halves
+    filled = replace(half, stages=tuple(s._replace(until_pa=60.0) if s.port else s for s in half.stages))
+    found = [
+        Reactor(replace(whole, halves=(one, rest)), Vessel(), chemistry(), tool().config).steady().seen[0]
+        for one in (half, filled)
+    ]
+    assert found[0].peak_pa > 120.0
+    assert 40.0 < found[1].peak_pa < 66.0
+    assert found[1].moles < 0.6 * found[0].moles
 
 
 def test_a_recipe_of_steps_written_one_by_one_is_one_kind_of_cycle() -> None:
