@@ -22,7 +22,7 @@ it, and how thick it gets.
 
 * **predicted**: what `ald check` says of the recipe, from a model of its own, and the band of its error.
 * **simulated**: what the simulated reactor grows from the recipe's own plan, dose by dose, on the host that the recipe
-  names, without devices and wires. Once growth per cycle stands still the rest is reckoned. Where the literature has
+  names, without devices and wires. Once cycles are all alike the rest is reckoned. Where the literature has
   another reading of a film's growth, what that grows stands behind it.
 * **review**: the figure printed there, or its growth per cycle times the recipe's cycles. A film agrees within
   {100 * AGREES:g} %.

@@ -63,7 +63,7 @@ class Drive:
     def __init__(
         self, plan: Plan, tool: str, sample: Sample | None = None, readings: Mapping[str, int] | None = None
     ) -> None:
-        self._plan, self._at_s, self._reckoned_nm = plan, 0.0, 0.0
+        self._plan, self._at_s = plan, 0.0
         wired = wiring(yaml.load(tool, Loader=_LOADER), plan.rack)
         self.plant = Plant(wired, at_s=0.0, sample=sample, readings=readings)
         self.plant.heat.hold({})
@@ -72,10 +72,7 @@ class Drive:
         """Let the plan happen and return the thickness in nm; raises NeverSettles."""
         self._take(self._plan.prepare)
         self._take(self._plan.deposit)
-        return self._thickness_nm()
-
-    def _thickness_nm(self) -> float:
-        return self.plant.thickness_nm(self._at_s) + self._reckoned_nm
+        return self.plant.thickness_nm(self._at_s)
 
     def _take(self, steps: Iterable[Step]) -> None:
         for step in steps:
@@ -85,14 +82,17 @@ class Drive:
                 self._do(step)
 
     def _turns(self, repeat: RepeatStep) -> None:
-        """Every turn until growth per turn stands still; the rest grow as the last one did."""
-        grown_nm: deque[float] = deque(maxlen=ALIKE)
+        """Every turn until they are all alike; the rest grow the layers of the last one, as the host takes them."""
+        surface = self.plant.surface
+        seen: deque[dict[str, float]] = deque(maxlen=ALIKE)
         for turn in range(repeat.times):
-            before_nm = self._thickness_nm()
+            before = dict(surface.layers)
             self._take(repeat.steps)
-            grown_nm.append(self._thickness_nm() - before_nm)
-            if len(grown_nm) == ALIKE and max(grown_nm) - min(grown_nm) <= STEADY * max(grown_nm):
-                self._reckoned_nm += (repeat.times - 1 - turn) * grown_nm[-1]
+            self.plant.advance(self._at_s)
+            seen.append({film: count - before.get(film, 0.0) for film, count in surface.layers.items()})
+            if len(seen) == ALIKE and _alike(seen):
+                for _ in range(repeat.times - 1 - turn):
+                    surface.grow_again(seen[-1])
                 return
 
     def _do(self, leaf: Leaf) -> None:
@@ -119,6 +119,15 @@ class Drive:
                 raise NeverSettles(f"line {leaf.where.line}: never below {leaf.below_pa:.3g} Pa")
             self._at_s += LOOK_S
         self._at_s += LOOK_S
+
+
+def _alike(turns: Iterable[Mapping[str, float]]) -> bool:
+    """Whether turns grew the same layers of each film."""
+    by_film: dict[str, list[float]] = {}
+    for layers in turns:
+        for film, count in layers.items():
+            by_film.setdefault(film, []).append(count)
+    return all(max(counts) - min(counts) <= STEADY * max(counts) for counts in by_film.values())
 
 
 def _takes_s(leaf: PumpStep | WaitStep | RiseStep) -> float:

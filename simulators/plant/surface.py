@@ -172,6 +172,11 @@ class Surface:
         if not film.covers(rates.celsius):
             self.extrapolated.add(film.name)
 
+    def grow_again(self, layers: Mapping[str, float]) -> None:
+        """Grow these layers (by film) once more at the temperature of now, as if doses had: for cycles all alike."""
+        for name, count in layers.items():
+            self._grow(self._network.films[name], count, self._rates)
+
     def expose(self, exposures_pa_s: Mapping[str, float], celsius: float) -> None:
         """Take an exposure in Pa·s to each vapour that was there together."""
         if reacted := self.probe(exposures_pa_s, celsius):

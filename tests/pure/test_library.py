@@ -66,8 +66,8 @@ def test_a_recipe_whose_bottles_hang_on_no_rack_is_a_problem(tmp_path: Path) -> 
     ("recipe", "step", "why"),
     [
         ("tin-on-lto", "expose: {precursor: ammonia", "ammonia may not be dosed over lithium: ammonia attacks lithium"),
-        ("lithium-phosphate", "with: {substrate: $temperature", "220 °C on 'substrate' is above the 150 °C that any"),
-        ("lithium-phosphate", "with: {substrate: $temperature", "190 °C on 'chamber' is above the 150 °C that any"),
+        ("lithium-phosphate", "with: {substrate: $temperature", "200 °C on 'substrate' is above the 150 °C that any"),
+        ("lithium-phosphate", "with: {substrate: $temperature", "180 °C on 'chamber' is above the 150 °C that any"),
         ("nylon-66", "expose: {precursor: adipoyl chloride", "bare lithium is adipoyl chloride (acid chloride), which"),
     ],
 )
