@@ -38,10 +38,8 @@ def ald() -> None:
     """Control software for ALD/MLD reactors on argon gloveboxes."""
 
 
-for group in (alarms, bottle, commission, devices, interlocks, valves, gate, box, proof_test):
+for group in (alarms, bottle, commission, devices, interlocks, valves, gate, box, proof_test, fault, films):
     ald.add_command(group)
-ald.add_command(fault)
-ald.add_command(films)
 
 
 def given(parameters: tuple[str, ...]) -> dict[str, str]:
