@@ -99,12 +99,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> _Timer:
-        return self.call_at(self._now + delay, callback, *args, context=context)
+        return self._set(self._now + delay, callback, args, context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> _Timer:
-        timer = _Timer(when)
+        return self._set(when, callback, args, context)
+
+    def _set(
+        self, when_s: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
+    ) -> _Timer:
+        timer = _Timer(when_s)
         timer.loop, timer.callback, timer.args, timer.cancelled_, timer.waits = self, callback, args, False, True
         timer.context = copy_context() if context is None else context
         heapq.heappush(self._scheduled, timer)
@@ -117,7 +122,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     # --- the turn ---
 
     def _run_once(self) -> None:
-        self._sweep()
+        if self._cancelled:
+            self._sweep()
         ready, timers = self._ready, self._scheduled
         if not ready and not self._stopping:  # type: ignore[attr-defined]
             self._jump()
@@ -153,7 +159,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if not self._scheduled:
             waiting = ", ".join(sorted(task.get_name() for task in asyncio.all_tasks(self)))
             raise VirtualTimeError(f"nothing is ready and no timer is set, so nothing will ever happen: {waiting} wait")
-        self._now += min(max(0.0, self._scheduled[0] - self._now), FARTHEST_S)
+        ahead_s = self._scheduled[0] - self._now
+        if ahead_s > 0.0:
+            self._now += ahead_s if ahead_s < FARTHEST_S else FARTHEST_S
 
 
 def _refusing(name: str) -> Any:
