@@ -48,5 +48,4 @@ def chamber_step(
     since = now_s if chamber.proof_since_s is None else chamber.proof_since_s
     proven = chamber.state == "VACUUM" or now_s - since >= PROOF_S
     state: ChamberState = "VACUUM" if proven else ("PUMPING_DOWN" if pumping else "UNKNOWN")
-    same = (chamber.state, chamber.proof_since_s) == (state, since)
-    return chamber if same else replace(chamber, state=state, proof_since_s=since)
+    return replace(chamber, state=state, proof_since_s=since)

@@ -54,7 +54,6 @@ class Console:
         self._idle: ProcessState = "IDLE"
         self._busy = ""
         self._job: Job | None = None
-        self._about = Facts()
         self._aborting: asyncio.Task[None] | None = None
         self.last: c.RunStatus | None = None
         self.ended = asyncio.Event()  # the run before is over, with its report
@@ -123,16 +122,13 @@ class Console:
     def about(self) -> Facts:
         """What the interlocks cannot find out by themselves; lithium limits follow the load register and it alone."""
         run = self.run
-        facts = Facts(
+        return Facts(
             process=self.state,
             lithium=self.registers.is_lithium,
             pyrophoric=self._known.pyrophoric,
             step=run.doing if run else "",
             part=run.progress.part if run else "",
         )
-        if facts != self._about:  # else the same object, which is compared with a glance
-            self._about = facts
-        return self._about
 
     def run_status(self) -> c.RunStatus | None:
         return self._job.status(asyncio.get_running_loop().time()) if self._job else None

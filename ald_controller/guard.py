@@ -103,9 +103,7 @@ class Guard:
         for feed in self.feeds:
             feed(now_s)
         about = self.keeper.known(self.about)
-        chamber = self.tool.chamber.state
-        same = (about.chamber, about.gate_proven_shut) == (chamber, gate)
-        known = about if same else replace(about, chamber=chamber, gate_proven_shut=gate)
+        known = replace(about, chamber=self.tool.chamber.state, gate_proven_shut=gate)
         self.tool.heaters.lithium = known.lithium
         self._in_earnest(known, now_s)
         self.facts = self._judged(now_s)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 
-from ald_controller.interlocks import Facts, Sample
+from ald_controller.interlocks import Facts
 from ald_controller.tool import OnReading, Tool
 
 
@@ -20,7 +20,7 @@ class Witness:
     def __init__(self, tool: Tool, facts: Callable[[], Facts], tell: Callable[..., None]) -> None:
         self._tool, self._facts, self._tell = tool, facts, tell
         self._to: OnReading | None = None
-        self._said: dict[str, Sample] = {}
+        self._said: dict[str, float] = {}
         self._fed: list[str] = []  # signals that no device gives
         self._known = 0  # signals when those were sorted out
         self._told: Facts | None = None
@@ -35,14 +35,11 @@ class Witness:
         said, samples = self._said, self._tool.samples
         for signal in self._sorted_out():
             sample = samples[signal]
-            before = said.get(signal)
-            if before is sample:
-                continue
-            said[signal] = sample
-            if before is None or before.value != sample.value:
+            if said.get(signal) != sample.value:
+                said[signal] = sample.value
                 record(signal, now_s, sample.value, sample.quality.value)
         facts = self._facts()
-        if facts is not self._told and facts != self._told:
+        if facts != self._told:
             self._told = facts
             self._tell("facts", **asdict(facts))
 

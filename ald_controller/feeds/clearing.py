@@ -60,7 +60,6 @@ class ClearingWatch:
         remembered = row.before.dosed if row.before else frozenset()
         self.state = cl.boot(now_s, remembered | self._known.hanging)
         self._kept: frozenset[str] | None = None
-        self._zones = tuple(tool.config.zones_of("substrate", "chamber"))
         self.told = _told(row.before)
 
     def hear(self, message: wire.FromEngine) -> None:
@@ -109,7 +108,7 @@ class ClearingWatch:
         return tool.chamber.state == "VACUUM" and not word & self._stop and pumped and flows
 
     def _coldest_c(self) -> float | None:
-        found = [self._tool.temperature_c(zone) for zone in self._zones]
+        found = [self._tool.temperature_c(zone) for zone in self._tool.config.zones_of("substrate", "chamber")]
         known = [celsius for celsius in found if celsius is not None]
         return min(known) if known and len(known) == len(found) else None
 

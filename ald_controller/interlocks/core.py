@@ -28,7 +28,6 @@ from ald_controller.interlocks.waking import calm_until_s, woken
 
 CLEAR_S = 10.0  # a value must have been past its clear value for this long before a reset is accepted
 LATE_S = 0.2  # whatever is found in a scan that came later than this says so
-_GOOD = Quality.GOOD
 SLACK_S = 1e-6  # sums of 0.1 s fall short of a whole second by rounding
 
 
@@ -170,17 +169,15 @@ def spent_by(state: State, bypasses: tuple[Bypass, ...], now_s: float) -> tuple[
 
 def _same(check: Check, watch: Watch, taken: Taken, samples: Samples) -> Watch | None:
     """The short way for a believable number far from every limit with nothing pending; None = weigh it."""
-    number = taken.number
-    if taken.fault or taken.quality is not _GOOD or not (number < check.quiet and number <= check.clear):
+    number, memory, fault, _, quality = taken
+    _, since, standing, clear_since, cause, before_s = watch
+    if fault or quality is not Quality.GOOD or not (number < check.quiet and number <= check.clear):
         return None
-    clear_since = watch.clear_since
-    if watch.standing or watch.cause is not None or clear_since is None or watch.since is not check.calm:
+    if standing or cause is not None or clear_since is None or since is not check.calm:
         return None
-    memory = taken.memory
     until_s = calm_until_s(check.wakers, samples)
-    if memory is watch.memory and until_s == watch.until_s:
-        return watch
-    return Watch(memory, check.calm, 0, clear_since, None, until_s)
+    unchanged = memory is watch.memory and until_s == before_s
+    return watch if unchanged else Watch(memory, since, 0, clear_since, None, until_s)
 
 
 def _said_late(samples: Samples) -> str:

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import cache
 
 from ald_controller.config import pa_per_unit
 from ald_controller.interlocks.core import State
@@ -137,8 +136,7 @@ def step(gate: Gate, permissive: Permissive, state: State, samples: Samples, fac
     shut = word is not None and not int(word) & permissive.sources
     since_s = (state.at_s if gate.sources_since_s is None else gate.sources_since_s) if shut else None
     missing = why_shut(permissive, state, samples, facts, since_s)
-    same = (gate.open, gate.sources_since_s, gate.missing) == (opened, since_s, missing)
-    seen = gate if same else replace(gate, open=opened, sources_since_s=since_s, missing=missing)
+    seen = replace(gate, open=opened, sources_since_s=since_s, missing=missing)
     return _TURNS[gate.lock](seen, facts, state.at_s)
 
 
@@ -267,7 +265,6 @@ def _pressures(permissive: Permissive, reads: _Reads) -> Iterator[str]:
         yield f"the chamber is {abs(mbar):.3g} mbar {over} the box, {permissive.delta_mbar:g} mbar are the limit (G5)"
 
 
-@cache
 def _of(device: str, channel: str) -> Input:
     return Input(f"{device}.{channel}", -1.0, 1e5, 2.0)
 

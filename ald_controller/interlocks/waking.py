@@ -7,9 +7,7 @@ one of them is another one, with `samples` when a new one has come, with `time` 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import compress
 from math import inf
-from operator import is_, is_not
 from typing import NamedTuple
 
 from ald_controller.interlocks.measures import FUTURE_S, Input, Measure, Sample, Samples
@@ -46,19 +44,11 @@ def wakes_of(measures: Iterable[Measure]) -> Wakes:
 def woken(wakes: Wakes, before: Samples, samples: Samples, now_s: float) -> set[int]:
     """Whom the samples of this scan wake, after those of the scan before."""
     out: set[int] = set()
-    for signal in _others(before, samples):
-        readers = wakes.get(signal)
-        if readers is not None:
-            alike = _alike(before.get(signal), samples.get(signal), now_s)
-            out.update(readers.renewed if alike else readers.moved)
+    for signal, (moved, renewed) in wakes.items():
+        sample, old = samples.get(signal), before.get(signal)
+        if sample is not old:
+            out.update(renewed if _alike(old, sample, now_s) else moved)
     return out
-
-
-def _others(before: Samples, samples: Samples) -> Iterable[str]:
-    """The signals whose sample is another one, or has come or gone."""
-    if len(before) == len(samples) and all(map(is_, before, samples)):  # the same ones in the same order, as ever
-        return compress(samples, map(is_not, before.values(), samples.values()))
-    return [signal for signal in {**before, **samples} if before.get(signal) is not samples.get(signal)]
 
 
 def _alike(old: Sample | None, new: Sample | None, now_s: float) -> bool:
@@ -71,13 +61,8 @@ def _alike(old: Sample | None, new: Sample | None, now_s: float) -> bool:
 
 def calm_until_s(inputs: tuple[Input, ...], samples: Samples) -> float:
     """When a calm check has to be looked at though nothing wakes it: one of these is too old by then."""
-    if not inputs:
-        return -inf
-    until_s = inf
+    until_s = inf if inputs else -inf
     for source in inputs:
-        sample = samples.get(source.signal)
-        if sample is not None:  # one that comes wakes it
-            old_s = sample.at_s + source.max_age_s
-            if old_s < until_s:  # min() would cost three times as much, four hundred times a second
-                until_s = old_s
+        if (sample := samples.get(source.signal)) is not None:  # one that comes wakes it
+            until_s = min(until_s, sample.at_s + source.max_age_s)
     return until_s - EARLY_S

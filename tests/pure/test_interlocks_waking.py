@@ -72,14 +72,6 @@ def test_no_number_after_no_number_and_the_first_sample_of_all_are_news() -> Non
     assert woken(wakes_of(READERS), {}, {"a": Sample(1.0, 101.0)}, 101.0) == {VALUES, SAMPLES}
 
 
-def test_one_that_goes_as_another_comes_and_one_that_comes_back_are_news() -> None:
-    wakes = wakes_of(READERS)
-    assert woken(wakes, OLD, {"a": OLD["a"], "c": Sample(3.0, 101.0)}, 101.0) == {SAMPLES}
-    assert woken(wakes, OLD, {"b": OLD["b"], "a": Sample(1.5, 101.0)}, 101.0) == {VALUES, SAMPLES}
-    assert woken(wakes, OLD, {"b": Sample(2.0, 101.0), "a": OLD["a"]}, 101.0) == {SAMPLES}
-    assert woken(wakes, OLD, {"b": OLD["b"], "a": OLD["a"]}, 101.0) == set()
-
-
 def test_what_is_calm_is_due_a_little_before_its_first_input_is_too_old() -> None:
     assert 101.99 < calm_until_s((A, B), OLD) < 102.0
     assert 104.99 < calm_until_s((B,), OLD) < 105.0
