@@ -309,6 +309,8 @@ def _bottles(
 def _facts(plan: Plan, done: tuple[CycleForecast, ...], vessel: Vessel, chemistry: Chemistry) -> Iterator[Fact]:
     """Every figure from the tables that this result rests on, the recipe's own and the tool's assumed ones."""
     yield Fact("doses and purges of the recipe", plan.provenance, "the recipe")
+    for words in dict.fromkeys(one.provenance for one in plan.stated):
+        yield Fact("steps of the recipe with a source of their own", words, "the recipe")
     for what in vessel.assumed:
         yield Fact(what, "unverified default", "never measured at this tool")
     films = dict.fromkeys((one.cycle.film, one.cycle.surface_c) for one in done if one.cycle.film)

@@ -181,7 +181,8 @@ class _Walker:
         at_ns, word = 0, 0
         for edge_ns, next_word in edges:
             if edge_ns > at_ns:
-                open_.stages.append(self._stage((edge_ns - at_ns) / 1e9, word))
+                stage = self._stage((edge_ns - at_ns) / 1e9, word)
+                open_.stages.append(stage._replace(until_pa=step.until.to_pa) if step.until else stage)
             dose = doses.get(edge_ns)
             if dose is not None:
                 width_s = dose.width_ns / 1e9

@@ -218,3 +218,15 @@ def test_a_recipe_of_steps_written_one_by_one_is_one_kind_of_cycle() -> None:
     made = plan(recipe(steps, head=SILICON, prepare=warm(150)), registers=registers)
     found = forecast(made, vessel_of(registers), chemistry(), tool().config, {}, {})
     assert [(one.cycle.film, one.times) for one in found.cycles] == [("Al2O3", 20)]
+
+
+def test_an_exposure_that_fills_to_a_pressure_takes_no_more_than_that() -> None:
+    def grams(fill: str) -> float:
+        shots = "pulse: 20 ms, times: 20, every: 1 s, hold: 5 s, flow: 2 sccm"
+        doses = f"expose: {{precursor: TMA, {shots}{fill}}}\npurge: 20 s\n"
+        other = "expose: {precursor: water, pulse: 100 ms, hold: 1 s, flow: 2 sccm}\npurge: 20 s\n"
+        registers = loaded("silicon")
+        made = plan(recipe(doses + other, head=SILICON, prepare=warm(150)), registers=registers)
+        return forecast(made, vessel_of(registers), chemistry(), tool().config, {}, {}).bottles[0].grams
+
+    assert grams(", to: 600 mTorr, else: hold") < 0.6 * grams("")
