@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -209,6 +210,7 @@ def _result(done: Previewed, wall_s: float) -> dict[str, Any]:
         "thickness_predicted_nm": record.header.thickness_nm, "trips": done.trips, "held": done.held,
         "run_folder": s.folder, "wall_s": round(wall_s, 3), "times_real_time": round(s.elapsed_s / wall_s, 1),
         "transactions_per_s": round(done.transactions / wall_s),
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,  # of the run, before its report
     }  # fmt: skip
 
 

@@ -53,6 +53,7 @@ PARTS = {
     "rest": once(rest.measure, 60),
     "guard": once(guard.measure, 60),
     "preview": once(speed.measure_preview, 140),
+    "memory": once(speed.measure_memory, 200),
     "edges": Part(edges.measure, 480, edges.ROUNDS),
 }
 ALL = {**PARTS, "disk": Part(edges.measure_disk, 240, edges.DISK_ROUNDS)}
