@@ -69,6 +69,7 @@ class Line:
         self.paces_s: dict[str, float] = {}  # by device that needs one: the pause between a reply and its next request
         self._opener, self._gap_s = opener, gap_s
         self._transport: Transport | None = None
+        self._clock: Callable[[], float] = _loop_s  # of the loop on which it was opened, which need not be looked for
         self._closed = False
         self._why, self._retry_s, self._back_off_s = "not opened yet", float("-inf"), BACK_OFF_S[0]
         self._turns = Turnstile()
@@ -141,7 +142,7 @@ class Line:
         self._quiet_s, self._asked_last, self._counted = ask.quiet_s, ask.device, False
         self._buffer, self._asking, self._dirty = b"", ask, True
         length: int | None = None
-        due_s = asyncio.get_running_loop().time() + ask.timeout_s
+        due_s = self._clock() + ask.timeout_s
         try:
             self._send(ask)
             if ask.framer is None:
@@ -166,7 +167,7 @@ class Line:
         finally:
             self._asking = None
             if ask.device in self.paces_s:
-                self._rested_s[ask.device] = asyncio.get_running_loop().time()
+                self._rested_s[ask.device] = self._clock()
             if self._dirty:
                 self._after_failure(ask, due_s, owed=length is None)
 
@@ -260,7 +261,7 @@ class Line:
             raise NoReply(ask.device, f"line {self.name} was lost: {self._why}", ask.request) from error
 
     def _heard(self, data: bytes) -> None:
-        now_s = asyncio.get_running_loop().time()
+        now_s = self._clock()
         self._quiet_from_s = max(now_s, self._quiet_from_s)
         if self.tap:
             self.tap(now_s, self._asking.device if self._asking else "", "heard", data)
@@ -318,6 +319,7 @@ class Line:
         if self._closed or rest_s > SOON_S:
             again = "" if self._closed else f"; next attempt in {rest_s:.1f} s"
             raise NoReply(ask.device, f"line {self.name} is down: {self._why}{again}")
+        self._clock = asyncio.get_running_loop().time
         try:
             async with asyncio.timeout(OPEN_S):
                 self._transport = await self._opener(self._heard, self._lost)
@@ -342,6 +344,10 @@ class Line:
             await asyncio.sleep(rest_s)
         self._debts.seen(self._stray)
         self._dirty, self._stray, self._counted = False, b"", False
+
+
+def _loop_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def memory_line(name: str, face: Face) -> Line:
