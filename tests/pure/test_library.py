@@ -66,8 +66,8 @@ def test_a_recipe_whose_bottles_hang_on_no_rack_is_a_problem(tmp_path: Path) -> 
     ("recipe", "step", "why"),
     [
         ("tin-on-lto", "expose: {precursor: ammonia", "ammonia may not be dosed over lithium: ammonia attacks lithium"),
-        ("lithium-phosphate", "with: {substrate: $temperature", "200 °C on 'substrate' is above the 150 °C that any"),
-        ("lithium-phosphate", "with: {substrate: $temperature", "180 °C on 'chamber' is above the 150 °C that any"),
+        ("lithium-phosphate", "heat: {substrate: $temperature", "200 °C on 'substrate' is above the 150 °C that any"),
+        ("lithium-phosphate", "heat: {chamber: 180 °C", "180 °C on 'chamber' is above the 150 °C that any"),
         ("nylon-66", "expose: {precursor: adipoyl chloride", "bare lithium is adipoyl chloride (acid chloride), which"),
     ],
 )
@@ -93,7 +93,7 @@ def test_alumina_at_177_c_is_refused_with_lithium_loaded(tmp_path: Path) -> None
     copied = tmp_path / "hot.yaml"
     text = recipe_path("alumina").read_text("utf-8").replace("substrate: silicon wafer", "substrate: lithium")
     copied.write_text(text, "utf-8")
-    bench().plan(copied, {"temperature": "120 °C"})
+    bench().plan(copied, {"temperature": "120 °C", "walls": "120 °C"})
     with pytest.raises(Problems, match="177 °C on 'substrate' is above the 150 °C"):
         bench().plan(copied, {"temperature": "177 °C"})
 
