@@ -67,7 +67,7 @@ def test_a_recipe_whose_bottles_hang_on_no_rack_is_a_problem(tmp_path: Path) -> 
     [
         ("tin-on-lto", "expose: {precursor: ammonia", "ammonia may not be dosed over lithium: ammonia attacks lithium"),
         ("lithium-phosphate", "heat: {substrate: $temperature", "200 °C on 'substrate' is above the 150 °C that any"),
-        ("lithium-phosphate", "heat: {chamber: 180 °C", "180 °C on 'chamber' is above the 150 °C that any"),
+        ("lithium-phosphate", "heat: {substrate: 172 °C", "172 °C on 'chamber' is above the 150 °C that any"),
         ("nylon-66", "expose: {precursor: adipoyl chloride", "bare lithium is adipoyl chloride (acid chloride), which"),
     ],
 )
