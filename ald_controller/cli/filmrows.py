@@ -117,7 +117,9 @@ class Bench:
 
     def rack_for(self, recipe: Path) -> str:
         """The first rack on which every precursor hangs that the recipe doses; raises Problems."""
-        document = read(recipe)
+        return self._rack_of(read(recipe))
+
+    def _rack_of(self, document: Document) -> str:
         needed = {self.chemistry.name(written) for written in _dosed(document.data)}
         for name, registers in self.racks.items():
             if needed <= set(registers.rack().values()):
@@ -127,11 +129,11 @@ class Bench:
 
     def assume(self, recipe: Path, material: str | None = None) -> Assumed:
         """The tool with the recipe's rack, and its substrate (or `material`) loaded; raises Problems."""
-        rack = self.rack_for(recipe)
-        loaded = material or _substrate(recipe)
+        document = read(recipe)
+        rack = self._rack_of(document)
+        loaded = material or _substrate(document)
         registers = self.racks[rack].with_load(parse(f"material: {loaded}", "load"), self.chemistry)
-        said = (f"rack {rack or 'of the simulated reactor'}",)
-        return Assumed(self.tool, registers, self.chemistry, said, read(recipe))
+        return Assumed(self.tool, registers, self.chemistry, (f"rack {rack or 'of the simulated reactor'}",), document)
 
     def plan(self, recipe: Path, parameters: dict[str, str], material: str | None = None) -> Plan:
         """What check makes of the recipe on its rack; raises Problems."""
@@ -212,8 +214,7 @@ def _dosed(data: Any) -> Iterator[str]:
             yield from _dosed(value)
 
 
-def _substrate(recipe: Path) -> str:
-    document: Document = read(recipe)
+def _substrate(document: Document) -> str:
     substrate = read_recipe(document, {})[0].substrate
     if substrate is None:
         raise Problems([Problem(document.mark(()), "the substrate cannot be read")])
