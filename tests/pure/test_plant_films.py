@@ -47,26 +47,6 @@ def test_purges_of_water_are_as_long_as_the_walls_are_cold(celsius, growth) -> N
         assert grown / films()["Al2O3"].gpc_nm(celsius) == pytest.approx(expected, rel=0.02)
 
 
-@pytest.mark.parametrize(
-    ("celsius", "sources_c", "doses", "hold_s", "cycles", "nm"),
-    [
-        (65, {"1,4-phenylene diisocyanate": 80},
-         (("ethylenediamine", 0.5, 60), ("1,4-phenylene diisocyanate", 2, 60)), 0, 10, 4.0),
-        (150, {"LiOtBu": 155, "triethanolamine": 150}, (("LiOtBu", 1, 20), ("triethanolamine", 1, 30)), 5, 200, 70.0),
-        (150, {"LiOtBu": 150}, (("LiOtBu", 1, 10), ("H2S", 1, 10)), 5, 20, 2.0),
-        (150, {"LiOtBu": 155, "glycerol": 130}, (("LiOtBu", 1, 20), ("glycerol", 1, 30)), 5, 90, 243.0),
-    ],
-    ids=["polyurea", "LiTEA", "Li2S", "LiGL"],
-)  # fmt: skip
-def test_films_of_the_review_are_as_thick_as_it_says(celsius, sources_c, doses, hold_s, cycles, nm) -> None:
-    """Meng 2024; its pulses are not known, these are starting values."""
-    reactor = Reactor(celsius, [name for name, _, _ in doses], source_c=sources_c)
-    assert reactor.cycles(cycles, *doses, hold_s=hold_s) == pytest.approx(nm, rel=0.05)
-
-
-# --- how much there is ---------------------------------------------------------------------------------------------
-
-
 def test_one_pulse_of_tma_covers_a_third_of_two_square_metres() -> None:
     reactor = Reactor(150, ("TMA",), sample=Sample(2.0))
     reactor.dose("TMA", 0.015, 20)
