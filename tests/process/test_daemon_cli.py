@@ -123,7 +123,7 @@ def test_refusals_are_sentences_and_code_1(made: Stand, door: list[str], tmp_pat
     broken = tmp_path / "broken.yaml"
     broken.write_text("recipe: broken\ndeposit: 5\n")
     huge = tmp_path / "huge.yaml"
-    huge.write_text("#" * 280_000)
+    huge.write_text("#" * 560_000)
     for words, sentence in (
         (["start", "unheard-of"], "no recipe 'unheard-of' has been uploaded"),
         (["stop"], "'stop' does not fit the state IDLE"),
