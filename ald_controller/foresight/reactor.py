@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import exp, pi, sqrt
+from itertools import zip_longest
+from math import exp, isclose, pi, sqrt
 from typing import NamedTuple
 
 from ald_controller.chemistry import Chemistry, Film, Precursor
@@ -26,6 +28,7 @@ from ald_controller.foresight.vessel import (
 
 MOST_TURNS, LEAST_TURNS, STEADY = 12, 2, 2e-4
 MOST_STEPS = 20_000  # no turn begins after so many: a thousand shots or days of hold are not followed for long
+ALIKE, SAME = 40, 1e-5  # stages that are followed in any case; how little a shot changes that leaves all as it was
 DOSE_STEP_S, STEP_S, LONGEST_S = 0.004, 0.01, 10.0
 GROWS = 0.15  # of the time since something was switched: the next step
 ROUNDS, CLOSE = 12, 2e-3
@@ -89,6 +92,34 @@ def reacting_per_m2(entry: Precursor, celsius: float) -> float:
     return entry.sticking.on(celsius) / sqrt(2.0 * pi * molecule_kg * BOLTZMANN * (celsius + ZERO_K))
 
 
+class Shots:
+    """Shots and gaps that are alike for long: once one leaves all as it found it, the next need not be followed.
+
+    The last one is, as what comes after it depends on it.
+    """
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        self._stages = stages
+        self._state: list[float] = []
+        self._sums: list[float] = []
+        self.gained: list[float] = []
+
+    def seconds(self, k: int) -> float:
+        """How long the shot and the gap before stage `k` last."""
+        return self._stages[k - 2].seconds + self._stages[k - 1].seconds
+
+    def skipped(self, k: int, state: list[float], sums: list[float]) -> int:
+        """How many shots after stage `k` are like the last one, which gave `gained`; `sums` run from the beginning."""
+        found, self._state = self._state, state
+        self.gained, self._sums = [now - then for now, then in zip(sums, self._sums or sums, strict=True)], sums
+        if not all(isclose(a, b, rel_tol=SAME, abs_tol=1e-9) for a, b in zip_longest(state, found, fillvalue=-1.0)):
+            return 0
+        ahead = k
+        while ahead < len(self._stages) and self._stages[ahead] == self._stages[ahead - 2]:
+            ahead += 1
+        return max(0, (ahead - k) // 2 - 1)
+
+
 class Reactor:
     """The chamber in one cycle; the steps that are taken are short after a switch and long in a quiet."""
 
@@ -129,14 +160,35 @@ class Reactor:
     def _half(self, i: int, half: Half) -> None:
         seen, gas = self.seen[i], self.gases[half.precursor]
         opened = False
-        for k, stage in enumerate(half.stages):
+        shots = Shots(half.stages)
+        k = 0
+        while k < len(half.stages):
+            stage = half.stages[k]
             if stage.port and not opened:
                 opened = True
                 seen.filled, seen.base_pa = gas.bottle.share, self.total_pa
             self._stage(stage, i, half)
-            if stage.shut and not (k + 1 < len(half.stages) and half.stages[k + 1].shut):
+            k += 1
+            if stage.shut and not (k < len(half.stages) and half.stages[k].shut):
                 seen.end_pa = max(seen.end_pa, self.total_pa) if gas.gas_pa > 1e-3 * seen.peak_pa else seen.end_pa
+            if k >= ALIKE and k % 2 == 0:
+                sums = [seen.moles, seen.exposure_pa_s, seen.moved, self.grown]
+                skipped = shots.skipped(k, self._state(), sums)
+                moles, exposure, moved, grown = (skipped * gained for gained in shots.gained)
+                seen.moles += moles
+                seen.exposure_pa_s += exposure
+                seen.moved += moved
+                self.grown += grown
+                self.at_s += skipped * shots.seconds(k)
+                k += 2 * skipped
         seen.left_pa = gas.gas_pa
+
+    def _state(self) -> list[float]:
+        """All that the next stage depends on."""
+        gases = self.gases.values()
+        vapours = [amount for gas in gases for amount in (gas.gas_pa, gas.wall_pa, gas.bottle.headspace_pa)]
+        flows = [self.inert_pa, self.open, self.carrier_sccm, self.push_sccm]
+        return [*vapours, *flows, *(share for shares in self.sites.shares for share in shares)]
 
     @property
     def total_pa(self) -> float:

@@ -7,10 +7,12 @@ import math
 import time
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ald_controller.check import check_json, check_text, outlook
+from ald_controller.foresight import reactor
 from ald_controller.registers import PLANNED
 from ald_controller.yamlfile import Problems, parse
 from tests.foresee import SILICON, ahead
@@ -108,3 +110,34 @@ def test_a_thousand_shots_are_not_followed_for_ever() -> None:
     steps = f"[{shots}{{purge: 9 s}}, {{pulse: {{precursor: water, time: 1 s}}}}, {{purge: 24 h}}]"
     ahead(f"{SILICON}{heat}deposit:\n  - repeat: {{times: 9, name: c, steps: {steps}}}\nfinish: []\n")
     assert time.process_time() - begun < 6.0
+
+
+@pytest.mark.parametrize(("area", "covered"), [("100 m2", 0.5), ("20 cm2", 1.0)])
+def test_shots_that_are_alike_give_what_following_each_of_them_gives(
+    area: str, covered: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With and without leaving out; on a large sample each shot finds fewer sites than the one before."""
+    shots = "pulse: {precursor: TMA, time: 10 ms, times: 120, every: 1 s}"
+    water = "pulse: {precursor: water, time: 5 s, times: 3, every: 9 s}"
+    written = (
+        f"recipe: t\nsubstrate: {{material: silicon, area: {area}}}\nprovenance: read\n"
+        "prepare:\n  - flow: {carrier: 20 sccm}\n  - heat: {substrate: 150 °C, chamber: 150 °C}\n"
+        "deposit:\n  - repeat: {times: 9, name: c, steps: ["
+        f"{{{shots}}}, {{purge: 9 s}}, {{{water}}}, {{purge: 9 s}}]}}\nfinish: []\n"
+    )
+    short = ahead(written).forecast.cycles[0]
+    assert short.halves[0].coverage == pytest.approx(covered, abs=0.2)
+    monkeypatch.setattr(reactor, "ALIKE", 10_000)
+    whole = ahead(written).forecast.cycles[0]
+    assert short.growth == pytest.approx(whole.growth, rel=0.01)
+    for less, each in zip(short.halves, whole.halves, strict=True):
+        assert less.exposure_l == pytest.approx(each.exposure_l, rel=0.01)
+        assert less.grams == pytest.approx(each.grams, rel=0.01)
+
+
+def test_ten_thousand_steps_of_one_precursor_are_foreseen_soon() -> None:
+    begun = time.process_time()
+    steps = "  - pulse: {precursor: water, time: 30 ms}\n  - purge: 1 s\n" * 5000
+    found = ahead(f"{SILICON}prepare:\n  - flow: {{carrier: 20 sccm}}\ndeposit:\n{steps}finish: []\n")
+    assert found.forecast.cycles[0].halves[0].grams == pytest.approx(2.19, rel=0.01)
+    assert time.process_time() - begun < 2.0
