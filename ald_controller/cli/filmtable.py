@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import wrap
 
 import click
 
@@ -14,6 +15,7 @@ from ald_controller.cli.plandrive import NeverSettles
 from ald_controller.yamlfile import Problems
 
 MORE_LEFT = 4  # exit code
+WIDTH = 100
 HEAD = ["film", "recipe", "predicted", "simulated", "review", "verdict"]
 TITLE = f"""# Films
 
@@ -78,11 +80,13 @@ def over_the_wire(bench: Bench, options: FilmsOptions) -> tuple[list[Row], int]:
 
 
 def text(rows: Iterable[Row]) -> str:
-    """For a terminal: a line per film."""
+    """For a terminal: a line per film, and under it what there is to say of its verdict."""
     lines = [f"{'id':<17} {'recipe':<32} {'predicted':>9} {'simulated':>9} {'review':>9}  verdict"]
     for row in rows:
         numbers = " ".join(f"{shown(nm):>9}" for nm in (row.predicted_nm, row.simulated_nm, row.paper_nm))
-        lines.append(f"{row.id:<17} {Path(row.recipe).stem:<32} {numbers}  {row.verdict}")
+        verdict, _, why = row.verdict.partition(": ")
+        lines.append(f"{row.id:<17} {Path(row.recipe).stem:<32} {numbers}  {verdict}")
+        lines += wrap(why, WIDTH, initial_indent=" " * 18, subsequent_indent=" " * 18)
     return "\n".join(lines)
 
 
