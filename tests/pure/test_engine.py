@@ -712,6 +712,12 @@ def test_a_fault_leaves_what_was_told_before_it_as_it_was(rig: Rig) -> None:
     ]
 
 
+def test_a_fault_tells_what_the_module_was_found_to_hold(rig: Rig) -> None:
+    """More may have stood open than ever was asked for: whoever reckons what came in needs to know."""
+    rig.engine.fault(MS, "another word was read back", word=LTB | H2O)
+    assert Fault("another word was read back", MS, LTB | H2O) in list(rig.engine.reports())
+
+
 def test_the_same_failure_again_is_told_once_and_still_bars_the_reset(rig: Rig) -> None:
     rig.engine.fault(MS, "the link is cut")
     rig.engine.fault(2 * MS, "the link is still cut", told=True)
