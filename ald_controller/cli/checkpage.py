@@ -14,7 +14,7 @@ from ald_controller.plan import Plan
 from ald_controller.records import charts
 from ald_controller.records.figures import table
 from ald_controller.records.scales import Scale, number, time_ticks
-from ald_controller.records.style import CSS, SCRIPT
+from ald_controller.records.style import document, section
 from ald_controller.units import TORR_PA
 
 MOST_FIGURES = 4
@@ -28,25 +28,17 @@ def page(plan: Plan, ahead: Outlook) -> str:
     """The whole page."""
     made = ahead.forecast
     body = "".join([
-        _header(plan, ahead), _figures(plan, ahead), _section("What the model finds", _findings(ahead)),
+        _header(plan, ahead), _figures(plan, ahead), section("What the model finds", _findings(ahead)),
         _warnings(plan),
-        _section("One cycle", "".join(_cycle(cycle, made) for cycle in made.cycles[:MOST_FIGURES]) + _more(made)),
-        _section("What grows", _layers(made)), _section("What leaves the bottles", _bottles(made)),
-        _section("What this rests on", _facts(made, plan)),
+        section("One cycle", "".join(_cycle(cycle, made) for cycle in made.cycles[:MOST_FIGURES]) + _more(made)),
+        section("What grows", _layers(made)), section("What leaves the bottles", _bottles(made)),
+        section("What this rests on", _facts(made, plan)),
     ])  # fmt: skip
     foot = (
         "Foreseen by a model of one well-mixed chamber; nothing here was measured. docs/check.md has every formula "
         "with its source. The software is not a safety instrumented system."
     )
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(plan.title)} · check</title>'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{CSS}{_MORE}</style></head>'
-        f"<body><main>{body}<footer>{escape(foot)}</footer></main><script>{SCRIPT}</script></body></html>"
-    )
-
-
-def _section(name: str, content: str) -> str:
-    return f"<section><h2>{escape(name)}</h2>{content}</section>"
+    return document(f"{plan.title} · check", body, foot, _MORE)
 
 
 def _header(plan: Plan, ahead: Outlook) -> str:
@@ -100,7 +92,7 @@ def _warnings(plan: Plan) -> str:
     if not plan.warnings:
         return ""
     rows = "".join(f"<li>{escape(warning)}</li>" for warning in plan.warnings)
-    return _section("What the plan wants looked at", f"<ul>{rows}</ul>")
+    return section("What the plan wants looked at", f"<ul>{rows}</ul>")
 
 
 def _finding(placed: Placed) -> tuple[str, ...]:

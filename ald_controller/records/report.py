@@ -18,7 +18,7 @@ from ald_controller.records.film_figures import film_figure
 from ald_controller.records.folder import REPORT, RunHeader, write_whole
 from ald_controller.records.record import Event, open_run
 from ald_controller.records.scales import clock, duration, number, quantile, short_time
-from ald_controller.records.style import CSS, SCRIPT
+from ald_controller.records.style import document, section
 from ald_controller.stamp import VIRTUAL, iso
 
 ROWS = 2_000  # of the dose table and of the events; the rest is in the journal
@@ -39,28 +39,20 @@ def page(d: Digest) -> str:
     title = f"{d.header.title} · {d.record.ending or 'running'} · {d.header.run}"
     body = "".join([
         _header(d), _banners(d), _key_figures(d),
-        _section("One cycle, every cycle", cycle_figure(d)),
-        _section("The whole run", run_figure(d)),
-        _section("Film", film_figure(d)),
-        _section("Pulse heights", heights_figure(d)),
-        _section("Timing", timing_figure(d) + _start(d)),
-        _section("Doses", _doses(d)),
-        _section("What happened", _events(d)),
-        _section("Where this comes from", _provenance(d)),
+        section("One cycle, every cycle", cycle_figure(d)),
+        section("The whole run", run_figure(d)),
+        section("Film", film_figure(d)),
+        section("Pulse heights", heights_figure(d)),
+        section("Timing", timing_figure(d) + _start(d)),
+        section("Doses", _doses(d)),
+        section("What happened", _events(d)),
+        section("Where this comes from", _provenance(d)),
     ])  # fmt: skip
     foot = (
         "Made from the run folder alone. The software is not a safety instrumented system; "
         "thickness is a prediction from the film table, not a measurement."
     )
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{CSS}</style></head>'
-        f"<body><main>{body}<footer>{escape(foot)}</footer></main><script>{SCRIPT}</script></body></html>"
-    )
-
-
-def _section(name: str, content: str) -> str:
-    return f"<section><h2>{escape(name)}</h2>{content}</section>"
+    return document(title, body, foot)
 
 
 # --- the head ------------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """The look of a report: one sheet for screen and paper, light and dark, and the few lines of script for printing."""
 
+from html import escape
+
 CSS = """
 :root{--paper:#fff;--wash:#f6f7f8;--ink:#1b222c;--muted:#5c6776;--hair:#e2e6ea;--axis:#9aa4b0;
 --blue:#1f62a8;--orange:#b9520d;--green:#2a7a4b;--purple:#7449a0;--teal:#0f7a83;--pink:#b03a78;--red:#b3261e;
@@ -90,3 +92,17 @@ h2{margin-top:30px}svg{min-width:0}}
 SCRIPT = """
 addEventListener("beforeprint",()=>document.querySelectorAll("details:not(.long)").forEach(d=>d.open=true));
 """
+
+
+def document(title: str, body: str, foot: str, more_css: str = "") -> str:
+    """One page that needs nothing but itself; `title` and `foot` are plain words, `body` is HTML already."""
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{CSS}{more_css}</style></head>'
+        f"<body><main>{body}<footer>{escape(foot)}</footer></main><script>{SCRIPT}</script></body></html>"
+    )
+
+
+def section(name: str, content: str) -> str:
+    """A part of a page under its heading; `content` is HTML already."""
+    return f"<section><h2>{escape(name)}</h2>{content}</section>"
