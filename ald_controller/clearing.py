@@ -7,8 +7,9 @@ happened while nothing watched is unknown. Times are loop seconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 SHUT_S = 120.0
 HOT_C = 100.0  # water and most precursors leave the walls in minutes above it, in hours below
@@ -35,12 +36,13 @@ class Inputs:
     clear_s: Mapping[str, float]  # by precursor
 
 
+def _unseen() -> Iterator[str]:
+    yield "it has not been looked at since the start"
+
+
 @dataclass(frozen=True, slots=True)
 class Clearing:
-    """The mark between two steps. `dosed`: precursors since the last clearing; `since_s`: shut and without air since.
-
-    `missing` are sentences for people, none when it is cleared.
-    """
+    """The mark between two steps. `dosed`: precursors since the last clearing; `since_s`: shut and without air since."""
 
     at_s: float
     since_s: float
@@ -48,7 +50,12 @@ class Clearing:
     purged_s: float = 0.0  # hot, since then
     purging: bool = False  # and hot, at the last step
     cleared: bool = False
-    missing: tuple[str, ...] = field(default=("it has not been looked at since the start",))
+    why: Callable[[], Iterator[str]] = field(default=_unseen, compare=False)  # it is not cleared
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Sentences for people, found when they are asked for; none when it is cleared."""
+        return () if self.cleared else tuple(self.why())
 
 
 def boot(now_s: float, dosed: frozenset[str]) -> Clearing:
@@ -60,44 +67,71 @@ def step(state: Clearing, inputs: Inputs, now_s: float) -> Clearing:
     """One look at loop time `now_s`."""
     dosed = state.dosed | inputs.open
     if inputs.open or inputs.air:
-        return Clearing(now_s, now_s, dosed, missing=(_open_now(inputs),))
+        return Clearing(now_s, now_s, dosed, why=partial(_open_now, inputs))
     purging = inputs.purging and inputs.coldest_c is not None and inputs.coldest_c >= HOT_C
     if state.cleared:
-        return Clearing(now_s, state.since_s, dosed, cleared=True, missing=())
+        return Clearing(now_s, state.since_s, dosed, cleared=True)
     passed_s = now_s - state.at_s
     seen = state.purging and purging and 0.0 <= passed_s <= BLIND_S
     purged_s = state.purged_s + (passed_s if seen else 0.0)
-    missing = tuple(_missing(dosed, state.since_s, purged_s, inputs, now_s))
-    if not missing:
-        return Clearing(now_s, state.since_s, frozenset(), cleared=True, missing=())
-    return Clearing(now_s, state.since_s, dosed, purged_s, purging, missing=missing)
+    if _shut(state.since_s, now_s) and _purged(dosed, purged_s, inputs) and _tested(state.since_s, inputs, now_s):
+        return Clearing(now_s, state.since_s, frozenset(), cleared=True)
+    why = partial(_missing, dosed, state.since_s, purged_s, inputs, now_s)
+    return Clearing(now_s, state.since_s, dosed, purged_s, purging, why=why)
 
 
-def _open_now(inputs: Inputs) -> str:
-    if inputs.open:
-        return f"open, or not known to be shut: {', '.join(sorted(inputs.open))}"
-    return "the chamber is open to air, or its gate is not proven shut"
+# --- what earns it ---------------------------------------------------------------------------------------------------
 
 
-def _missing(dosed: frozenset[str], since_s: float, purged_s: float, inputs: Inputs, now_s: float) -> list[str]:
-    shut_s = now_s - since_s
-    found = [] if shut_s >= SHUT_S else [f"sources shut and no air: {shut_s // 10 * 10:.0f} of {SHUT_S:.0f} s"]
-    found += _purge_missing(dosed, purged_s, inputs)
-    if inputs.rise_test_s is None or not since_s <= inputs.rise_test_s <= now_s:
-        found.append("no rise test below the tool's leak rate was passed since sources shut and air was out")
-    return found
+def _shut(since_s: float, now_s: float) -> bool:
+    return now_s - since_s >= SHUT_S
 
 
-def _purge_missing(dosed: frozenset[str], purged_s: float, inputs: Inputs) -> list[str]:
+def _needed(dosed: frozenset[str], inputs: Inputs) -> tuple[float, str] | None:
+    """Seconds of hot purge and the precursor that asks for them, "" where the volume does; None = nobody knows."""
     if inputs.decay_s is None:
-        return ["V/S has not been commissioned (constant.volume, constant.pumping): nobody knows what 20 volumes are"]
+        return None
     clear_s, worst = max(((inputs.clear_s.get(name, LONGEST_CLEAR_S), name) for name in dosed), default=(0.0, ""))
-    needed_s = max(clear_s, VOLUMES * inputs.decay_s)
-    if purged_s >= needed_s:
-        return []
-    after = f" after {worst}" if clear_s == needed_s else ""
-    done = f"hot purge{after}: {_spoken(purged_s, needed_s)}"
-    return [done + _not_counting(inputs)]
+    volumes_s = VOLUMES * inputs.decay_s
+    return (clear_s, worst) if clear_s >= volumes_s else (volumes_s, "")
+
+
+def _purged(dosed: frozenset[str], purged_s: float, inputs: Inputs) -> bool:
+    needed = _needed(dosed, inputs)
+    return needed is not None and purged_s >= needed[0]
+
+
+def _tested(since_s: float, inputs: Inputs, now_s: float) -> bool:
+    return inputs.rise_test_s is not None and since_s <= inputs.rise_test_s <= now_s
+
+
+# --- for people ------------------------------------------------------------------------------------------------------
+
+
+def _open_now(inputs: Inputs) -> Iterator[str]:
+    if inputs.open:
+        yield f"open, or not known to be shut: {', '.join(sorted(inputs.open))}"
+    else:
+        yield "the chamber is open to air, or its gate is not proven shut"
+
+
+def _missing(
+    dosed: frozenset[str], since_s: float, purged_s: float, inputs: Inputs, now_s: float
+) -> Iterator[str]:  # fmt: skip
+    if not _shut(since_s, now_s):
+        yield f"sources shut and no air: {(now_s - since_s) // 10 * 10:.0f} of {SHUT_S:.0f} s"
+    if not _purged(dosed, purged_s, inputs):
+        yield _unpurged(dosed, purged_s, inputs)
+    if not _tested(since_s, inputs, now_s):
+        yield "no rise test below the tool's leak rate was passed since sources shut and air was out"
+
+
+def _unpurged(dosed: frozenset[str], purged_s: float, inputs: Inputs) -> str:
+    needed = _needed(dosed, inputs)
+    if needed is None:
+        return "V/S has not been commissioned (constant.volume, constant.pumping): nobody knows what 20 volumes are"
+    after = f" after {needed[1]}" if needed[1] else ""
+    return f"hot purge{after}: {_spoken(purged_s, needed[0])}" + _not_counting(inputs)
 
 
 def _not_counting(inputs: Inputs) -> str:

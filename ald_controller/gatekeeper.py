@@ -40,9 +40,9 @@ class GateKeeper:
         same = (facts.gate_released, facts.regenerating) == known
         return facts if same else replace(facts, gate_released=known[0], regenerating=known[1])
 
-    def scan(self, state: il.State, facts: il.Facts) -> None:
-        """One look at `state.at_s`: the lock follows, and what is new is said."""
-        samples, before, mode = self._tool.samples, self.gate, self.regeneration
+    def scan(self, state: il.State, samples: il.Samples, facts: il.Facts) -> None:
+        """One look at `state.at_s`, at the samples of that moment: the lock follows, and what is new is said."""
+        before, mode = self.gate, self.regeneration
         self.gate = gate.step(before, self._permissive, state, samples, facts)
         self._tool.release_gate(self.gate.energised)
         self.regeneration = boxmode.step(mode, self._air.good(samples, state.at_s), state.at_s)

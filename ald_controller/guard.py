@@ -114,7 +114,7 @@ class Guard:
         isolated = self.safing is not None and self.safing.isolates
         self.tool.isolate(isolated or self.state.level >= il.Reaction.ABORT_ISOLATE)
         self._react(il.news(before, self.state), reacts)
-        self.keeper.scan(self.state, known)
+        self.keeper.scan(self.state, self.state.samples if self.trial is None else dict(self.tool.samples), known)
         self.scans += 1
         self.tool.valves.beat(self._sources if self.may_open else 0)
         self._announce(reacts, now_s)

@@ -52,6 +52,7 @@ class ClearingWatch:
         self._clear_s = {name: each.clear for name, each in chemistry.precursors.items()}
         ports, valves = tool.config.ports, tool.config.valves
         self._stop = valves.mask("stop")
+        self._around = tuple(tool.config.zones_of("substrate", "chamber"))
         self._masks = {name: valves.word(port.every_output) for name, port in ports.items()}
         self._known = _Known.of(registers(), ports)
         self._opened: frozenset[str] = frozenset()  # ports, since the last look
@@ -108,7 +109,7 @@ class ClearingWatch:
         return tool.chamber.state == "VACUUM" and not word & self._stop and pumped and flows
 
     def _coldest_c(self) -> float | None:
-        found = [self._tool.temperature_c(zone) for zone in self._tool.config.zones_of("substrate", "chamber")]
+        found = [self._tool.temperature_c(zone) for zone in self._around]
         known = [celsius for celsius in found if celsius is not None]
         return min(known) if known and len(known) == len(found) else None
 

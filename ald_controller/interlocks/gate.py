@@ -12,9 +12,10 @@ absent, old or in doubt never passes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import partial
 
 from ald_controller.config import pa_per_unit
 from ald_controller.interlocks.core import State
@@ -59,16 +60,25 @@ class Permissive:
     mbar_per_unit: float  # of delta_p
 
 
+def _unseen() -> tuple[str, ...]:
+    return ("nothing has been looked at since the start",)
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The gate between two scans. `missing` is why it stays locked, one sentence each; `open` None = not known."""
+    """The gate between two scans. `open` None = not known; `why` says what is missing in the scan that it is of."""
 
     lock: Lock = Lock.LOCKED
     by: str = ""  # who released it
     since_s: float = 0.0  # of this lock, or of the shut contact while it is OPEN
     open: bool | None = None
     sources_since_s: float | None = None  # all sources seen shut since
-    missing: tuple[str, ...] = ("nothing has been looked at since the start",)
+    why: Callable[[], tuple[str, ...]] = field(default=_unseen, compare=False)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Why it stays locked, one sentence each. Found when it is asked for: a locked gate need not know it."""
+        return self.why()
 
     @property
     def energised(self) -> bool:
@@ -128,16 +138,15 @@ def why_shut(
 
 
 def step(gate: Gate, permissive: Permissive, state: State, samples: Samples, facts: Facts) -> Gate:
-    """One scan, after the rules were judged at `state.at_s`."""
+    """One scan, after the rules were judged at `state.at_s`; `samples` are those of that moment, and stay as they are."""
     reads = _Reads(samples, state.at_s)
     value = reads.good(permissive.shut)
     opened = None if value is None else value != 1
     word = reads.good(_WORD)
     shut = word is not None and not int(word) & permissive.sources
     since_s = (state.at_s if gate.sources_since_s is None else gate.sources_since_s) if shut else None
-    missing = why_shut(permissive, state, samples, facts, since_s)
-    seen = replace(gate, open=opened, sources_since_s=since_s, missing=missing)
-    return _TURNS[gate.lock](seen, facts, state.at_s)
+    why = partial(why_shut, permissive, state, samples, facts, since_s)
+    return _TURNS[gate.lock](Gate(gate.lock, gate.by, gate.since_s, opened, since_s, why), facts, state.at_s)
 
 
 def release(gate: Gate, by: str, now_s: float) -> Gate:

@@ -38,7 +38,7 @@ async def _at_the_box(rig: Rig) -> None:
         await rig.do(c.Reset(reason="vented on purpose"))
     keeper = rig.console.guard.keeper
     keeper.gate = replace(keeper.gate, sources_since_s=rig.now_s - 120)
-    rig.console.clearing.state = clearing.Clearing(rig.now_s, rig.now_s - 1000, frozenset(), cleared=True, missing=())
+    rig.console.clearing.state = clearing.Clearing(rig.now_s, rig.now_s - 1000, frozenset(), cleared=True)
     await rig.rest(1)
     assert not keeper.gate.missing, keeper.gate.missing
 

@@ -91,7 +91,7 @@ async def _vented(rig: Rig) -> None:
     assert "120 s are needed" in _missing(rig)
     keeper.gate = replace(keeper.gate, sources_since_s=rig.now_s - 120)
     since_s = rig.now_s - 1000
-    rig.console.clearing.state = clearing.Clearing(rig.now_s, since_s, frozenset(), cleared=True, missing=())
+    rig.console.clearing.state = clearing.Clearing(rig.now_s, since_s, frozenset(), cleared=True)
     await rig.rest(1)
     assert not keeper.gate.missing, keeper.gate.missing
 
