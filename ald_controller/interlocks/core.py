@@ -132,18 +132,19 @@ def step(state: State, samples: Samples, facts: Facts, now_s: float) -> State:
     bypasses = _lasting(state.bypasses, facts, now_s)
     out = {b.row for b in bypasses}
     late = _said_late(samples)
-    awake = woken(state.rules.wakes, state.samples, samples, now_s)
-    watches: list[Watch] = []
-    active: list[Cause] = []
-    bypassed: list[Cause] = []
-    for index, watch in enumerate(state.watches):
-        if now_s > watch.until_s or index in awake:
-            check = checks[index]
-            taken = check.measure.take(watch.memory, samples, now_s)
-            watch = _same(check, watch, taken, samples) or _weigh(index, check, watch, taken, facts, now_s, late)
-        watches.append(watch)
-        if watch.cause is not None:
-            (bypassed if watch.cause.row in out and not watch.cause.fixed else active).append(watch.cause)
+    looked = woken(state.rules.wakes, state.samples, samples, now_s)
+    looked.update([index for index, watch in enumerate(state.watches) if now_s > watch.until_s])
+    watches = list(state.watches)
+    alarming = bool(state.active or state.bypassed)
+    for index in looked:
+        check, watch = checks[index], watches[index]
+        taken = check.measure.take(watch.memory, samples, now_s)
+        watch = _same(check, watch, taken, samples) or _weigh(index, check, watch, taken, facts, now_s, late)
+        watches[index] = watch
+        alarming = alarming or watch.cause is not None
+    causes = [watch.cause for watch in watches if watch.cause is not None] if alarming else []
+    active = [cause for cause in causes if cause.fixed or cause.row not in out]
+    bypassed = [cause for cause in causes if not cause.fixed and cause.row in out]
     seen = dict(samples)
     latched, first = _latch(state, active, facts, seen) if active or state.latched else ((), None)
     level, blocked = _worst((*active, *latched))
@@ -175,7 +176,7 @@ def _same(check: Check, watch: Watch, taken: Taken, samples: Samples) -> Watch |
         return None
     if standing or cause is not None or clear_since is None or since is not check.calm:
         return None
-    until_s = calm_until_s(check.wakers, samples)
+    until_s = calm_until_s(check.wakers, samples) if check.wakers else -inf
     unchanged = memory is watch.memory and until_s == before_s
     return watch if unchanged else Watch(memory, since, 0, clear_since, None, until_s)
 

@@ -38,6 +38,7 @@ class Sample(NamedTuple):
 
 
 Samples = Mapping[str, Sample]
+_GOOD, _BAD = Quality.GOOD, Quality.BAD  # an Enum looks its members up each time
 _DOUBT = {Quality.GOOD: 0, Quality.UNCERTAIN: 1, Quality.TEST: 2, Quality.BAD: 3}
 Moves = Literal["time", "samples", "values"]
 
@@ -62,12 +63,13 @@ class Input:
         """Why this sample cannot be believed; "" when it can. Every comparison fails on NaN, so NaN never passes."""
         if sample is None:
             return MISSING
-        age = now_s - sample.at_s
+        value, at_s, quality = sample
+        age = now_s - at_s
         if not -FUTURE_S <= age <= self.max_age_s:
             return FUTURE if age < 0 else STALE
-        if sample.quality is Quality.BAD:
+        if quality is _BAD:
             return BAD
-        return "" if self.low <= sample.value <= self.high else RANGE
+        return "" if self.low <= value <= self.high else RANGE
 
 
 class Taken(NamedTuple):
@@ -148,7 +150,7 @@ class OfSeveral(ABC):
             if fault or sample is None:
                 return Taken(nan, memory, fault or MISSING, source.signal)
             values.append(sample.value)
-            if sample.quality is not Quality.GOOD:
+            if sample.quality is not _GOOD:
                 quality = worst((quality, sample.quality))
         number, memory = self.look(memory, values, samples, now_s)
         return Taken(number, memory, "", self.inputs[0].signal, quality)

@@ -7,7 +7,9 @@ one of them is another one, with `samples` when a new one has come, with `time` 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import compress
 from math import inf
+from operator import is_not
 from typing import NamedTuple
 
 from ald_controller.interlocks.measures import FUTURE_S, Input, Measure, Sample, Samples
@@ -44,11 +46,17 @@ def wakes_of(measures: Iterable[Measure]) -> Wakes:
 def woken(wakes: Wakes, before: Samples, samples: Samples, now_s: float) -> set[int]:
     """Whom the samples of this scan wake, after those of the scan before."""
     out: set[int] = set()
-    for signal, (moved, renewed) in wakes.items():
-        sample, old = samples.get(signal), before.get(signal)
-        if sample is not old:
-            out.update(renewed if _alike(old, sample, now_s) else moved)
+    for signal in changed(before, samples):
+        if (who := wakes.get(signal)) is not None:
+            out.update(who.renewed if _alike(before.get(signal), samples.get(signal), now_s) else who.moved)
     return out
+
+
+def changed(before: Samples, samples: Samples) -> Iterable[str]:
+    """The signals that have another sample than before, came or went."""
+    if list(before) == list(samples):  # nearly always: the same signals in the same order, compared without a loop
+        return compress(samples, map(is_not, before.values(), samples.values()))
+    return [signal for signal in {**before, **samples} if before.get(signal) is not samples.get(signal)]
 
 
 def _alike(old: Sample | None, new: Sample | None, now_s: float) -> bool:
