@@ -55,11 +55,29 @@ async def every(period_s: float) -> AsyncIterator[Tick]:
     number = missed = 0
     while True:
         due_s = start_s + number * period_s
-        await asyncio.sleep(max(0.0, due_s - loop.time()))
+        await _until(loop, due_s)
         yield Tick(number, due_s, max(0.0, loop.time() - due_s), missed)
         ahead = max(number + 1, int((loop.time() - start_s) / period_s + 1e-9))
         missed = ahead - number - 1
         number = ahead
+
+
+async def _until(loop: asyncio.AbstractEventLoop, due_s: float) -> None:
+    """Wait for a moment of the loop's clock; for one that is over, until the others had their turn."""
+    if due_s <= loop.time():
+        await asyncio.sleep(0)
+        return
+    over: asyncio.Future[None] = loop.create_future()
+    timer = loop.call_at(due_s, _end, over)
+    try:
+        await over
+    finally:
+        timer.cancel()
+
+
+def _end(wait: asyncio.Future[None]) -> None:
+    if not wait.done():
+        wait.set_result(None)
 
 
 async def supervise(

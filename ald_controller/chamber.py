@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ald_controller.config import ChamberState
 
@@ -48,4 +48,4 @@ def chamber_step(
     since = now_s if chamber.proof_since_s is None else chamber.proof_since_s
     proven = chamber.state == "VACUUM" or now_s - since >= PROOF_S
     state: ChamberState = "VACUUM" if proven else ("PUMPING_DOWN" if pumping else "UNKNOWN")
-    return replace(chamber, state=state, proof_since_s=since)
+    return chamber if (state, since) == (chamber.state, chamber.proof_since_s) else Chamber(state, since)

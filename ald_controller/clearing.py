@@ -42,7 +42,7 @@ def _unseen() -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Clearing:
-    """The mark between two steps. `dosed`: precursors since the last clearing; `since_s`: shut and without air since."""
+    """The mark between two steps. `dosed`: precursors since the last clearing; `since_s`: shut, without air, since."""
 
     at_s: float
     since_s: float

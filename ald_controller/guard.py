@@ -69,6 +69,8 @@ class Guard:
         self.tool, self._words = tool, words
         self.state = il.boot(il.rules_for(setting, words), now_s)
         self.facts = self.about = il.Facts()  # about: what others know of the tool; chamber and gate are found here
+        self._found_last: tuple[il.Facts, str, bool] | None = None
+        self._found_facts = self.facts
         self._known = self.facts  # the same without what a proof test pretends
         self.keeper = GateKeeper(tool, setting)
         self._button: float | None = None  # the button at the tool as the scan before saw it
@@ -102,8 +104,7 @@ class Guard:
         self._look_at_button(now_s)
         for feed in self.feeds:
             feed(now_s)
-        about = self.keeper.known(self.about)
-        known = replace(about, chamber=self.tool.chamber.state, gate_proven_shut=gate)
+        known = self._found(self.keeper.known(self.about), gate)
         self.tool.heaters.lithium = known.lithium
         self._in_earnest(known, now_s)
         self.facts = self._judged(now_s)
@@ -118,6 +119,13 @@ class Guard:
         self.scans += 1
         self.tool.valves.beat(self._sources if self.may_open else 0)
         self._announce(reacts, now_s)
+
+    def _found(self, about: il.Facts, gate: bool) -> il.Facts:
+        """What others know, with chamber and gate as they are found here; the same object while nothing is new."""
+        found = about, self.tool.chamber.state, gate
+        if found != self._found_last:
+            self._found_last, self._found_facts = found, replace(about, chamber=found[1], gate_proven_shut=gate)
+        return self._found_facts
 
     async def watch(self, reacts: Reacts, after_scan: _AfterScan) -> None:
         """Scan for ever; `after_scan` hears after each good scan how late it was, in seconds."""

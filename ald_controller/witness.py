@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import compress
+from operator import is_not
 
-from ald_controller.interlocks import Facts
+from ald_controller.interlocks import Facts, Sample
 from ald_controller.tool import OnReading, Tool
 
 
@@ -22,19 +24,19 @@ class Witness:
         self._to: OnReading | None = None
         self._said: dict[str, float] = {}
         self._fed: list[str] = []  # signals that no device gives
-        self._known = 0  # signals when those were sorted out
+        self._last: list[Sample | None] = []  # theirs, at the last look
+        self._known = 0  # signals when those were sorted out; 0 = not yet, for this record
         self._told: Facts | None = None
 
     def look(self, now_s: float) -> None:
         """Write what has changed since the last look; everything, to a record that is new."""
         record = self._tool.on_reading
         if record is not self._to:
-            self._to, self._said, self._told = record, {}, None
+            self._to, self._said, self._told, self._known = record, {}, None, 0
         if record is None:
             return
-        said, samples = self._said, self._tool.samples
-        for signal in self._sorted_out():
-            sample = samples[signal]
+        said = self._said
+        for signal, sample in self._changed():
             if said.get(signal) != sample.value:
                 said[signal] = sample.value
                 record(signal, now_s, sample.value, sample.quality.value)
@@ -43,10 +45,14 @@ class Witness:
             self._told = facts
             self._tell("facts", **asdict(facts))
 
-    def _sorted_out(self) -> list[str]:
-        """The signals that are fed; looked for anew only when one has come or gone."""
+    def _changed(self) -> list[tuple[str, Sample]]:
+        """The fed signals that have another sample than at the last look; sorted out anew when one came or went."""
         samples = self._tool.samples
-        if len(samples) != self._known or not all(map(samples.__contains__, self._fed)):
+        now = list(map(samples.get, self._fed))
+        if len(samples) != self._known or None in now:
             self._known = len(samples)
             self._fed = [signal for signal in samples if signal.partition(".")[0] not in self._tool.devices]
-        return self._fed
+            now, self._last = list(map(samples.get, self._fed)), [None] * len(self._fed)
+        pairs = compress(zip(self._fed, now, strict=True), map(is_not, now, self._last))
+        self._last = now
+        return [(signal, sample) for signal, sample in pairs if sample is not None]

@@ -22,13 +22,14 @@ class AskedFeed:
 
     def __init__(self, tool: Tool) -> None:
         self._tool = tool
+        self._zones = {zone: f"asked.{zone}_c" for zone in tool.config.zones}
         self._masks = {f"asked.{name}": tool.config.valves.mask(role) for name, role in _VALVES.items()}
 
     def look(self, now_s: float) -> None:
         """Write what was asked of zones, flows and valves into the tool's samples, stamped now."""
         tool, samples = self._tool, self._tool.samples
         for zone, asked_c in tool.heaters.asked_c().items():
-            put(samples, f"asked.{zone}_c", OFF_C if asked_c is None else asked_c, now_s)
+            put(samples, self._zones[zone], OFF_C if asked_c is None else asked_c, now_s)
         for device, sccm in tool.asked_sccm.items():
             put(samples, f"asked.{device}_sccm", sccm, now_s)
         status = tool.valves.status

@@ -138,7 +138,7 @@ def why_shut(
 
 
 def step(gate: Gate, permissive: Permissive, state: State, samples: Samples, facts: Facts) -> Gate:
-    """One scan, after the rules were judged at `state.at_s`; `samples` are those of that moment, and stay as they are."""
+    """One scan, after the rules were judged at `state.at_s`; `samples` are of that moment, and stay as they are."""
     reads = _Reads(samples, state.at_s)
     value = reads.good(permissive.shut)
     opened = None if value is None else value != 1

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from functools import reduce
 from math import inf, nan
+from operator import or_
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 FUTURE_S = 0.1  # a stamp further ahead than this is not a stamp
@@ -251,10 +253,14 @@ class SourcesOpen(OfOne):
     moves_with: ClassVar[Moves] = "values"
     masks: tuple[tuple[str, int], ...]
     compatible: frozenset[frozenset[str]] = frozenset()
+    every: int = field(init=False)  # bits of all sources: the word has others, one of which blinks
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "every", reduce(or_, (mask for _, mask in self.masks), 0))
 
     def number(self, memory: Any, sample: Sample, now_s: float) -> tuple[float, Any]:
         word = int(sample.value)
-        if not word:
+        if not word & self.every:
             return 0.0, memory
         names = [name for name, mask in self.masks if word & mask]
         return (1.0 if frozenset(names) in self.compatible else float(len(names))), memory

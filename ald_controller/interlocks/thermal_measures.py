@@ -129,6 +129,9 @@ class _Jumps(NamedTuple):
     size_k: float  # of the jump that stands, 0 = none
 
 
+_NO_JUMPS = _Jumps((), 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Jump(OfReading):
     """K by which a sensor changed within a second, up or down.
@@ -145,14 +148,20 @@ class Jump(OfReading):
 
     def look(self, memory: _Jumps | None, sample: Sample, samples: Samples, now_s: float) -> tuple[float, _Jumps]:
         at_s, value = sample.at_s, sample.value
-        points, size_k = memory or _Jumps((), 0.0)
-        changed = max((abs(value - v) / max(1.0, at_s - t) for t, v in points), default=0.0)
+        points, size_k = memory or _NO_JUMPS
+        changed = 0.0
+        for then_s, then_k in points:
+            passed_s = at_s - then_s
+            change = abs(value - then_k) / (passed_s if passed_s > 1.0 else 1.0)
+            changed = change if change > changed else changed
         if changed >= self.limit_k:
             size_k = max(size_k, changed)
         elif size_k and self._back(value, samples, now_s):
             size_k = 0.0
-        lately = tuple(p for p in points if at_s - p[0] < 1.0)
-        return max(size_k, changed), _Jumps((*lately, (at_s, value)), size_k)
+        first = 0
+        while first < len(points) and at_s - points[first][0] >= 1.0:
+            first += 1
+        return max(size_k, changed), _Jumps((*points[first:], (at_s, value)), size_k)
 
     def _back(self, value: float, samples: Samples, now_s: float) -> bool:
         if self.witness is None:
@@ -179,7 +188,7 @@ class Frozen(OfReading):
         if memory is None or memory.value != sample.value:
             least, most = (inf, -inf) if duty is None else (duty, duty)
             return 0.0, _Still(sample.value, sample.at_s, least, most)
-        if duty is not None:
+        if duty is not None and not memory.least <= duty <= memory.most:
             memory = memory._replace(least=min(memory.least, duty), most=max(memory.most, duty))
         moved = memory.most - memory.least > MOVED_PERCENT
         return (sample.at_s - memory.since_s if moved else 0.0), memory

@@ -56,6 +56,8 @@ def heaters_off(state: State) -> frozenset[str]:
 
 def heat_ceiling_c(state: State) -> float:
     """What zones that touch lithium may be asked for at most, in °C; infinity where nothing says so."""
+    if not (state.active or state.latched):
+        return inf
     checks = state.rules.checks
     standing = (c for c in state.active + state.latched if c.check >= 0 and c.reaction >= Reaction.HOLD)
     return min((cool for c in standing if (cool := checks[c.check].cool_c) is not None), default=inf)
@@ -72,6 +74,8 @@ def source_contactor_off(state: State) -> bool:
 
 
 def _hot(state: State, least: Reaction) -> set[str]:
+    if not (state.active or state.latched):
+        return set()
     checks = state.rules.checks
     causes = (c for c in state.active + state.latched if c.check >= 0 and c.reaction >= least)
     return {checks[c.check].zone for c in causes} - {""}

@@ -40,7 +40,7 @@ def wakes_of(measures: Iterable[Measure]) -> Wakes:
             moved, renewed = found.get(source.signal, Woken((), ()))
             again = (*renewed, index) if measure.moves_with == "samples" else renewed
             found[source.signal] = Woken((*moved, index), again)
-    return found
+    return {signal: Woken(moved, moved if moved == again else again) for signal, (moved, again) in found.items()}
 
 
 def woken(wakes: Wakes, before: Samples, samples: Samples, now_s: float) -> set[int]:
@@ -48,7 +48,11 @@ def woken(wakes: Wakes, before: Samples, samples: Samples, now_s: float) -> set[
     out: set[int] = set()
     for signal in changed(before, samples):
         if (who := wakes.get(signal)) is not None:
-            out.update(who.renewed if _alike(before.get(signal), samples.get(signal), now_s) else who.moved)
+            moved, renewed = who
+            if renewed is not moved and _alike(before.get(signal), samples.get(signal), now_s):
+                out.update(renewed)
+            else:
+                out.update(moved)
     return out
 
 
