@@ -45,7 +45,8 @@ class GateKeeper:
         before, mode = self.gate, self.regeneration
         self.gate = gate.step(before, self._permissive, state, samples, facts)
         self._tool.release_gate(self.gate.energised)
-        self.regeneration = boxmode.step(mode, self._air.good(samples, state.at_s), state.at_s)
+        if mode is not None:
+            self.regeneration = boxmode.step(mode, self._air.good(samples, state.at_s), state.at_s)
         for event in self._news(before, mode):
             self.heard(event)
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from ald_controller.feeds.put import put
+from ald_controller.feeds.put import Family, put
 from ald_controller.guard import PERIOD_S, Guard
 from ald_controller.interlocks import Sample
 from ald_controller.interlocks.table import SCAN_LATE
@@ -20,6 +20,11 @@ from ald_controller.valves import wire
 
 LATE_EDGE_NS = 50_000_000
 STEP_S = 2.0
+COUNTS = (
+    "machine.late_scans", "machine.late_edges", "machine.clock_steps", "machine.bypasses_ended",
+    "machine.journal_errors", "machine.unwritten", "machine.recipe_edited", "machine.alarms",
+    "register.limits_confirmed",
+)  # fmt: skip
 MIB = 2**20
 
 Told = Callable[..., None]
@@ -74,7 +79,7 @@ class MachineFeeds:
         self._reached_s: float | None = None  # when the broker was last there
         self._bypassed: frozenset[str] = frozenset()
         self._late_scans = self._late_edges = self._clock_steps = self._bypasses_ended = self._journal_errors = 0
-        self._bad = {name: f"link.{name}.bad" for name in tool.file.devices}
+        self._counts = Family(tool.samples, (*COUNTS, *(f"link.{name}.bad" for name in tool.misplaced())))
 
     # --- what others tell --------------------------------------------------------------------------------------------
 
@@ -101,20 +106,14 @@ class MachineFeeds:
         samples[SCAN_LATE] = Sample(late_s, now_s)
         self._look_at_the_clock(now_s)
         self._look_at_bypasses()
-        for name, value in (
-            ("machine.late_scans", self._late_scans),
-            ("machine.late_edges", self._late_edges),
-            ("machine.clock_steps", self._clock_steps),
-            ("machine.bypasses_ended", self._bypasses_ended),
-            ("machine.journal_errors", self._journal_errors),
-            ("machine.unwritten", self.unwritten()),
-            ("machine.recipe_edited", self.recipe_edited),
-            ("machine.alarms", self._guard.annunciator.rate(now_s)),
-            ("register.limits_confirmed", self.limits_confirmed),
-        ):
-            put(samples, name, float(value), now_s)
-        for device, count in self._tool.misplaced().items():
-            put(samples, self._bad[device], float(count), now_s)
+        self._counts.put(
+            (
+                self._late_scans, self._late_edges, self._clock_steps, self._bypasses_ended, self._journal_errors,
+                self.unwritten(), self.recipe_edited, self._guard.annunciator.rate(now_s), self.limits_confirmed,
+                *self._tool.misplaced().values(),
+            ),
+            now_s,
+        )  # fmt: skip
         self._look_outside(now_s)
 
     def _look_at_the_clock(self, now_s: float) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 
 from ald_controller import stamp
 from ald_controller.confirming import is_confirmed
-from ald_controller.feeds.put import put
+from ald_controller.feeds.put import Family, put
 from ald_controller.interlocks import Sample
 from ald_controller.interlocks.proof import AGE, PASSED
 from ald_controller.registers import AnalyserTest, ProofTest, Registers
@@ -44,6 +44,7 @@ class RegisterFeeds:
         self._simulated = simulated
         self._seen: Registers | None = None
         self._values: dict[str, float] = {}
+        self._family = Family(samples, ())
         self._due_s: dict[str, float] = {}  # by gas: when its analyser has to be tested again
         self._proven_s: float | None = None  # when the newest proof test was made
 
@@ -52,8 +53,7 @@ class RegisterFeeds:
         registers = self._known()
         if registers is not self._seen:
             self._learn(registers)
-        for name, value in self._values.items():
-            put(self._samples, name, value, now_s)
+        self._family.put(tuple(self._values.values()), now_s)
         for gas, due_s in self._due_s.items():
             put(self._samples, ANALYSER + gas, float(now_s < due_s), now_s)
         if self._proven_s is not None:
@@ -67,6 +67,7 @@ class RegisterFeeds:
         self._values[PASSED] = float(isinstance(proof, ProofTest) and proof.proves(simulated=self._simulated))
         if (leak := registers.get("leak")) is not None:
             self._values[LEAK] = leak
+        self._family = Family(self._samples, tuple(self._values))
         self._due_s = {gas: self._due(registers, f"analyser.{gas}") for gas in GASES}
         self._proven_s = self._signed_s(registers, "proof") if isinstance(proof, ProofTest) else None
         for name, known in ((LEAK, leak is not None), (AGE, self._proven_s is not None)):

@@ -185,7 +185,10 @@ class Filling(OfSeveral):
             return 0.0, None
         at_s, points = samples[self.inputs[0].signal].at_s, memory or ()
         if not points or at_s > points[-1][0]:
-            points = (*(p for p in points if at_s - p[0] <= WINDOW_S + 1e-6), (at_s, pressure * self.pa))
+            first = 0
+            while first < len(points) and at_s - points[first][0] > WINDOW_S + 1e-6:
+                first += 1
+            points = (*points[first:], (at_s, pressure * self.pa))
         (first_s, first_pa), (last_s, last_pa) = points[0], points[-1]
         return (last_pa - first_pa) / max(last_s - first_s, WINDOW_S) / MBAR_PA, points
 

@@ -132,11 +132,16 @@ def step(state: State, samples: Samples, facts: Facts, now_s: float) -> State:
     bypasses = _lasting(state.bypasses, facts, now_s)
     out = {b.row for b in bypasses}
     late = _said_late(samples)
-    looked = woken(state.rules.wakes, state.samples, samples, now_s)
-    looked.update([index for index, watch in enumerate(state.watches) if now_s > watch.until_s])
+    awake = woken(state.rules.wakes, state.samples, samples, now_s)
     watches = list(state.watches)
+    for index, watch in enumerate(state.watches):
+        if now_s > watch.until_s and index not in awake:
+            if (until_s := _still_calm_until_s(checks[index], watch, samples)) >= now_s:
+                watches[index] = watch._replace(until_s=until_s)
+            else:
+                awake.add(index)
     alarming = bool(state.active or state.bypassed)
-    for index in looked:
+    for index in awake:
         check, watch = checks[index], watches[index]
         taken = check.measure.take(watch.memory, samples, now_s)
         watch = _same(check, watch, taken, samples) or _weigh(index, check, watch, taken, facts, now_s, late)
@@ -179,6 +184,11 @@ def _same(check: Check, watch: Watch, taken: Taken, samples: Samples) -> Watch |
     until_s = calm_until_s(check.wakers, samples) if check.wakers else -inf
     unchanged = memory is watch.memory and until_s == before_s
     return watch if unchanged else Watch(memory, since, 0, clear_since, None, until_s)
+
+
+def _still_calm_until_s(check: Check, watch: Watch, samples: Samples) -> float:
+    """How long a calm check is so that nothing has woken: its inputs say what they said, and may be younger now."""
+    return calm_until_s(check.wakers, samples) if watch.until_s > -inf else -inf
 
 
 def _said_late(samples: Samples) -> str:

@@ -276,8 +276,9 @@ class Silence:
     def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:
         newest, known = -inf, False
         for source in self.inputs:
-            sample = samples.get(source.signal)
-            known = known or sample is not None
-            if sample is not None and sample.quality is not Quality.BAD and sample.at_s - now_s <= FUTURE_S:
-                newest = max(newest, sample.at_s)
+            if (sample := samples.get(source.signal)) is not None:
+                _, at_s, quality = sample
+                known = True
+                if at_s > newest and quality is not _BAD and at_s - now_s <= FUTURE_S:
+                    newest = at_s
         return Taken(now_s - newest, memory, "" if known else MISSING)
