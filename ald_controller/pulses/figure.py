@@ -28,7 +28,8 @@ LINE_S = 0.6  # the same with the stop valve shut: it has only just shut
 SETTLE_S = 0.15  # after a closing the line begins this much later
 GAP_S = 0.35  # three polls of a gauge at 10 Hz; a longer silence may hide the whole dose
 LEAST_BEFORE, LEAST_AFTER = 4, 5  # readings; fewer make no base and no line
-FLOOR_PA = 3.0  # four times what a 10 Torr gauge's noise makes of no dose at all
+WINDOW_S, WINDOW_SHARE = 1.5, 1.5  # after a closing a dose is looked at for so long, and this share of its width more
+FLOOR_PA = 3.0  # four times what a 10 Torr gauge's noise makes of no dose at all, looked at for 1.5 s
 MOVING_PA_S = 2.0  # a base that moves faster hides a small dose; it is five times what noise makes of a steady one
 STEADY = 1.3  # a base further above the usual one is not the pulse's own any more (row C3)
 STEADY_SLOPE = 1.1  # nor a slope, which a flow controller holds to a few per cent
@@ -79,10 +80,28 @@ class Usual:
     delta_p_pa: float
     base_pa: float
     slope_pa_s: float
+    least_pa: float = FLOOR_PA  # below it a rise is not told from noise
 
     def ratio(self, figure: Figure) -> float | None:
         """The pulse against what is usual; None where that is too small to be told from noise."""
-        return figure.delta_p_pa / self.delta_p_pa if self.delta_p_pa >= FLOOR_PA else None
+        return figure.delta_p_pa / self.delta_p_pa if self.delta_p_pa >= self.least_pa else None
+
+
+def window_s(width_s: float) -> float:
+    """How long after its closing a dose is looked at: a valve that stays open has then given more than twice."""
+    return WINDOW_S + WINDOW_SHARE * width_s
+
+
+def least_pa(likeness: Likeness) -> float:
+    """The least rise that is told from the gauge's noise, in Pa.
+
+    With the stop valve open the error of the base is pumped, and so counted, for as long as the dose is looked at;
+    between the two lines of a shut chamber it is not.
+    """
+    if likeness.shut:
+        return FLOOR_PA
+    width_s = likeness.width_ns / 1e9
+    return FLOOR_PA * (width_s + window_s(width_s)) / WINDOW_S
 
 
 @dataclass(frozen=True, slots=True)

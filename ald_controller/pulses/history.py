@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
-from ald_controller.pulses.figure import Conditions, Figure, Likeness, Pulse, Usual
+from ald_controller.pulses.figure import Conditions, Figure, Likeness, Pulse, Usual, least_pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class History:
             median(f.delta_p_pa for f in figures),
             median(f.base_pa for f in figures),
             median(f.slope_pa_s for f in figures),
+            least_pa(likeness),
         )
 
     def add(self, pulse: Pulse, bottle: str, at: float) -> Verdict:

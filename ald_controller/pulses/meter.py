@@ -20,17 +20,13 @@ from ald_controller.pulses.figure import (
     Span,
     Usual,
     figure,
+    window_s,
 )
 from ald_controller.valves.wire import Edge, Held, SegmentId
 
 LATE_S = 0.3  # how long after its window a pulse waits for the last readings
 MOST_READINGS = 4000  # more than the longest dose and its window have at 20 Hz
 TWICE = 2.0  # a rise beyond this share of the usual one is told at once (row C3)
-
-
-def window_s(width_s: float) -> float:
-    """How long after its closing a dose is looked at: a valve that stays open has then given more than twice."""
-    return 1.5 + 1.5 * width_s
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ald_controller.interlocks import Quality, Sample
 from ald_controller.pulses import Conditions, Counts, Figure, History, Judging, Likeness, Pulse, PulseMeter
+from ald_controller.pulses.figure import least_pa
 from ald_controller.pulses.history import figures_of, figures_text, likeness_of, likeness_text
 from ald_controller.valves.wire import Edge, Held, SegmentId
 from simulators.plant import Plant, Port, Wiring
@@ -116,6 +117,18 @@ def test_a_pulse_of_15_ms_has_the_same_figure_whenever_the_gauge_is_read() -> No
 def test_noise_moves_the_figure_of_a_small_pulse_by_little() -> None:
     found = [delta(Bench(seed=seed).dose("TMA")) for seed in range(1, 9)]
     assert all(0.85 < each / median(found) < 1.15 for each in found)
+
+
+@pytest.mark.parametrize("width_s", [0.015, 0.5, 2.0, 5.0])
+def test_what_noise_makes_of_no_dose_at_all_is_far_below_the_least_that_is_judged(width_s: float) -> None:
+    found: list[float] = []
+    for seed in range(1, 7):
+        bench = Bench(seed=seed)
+        bench.plant.empty_bottle("TMA", bench.now_s)
+        found += [delta(bench.dose("TMA", width_s, 2.0 * width_s + 4.0)) for _ in range(4)]
+    noise = (sum(each**2 for each in found) / len(found)) ** 0.5
+    least = least_pa(replace(LIKE, width_ns=round(width_s * 1e9), shut=False))
+    assert 3.0 * noise < least < 10.0 * noise
 
 
 def test_an_exposure_is_told_from_the_carrier_that_fills_the_shut_chamber() -> None:
