@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from simulators.plant.crystal import Crystal
-from simulators.plant.gas import SCCM_MOL_S, Bottle, Contents, Lag, R, Vessel
+from simulators.plant.gas import SCCM_MOL_S, Bottle, Contents, Lag, Pump, R, Vessel
 from simulators.plant.gauges import Gauges
 from simulators.plant.glovebox import Glovebox
 from simulators.plant.heat import ROOM_C, Build, Heat, Law, zones
@@ -25,6 +25,7 @@ from simulators.plant.wiring import CONTACTS, DosingValve, Port, Wiring
 
 ROOM_PA = 101_325.0
 LITHIUM_ROLES = ("substrate", "chamber")
+SWITCHED_S = 0.05  # the first step after vent, gate or pump was switched
 LEAKING_STEP_S = 0.5  # a leak-by changes as slowly as a headspace refills
 GAS_STEP_S, GAS_STEP_SHARE = 30.0, 0.5  # of a step with vapour about: at most, and of the time since the last change
 MOVING_SITES = 0.02  # of all sites that may change their state within one step
@@ -65,6 +66,7 @@ class Plant:
         self._stage = next((zone for zone in self.heat.zones.values() if zone.role == "substrate"), self._wall)
         self.flows = {name: Lag(0.5, 0.0, 0.0, 1e-3) for name in wiring.flows}
         self.path = Lag(self.vessel.stop_tau_s, 1.0, 1.0, 1e-4)  # of the exposure stop valve: 1 is open
+        self._pump = Pump()
         self._lags = (self.path, *self.flows.values())
         self.gas = Contents(self.vessel.ultimate_pa)
         self.gauges = Gauges(self.gas.total_pa)
@@ -118,14 +120,14 @@ class Plant:
     def output(self, name: str, on: bool, at_s: float) -> None:
         """Switch one of the plain outputs: vent, gate lock, lamp, buzzer, source contactor."""
         self.advance(at_s)
-        self.outputs[name] = on
+        self.outputs[name], self._pump.longest_s = on, SWITCHED_S
 
     def set_contact(self, name: str, closed: bool, at_s: float) -> None:
         """Open or close a contact, and with it what it reports: pump, gate, compressed air, argon, mains, E-stop."""
         if name not in self.contacts:
             raise ValueError(f"'{name}' is no contact of the plant: those are {', '.join(CONTACTS)}")
         self.advance(at_s)
-        self.contacts[name] = closed
+        self.contacts[name], self._pump.longest_s = closed, SWITCHED_S
         self._rewire()
 
     # --- faults of dosing valves and bottles ---
@@ -283,6 +285,7 @@ class Plant:
             return min(0.005 + 0.2 * (self._at_s - self._opened_s), 0.1)
         moving = any(lag.value != lag.target for lag in self._lags)
         longest = 0.05 if moving else (LEAKING_STEP_S if widest else 60.0)
+        longest = min(longest, self._pump.longest_s)
         return min(longest, self._reacting_s()) if self.gas.vapours_pa else longest
 
     def _reacting_s(self) -> float:
@@ -294,19 +297,15 @@ class Plant:
     def _step(self, dt_s: float) -> None:
         contacts, vessel, gas_k = self.contacts, self.vessel, self._gas_k()
         rise = R * gas_k / vessel.volume_m3  # Pa/s per mol/s
-        pumped = (
-            self.path.advance(dt_s) * vessel.pumping_m3_s + vessel.past_stop_m3_s if contacts["pump_running"] else 0.0
-        )
-        inert = (vessel.leak_pa_m3_s + pumped * vessel.ultimate_pa) / vessel.volume_m3
-        speed = pumped
-        if self.outputs.get("vent", False) and contacts["argon_ok"]:
-            speed += vessel.vent_m3_s
-            inert += vessel.vent_m3_s * vessel.vent_pa / vessel.volume_m3
-        if not contacts["gate_shut"]:
-            speed += vessel.gate_m3_s
-            inert += vessel.gate_m3_s * (ROOM_PA + self.box_over_pa) / vessel.volume_m3
+        opening = self.path.advance(dt_s)
+        other, inert = self._inlets(contacts, vessel)
         flows = {name: self._flow(lag, dt_s) for name, lag in self.flows.items()}
         inert += sum(flows.values()) * SCCM_MOL_S * rise
+        pumped = 0.0
+        if contacts["pump_running"]:
+            pumped = self._pump.speed_m3_s(vessel, opening, self.gas.total_pa, other, inert, dt_s)
+        speed = pumped + other
+        inert += pumped * vessel.ultimate_pa / vessel.volume_m3
         doses = self._doses(dt_s, flows) if self._open else {}
         self.gas.advance_inert(dt_s, speed / vessel.volume_m3, inert)
         if doses or self.gas.vapours_pa:
@@ -317,6 +316,17 @@ class Plant:
             )
             self._reactor.advance(fed, now)
         self.gauges.follow(dt_s, self.gas.inert_pa, sum(self.gas.vapours_pa.values()))
+
+    def _inlets(self, contacts: Mapping[str, bool], vessel: Vessel) -> tuple[float, float]:
+        """What goes in and out by vent, gate and leak: as a speed in m³/s, and in Pa/s."""
+        speed, inert = 0.0, vessel.leak_pa_m3_s / vessel.volume_m3
+        if self.outputs.get("vent", False) and contacts["argon_ok"]:
+            speed += vessel.vent_m3_s
+            inert += vessel.vent_m3_s * vessel.vent_pa / vessel.volume_m3
+        if not contacts["gate_shut"]:
+            speed += vessel.gate_m3_s
+            inert += vessel.gate_m3_s * (ROOM_PA + self.box_over_pa) / vessel.volume_m3
+        return speed, inert
 
     def _flow(self, lag: Lag, dt_s: float) -> float:
         """Mean flow in sccm over a step; nothing flows without supply or against a chamber at relief pressure."""
