@@ -51,8 +51,8 @@ class Reactor:
         stop = STOP if hold_s else 0
         self.plant.valve_word(self.now_s, self.masks[precursor] | stop)
         self.now_s += width_s
-        peak = self.plant.pressure_pa(self.now_s) / TORR_PA
         self.plant.valve_word(self.now_s, stop)
+        peak = self.plant.pressure_pa(self.now_s + 0.01) / TORR_PA  # the valve shuts a little later
         if hold_s:
             self.now_s += hold_s
             self.plant.valve_word(self.now_s, 0)

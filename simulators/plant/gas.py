@@ -1,24 +1,19 @@
-"""Gas: one well-mixed chamber, flow controllers, bottles. Every step is exact for constant inflow and pumping speed.
+"""Gas: one well-mixed chamber and its pump. Every step is exact for constant inflow and pumping speed.
 
-Units: Pa, m³, mol/s, K, seconds. Sources: reactor figures of a 0.5 L cross-flow tool (20 sccm give 0.30 Torr at
-150 °C); flow through a valve by the Cv equations of the valve makers, with 6950 L/min per bar at Cv 1 and 1 K.
+Units: Pa, m³, mol/s, K, seconds. Source: reactor figures of a 0.5 L cross-flow tool (20 sccm give 0.30 Torr at 150 °C).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import exp, expm1, inf, sqrt
+from math import exp, expm1, inf
 
-from simulators.plant.sources import TORR_PA, Vapour
+from simulators.plant.sources import TORR_PA
 
 R = 8.314462618
 SCCM_MOL_S = 101_325.0 * 1e-6 / 60.0 / (R * 273.15)
 TRACE_PA = 1e-4
 STEADY_SHARE, STEP_SHARE = 0.02, 0.5  # of the pressure: may change at one speed of the pump; at most in a step
-LAST_SHARE = 1e-3  # of a solid's grams: below it its surface shrinks no more
-_CV = 0.27
-_VALVE_MOL_S = 6950.0 * _CV / 1e5 / 60.0 / 22.414
-_AIR_G = 28.97
 
 
 @dataclass(slots=True)
@@ -33,9 +28,9 @@ class Lag:
     def advance(self, dt_s: float) -> float:
         """Move `dt_s` on and return the mean value on the way."""
         gap = self.target - self.value
-        if abs(gap) <= self.near:
+        if abs(gap) <= self.near:  # the last of it comes at once, so that none is lost
             self.value = self.target
-            return self.target
+            return self.target - gap * self.tau_s / dt_s
         decay = exp(-dt_s / self.tau_s)
         self.value = self.target - gap * decay
         return self.target - gap * (1.0 - decay) * self.tau_s / dt_s
@@ -120,6 +115,13 @@ class Contents:
         filled = -expm1(-rate * dt_s) / rate if rate > 1e-12 else dt_s
         self.inert_pa = self.inert_pa * exp(-rate * dt_s) + fed_pa_s * filled
 
+    def lose(self, pa: float) -> None:
+        """So much of the whole streams out elsewhere, of each gas its share."""
+        left = 1.0 - pa / self.total_pa
+        self.inert_pa *= left
+        for key in self.vapours_pa:
+            self.vapours_pa[key] *= left
+
     def settle(self, key: str, gas_pa: float, wall_pa: float) -> None:
         """Set one vapour after a step; the last traces are forgotten."""
         if gas_pa < TRACE_PA and wall_pa < TRACE_PA:
@@ -127,77 +129,3 @@ class Contents:
             self.walls_pa.pop(key, None)
         else:
             self.vapours_pa[key], self.walls_pa[key] = max(gas_pa, 0.0), wall_pa
-
-
-def through_valve_mol_s(upstream_pa: float, downstream_pa: float, upstream_k: float, molar_g: float) -> float:
-    """Molar flow through one open dosing valve, choked or not; zero against a higher pressure."""
-    if upstream_pa <= downstream_pa:
-        return 0.0
-    drop = (upstream_pa - downstream_pa) / upstream_pa
-    full = _VALVE_MOL_S * upstream_pa / sqrt(molar_g / _AIR_G * upstream_k)
-    return full * (0.471 if drop > 0.5 else (1.0 - 2.0 * drop / 3.0) * sqrt(drop))
-
-
-@dataclass(slots=True)
-class Bottle:
-    """One bottle with its headspace; what it gives is taken from its grams."""
-
-    key: str
-    vapour: Vapour
-    grams: float
-    headspace_pa: float
-    shut_s: float  # when its valve shut: it recovers since then
-    headspace_m3: float = 25e-6
-    push_drop_pa: float = 530.0  # a pushed bottle stands about 4 Torr above the chamber
-    pickup: float = 0.7
-    full_g: float = 0.0  # what it held when it was hung
-
-    def __post_init__(self) -> None:
-        self.full_g = self.grams
-
-    @property
-    def recovery_s(self) -> float:
-        """Time constant of the headspace; that of a solid grows as its grains, and so its surface, shrink."""
-        if not self.vapour.solid or self.grams >= self.full_g:
-            return self.vapour.recovery_s
-        shrunk: float = (self.full_g / max(self.grams, LAST_SHARE * self.full_g)) ** (2.0 / 3.0)
-        return self.vapour.recovery_s * shrunk
-
-    def rest(self, dt_s: float, temperature_c: float) -> None:
-        """Refill the headspace towards saturation with the valve shut."""
-        saturated = self._saturated_pa(temperature_c)
-        self.headspace_pa = saturated + (self.headspace_pa - saturated) * exp(-dt_s / self.recovery_s)
-
-    def draw(self, dt_s: float, temperature_c: float, downstream_pa: float, share: float = 1.0) -> float:
-        """Moles drawn in `dt_s` (a few ms) through the open valve; the headspace empties and refills meanwhile.
-
-        `share` is what the valve lets through of a healthy open one's flow; the less, the longer a step may be.
-        """
-        kelvin = temperature_c + 273.15
-        flow = share * through_valve_mol_s(self.headspace_pa, downstream_pa, kelvin, self.vapour.molar_g)
-        if flow <= 0.0:
-            self.rest(dt_s, temperature_c)
-            return 0.0
-        emptying = flow / self.headspace_pa * R * kelvin / self.headspace_m3
-        recovery_s = self.recovery_s
-        rate = emptying + 1.0 / recovery_s
-        steady = self._saturated_pa(temperature_c) / recovery_s / rate
-        gone = -expm1(-rate * dt_s)
-        mean = steady + (self.headspace_pa - steady) * gone / (rate * dt_s)
-        drawn = flow / self.headspace_pa * mean * dt_s
-        self.headspace_pa += (steady - self.headspace_pa) * gone
-        return self._spend(drawn)
-
-    def push(self, dt_s: float, temperature_c: float, downstream_pa: float, carrier_mol_s: float) -> float:
-        """Moles that `carrier_mol_s` of gas through the bottle takes along in `dt_s`."""
-        saturated = self._saturated_pa(temperature_c)
-        bottle_pa = max(downstream_pa + self.push_drop_pa, 1.5 * saturated)
-        return self._spend(carrier_mol_s * saturated / (bottle_pa - saturated) * self.pickup * dt_s)
-
-    def _saturated_pa(self, temperature_c: float) -> float:
-        return self.vapour.pressure_pa(temperature_c) if self.grams > 0.0 else 0.0
-
-    def _spend(self, moles: float) -> float:
-        moles = min(moles, self.grams / self.vapour.molar_g)
-        self.grams -= moles * self.vapour.molar_g
-        return moles

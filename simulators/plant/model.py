@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf
 
+from simulators.plant.bottle import Bottle
 from simulators.plant.crystal import Crystal
-from simulators.plant.gas import SCCM_MOL_S, Bottle, Contents, Lag, Pump, R, Vessel
+from simulators.plant.dosing import WIDE, Dosing
+from simulators.plant.flows import Flow
+from simulators.plant.gas import SCCM_MOL_S, Contents, Lag, Pump, R, Vessel
 from simulators.plant.gauges import Gauges
 from simulators.plant.glovebox import Glovebox
 from simulators.plant.heat import ROOM_C, Build, Heat, Law, zones
@@ -64,10 +68,10 @@ class Plant:
         self._second = next((zone.second for zone in self.heat.zones.values() if zone.second is not None), None)
         self._wall = next((zone for zone in self.heat.zones.values() if zone.role == "chamber"), None)
         self._stage = next((zone for zone in self.heat.zones.values() if zone.role == "substrate"), self._wall)
-        self.flows = {name: Lag(0.5, 0.0, 0.0, 1e-3) for name in wiring.flows}
+        self.flows = {name: Flow() for name in wiring.flows}
         self.path = Lag(self.vessel.stop_tau_s, 1.0, 1.0, 1e-4)  # of the exposure stop valve: 1 is open
         self._pump = Pump()
-        self._lags = (self.path, *self.flows.values())
+        self._lags = (self.path, *(flow.lag for flow in self.flows.values()))
         self.gas = Contents(self.vessel.ultimate_pa)
         self.gauges = Gauges(self.gas.total_pa)
         self.load(sample or Sample())
@@ -81,8 +85,9 @@ class Plant:
         }
         self.crystal = Crystal(self._noise["crystal"], self._surface_c())
         self._sources_mask = sum(port.mask for port in wiring.ports)
-        self._open: dict[Port, float] = {}  # what lets vapour through, and its share of a healthy open valve's flow
-        self._opened_s = self._changed_s = self._start_s
+        self._dosing = Dosing(self.bottles, self._port_c, self._at_s)
+        self._changed_s = self._start_s
+        self._next_s = inf  # when a valve moves or a flow controller follows
         self._late_s = 0.0
 
     def _bottle(self, port: Port) -> Bottle | None:
@@ -111,7 +116,13 @@ class Plant:
     def set_flow(self, name: str, sccm: float, at_s: float) -> None:
         """Give a flow controller's valve a new target in sccm."""
         self.advance(at_s)
-        self.flows[name].target = sccm
+        self.flows[name].ask(sccm, self._at_s)
+        self._next_s = min(self._next_s, self.flows[name].next_s)
+
+    def drift_zero(self, name: str, sccm: float, at_s: float) -> None:
+        """A flow controller measures this much when nothing flows, and so lets as much less through."""
+        self.advance(at_s)
+        self.flows[name].drift(sccm)
 
     def control(self, zone: str, law: Law) -> None:
         """Let `law` set this zone's power from its sensor, twice a second."""
@@ -157,6 +168,7 @@ class Plant:
         self.advance(at_s)
         bottle = self.bottles[port]
         bottle.grams = bottle.headspace_pa = 0.0
+        bottle.foreign_pa = self.gas.total_pa
 
     def hang_bottle(self, port: str, precursor: str, at_s: float, grams: float = 50.0) -> None:
         """Another bottle at `port`, whatever its card says: the wrong one, or a full one in place of an empty one."""
@@ -198,7 +210,7 @@ class Plant:
     def flow_sccm(self, name: str, at_s: float) -> float:
         """What a flow controller measures."""
         self.advance(at_s)
-        return self.flows[name].value + 5e-4 * self.wiring.flows[name] * self._noise[name].fast(at_s)
+        return self.flows[name].reading_sccm + 5e-4 * self.wiring.flows[name] * self._noise[name].fast(at_s)
 
     def supply_pa(self, at_s: float) -> float:
         """Absolute pressure at the inlets of the flow controllers."""
@@ -262,6 +274,11 @@ class Plant:
         self.advance(at_s)
         return self._reactor.coated(self.sample.aspect, self._surface_c())
 
+    @property
+    def backflow_mol(self) -> dict[str, float]:
+        """What has streamed into bottles that were opened against a higher pressure, by port; empty in a sound run."""
+        return {port: bottle.backflow_mol for port, bottle in self.bottles.items() if bottle.backflow_mol > 0.0}
+
     # --- how it moves ---
 
     def advance(self, at_s: float) -> None:
@@ -273,18 +290,35 @@ class Plant:
     def _advance(self, to_s: float) -> None:
         self.heat.advance(to_s)
         while to_s > self._at_s:
-            step = min(to_s - self._at_s, self._longest_s())
-            last = step >= to_s - self._at_s
-            self._step(step)
-            self._at_s = to_s if last else self._at_s + step
+            if self._next_s <= self._at_s:
+                self._move()
+            until_s = min(to_s, self._next_s)
+            step = self._longest_s()
+            ends_s = until_s if step >= until_s - self._at_s else self._at_s + step
+            self._step(ends_s - self._at_s, ends_s)
+            self._at_s = ends_s
+
+    def _move(self) -> None:
+        """Let valves and flow controllers do what is due."""
+        for flow in self.flows.values():
+            flow.move(self._at_s)
+        for port, opens in self._dosing.move(self._at_s):
+            self.crystal.gas_switched(self._at_s, opens)
+            if opens and (bottle := self.bottles.get(port.name)):
+                self._reactor.holes.opens(bottle.key)
+            self._changed_s = self._at_s
+        self._next_s = min(self._dosing.next_s, *[flow.next_s for flow in self.flows.values()])
 
     def _longest_s(self) -> float:
         """How long a step may be and still be right: a few ms in a dose, else until the inputs have settled."""
-        widest = max(self._open.values()) if self._open else 0.0
-        if widest > 0.01:
-            return min(0.005 + 0.2 * (self._at_s - self._opened_s), 0.1)
-        moving = any(lag.value != lag.target for lag in self._lags)
-        longest = 0.05 if moving else (LEAKING_STEP_S if widest else 60.0)
+        longest = 60.0
+        for lag in self._lags:
+            if lag.value != lag.target:
+                longest = 0.05
+        if self._dosing.open:
+            if self._dosing.widest > WIDE:
+                return min(0.005 + 0.2 * (self._at_s - self._dosing.opened_s), 0.1)
+            longest = min(longest, LEAKING_STEP_S)
         longest = min(longest, self._pump.longest_s)
         return min(longest, self._reacting_s()) if self.gas.vapours_pa else longest
 
@@ -294,19 +328,22 @@ class Plant:
         sites_s = self._reactor.sites_s
         return min(longest, max(0.005, MOVING_SITES / sites_s)) if sites_s else longest
 
-    def _step(self, dt_s: float) -> None:
+    def _step(self, dt_s: float, ends_s: float) -> None:
         contacts, vessel, gas_k = self.contacts, self.vessel, self._gas_k()
         rise = R * gas_k / vessel.volume_m3  # Pa/s per mol/s
         opening = self.path.advance(dt_s)
         other, inert = self._inlets(contacts, vessel)
-        flows = {name: self._flow(lag, dt_s) for name, lag in self.flows.items()}
+        flows = {name: self._flow(flow.lag, dt_s) for name, flow in self.flows.items()}
         inert += sum(flows.values()) * SCCM_MOL_S * rise
         pumped = 0.0
         if contacts["pump_running"]:
             pumped = self._pump.speed_m3_s(vessel, opening, self.gas.total_pa, other, inert, dt_s)
         speed = pumped + other
         inert += pumped * vessel.ultimate_pa / vessel.volume_m3
-        doses = self._doses(dt_s, flows) if self._open else {}
+        doses: Mapping[str, float] = {}
+        if self._dosing.open:
+            doses, foreign = self._dosing.give(dt_s, ends_s, self.gas, gas_k, vessel.volume_m3, rise, flows)
+            inert += foreign * rise / dt_s
         self.gas.advance_inert(dt_s, speed / vessel.volume_m3, inert)
         if doses or self.gas.vapours_pa:
             fed = {key: moles * rise / dt_s for key, moles in doses.items()}
@@ -335,21 +372,6 @@ class Plant:
             return 0.0
         return lag.advance(dt_s)
 
-    def _doses(self, dt_s: float, flows: Mapping[str, float]) -> dict[str, float]:
-        """Moles that came out of each bottle whose valve lets something through."""
-        given: dict[str, float] = {}
-        for port, share in self._open.items():
-            bottle = self.bottles.get(port.name)
-            if bottle is None:
-                continue
-            warm_c = self._port_c(port)
-            if port.pusher is None:
-                moles = bottle.draw(dt_s, warm_c, self.gas.total_pa, share)
-            else:
-                moles = bottle.push(dt_s, warm_c, self.gas.total_pa, flows[port.pusher] * SCCM_MOL_S * share)
-            given[bottle.key] = given.get(bottle.key, 0.0) + moles
-        return given
-
     def _port_c(self, port: Port) -> float:
         return self.heat.zones[port.zone].metal_c if port.zone else ROOM_C
 
@@ -363,29 +385,14 @@ class Plant:
         """Turn word and contacts into positions: without air the pilots rest, an E-stop takes the sources' supply."""
         air = self.contacts["compressed_air_ok"]
         live = self.word if air and self.contacts["estop_ok"] else 0
-        shares = {port: self._share(port, live) for port in self.wiring.ports}
-        open_ = {port: share for port, share in shares.items() if share > 0.0}
-        if any(share > self._open.get(port, 0.0) for port, share in open_.items()):
-            self._opened_s = self._at_s
-        self._rest(open_)
-        if open_ != self._open:
-            self.crystal.gas_switched(self._at_s, len(open_) > len(self._open))
-        self._open, self._changed_s = open_, self._at_s
+        for port in self.wiring.ports:
+            self._dosing.ask(port, self._share(port, live), self._at_s)
+        self._next_s, self._changed_s = min(self._next_s, self._dosing.next_s), self._at_s
         self.path.target = 0.0 if air and self.word & self.wiring.stop_mask else 1.0
 
     def _share(self, port: Port, live: int) -> float:
         valve = self.valves[port.name]
         return valve.energised if port.mask and live & port.mask == port.mask else valve.at_rest
-
-    def _rest(self, opening: Mapping[Port, float]) -> None:
-        """Let bottles that open now have recovered since they were shut; those that shut begin to."""
-        for port in opening.keys() ^ self._open.keys():
-            if (bottle := self.bottles.get(port.name)) is None:
-                continue
-            if port in opening:
-                self._reactor.holes.opens(bottle.key)
-                bottle.rest(self._at_s - bottle.shut_s, self._port_c(port))
-            bottle.shut_s = self._at_s
 
     def _powered(self, role: str) -> bool:
         """Whether this role's contactor is closed: both sit in the chain of E-stop and limit controller."""

@@ -7,6 +7,7 @@ from simulators.plant.sources import TORR_PA, vapours
 
 TMA, H2O, LTB, GL, STOP, CONTACTOR = 1, 2, 4, 8, 64, 128
 ZONES = {"substrate": "substrate", "chamber": "chamber", "source-3": "source", "source-4": "source", "lines": "line"}
+SHUT_S = 0.02  # after its word a dosing valve is shut
 HOT = {"substrate": 150, "chamber": 150, "source-3": 150, "source-4": 130, "lines": 165}
 WIRING = Wiring(
     (
@@ -44,11 +45,11 @@ def torr(plant: Plant, at_s: float) -> float:
 
 
 def dose(plant: Plant, at_s: float, mask: int, width_s: float) -> float:
-    """The rise in Torr at the end of one dose."""
+    """The rise in Torr at the end of one dose, when its valve has shut."""
     before = torr(plant, at_s)
     plant.valve_word(at_s, mask)
     plant.valve_word(at_s + width_s, 0)
-    return torr(plant, at_s + width_s) - before
+    return torr(plant, at_s + width_s + SHUT_S) - before
 
 
 def test_twenty_sccm_give_a_third_of_a_torr():
@@ -148,7 +149,7 @@ def test_a_word_that_comes_to_be_known_late_keeps_its_width():
     before = torr(late, 40.5)
     late.valve_word(40.0, TMA)
     late.valve_word(40.015, 0)
-    assert torr(late, 40.515) - before == pytest.approx(expected, rel=0.01)
+    assert torr(late, 40.515 + SHUT_S) - before == pytest.approx(expected, rel=0.01)
     assert dose(late, 60.0, TMA, 0.015) == pytest.approx(expected, rel=0.02)
 
 
@@ -157,7 +158,7 @@ def test_read_outs_lag_so_that_stamps_fall_into_the_future():
     before = torr(plant, 20.06)
     plant.valve_word(20.02, TMA)
     plant.valve_word(20.035, 0)
-    assert torr(plant, 20.085) - before == pytest.approx(0.22, rel=0.1)
+    assert torr(plant, 20.085 + SHUT_S) - before == pytest.approx(0.22, rel=0.1)
 
 
 def test_zones_heat_only_with_their_contactor():

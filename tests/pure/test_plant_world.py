@@ -36,6 +36,7 @@ def test_a_dead_client_of_coupler_a_leaves_its_valves_shut_at_the_watchdogs_mome
     valves.hear(0.0, coils(0b10))
     assert valves.next_at() == 1.0
     valves.speak(1.0)
+    world.plant.advance(1.05)  # the valve has shut
     grams = world.plant.bottles["H2O"].grams
     world.plant.advance(10.0)
     assert world.plant.bottles["H2O"].grams == grams
