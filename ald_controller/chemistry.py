@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -251,9 +251,13 @@ class Sites(Sourced):
 
 
 class Gains(Sourced):
-    """What each step of a cycle adds, in g per mol of formula units; less than 0 where ligands outweigh it."""
+    """What each step of a cycle adds, in g per mol of formula units; less than 0 where ligands outweigh it.
+
+    `leave` is how many molecules of gas each step gives off per formula unit.
+    """
 
     g_per_mol: list[int | float]
+    leave: list[Annotated[int | float, Field(ge=0)]]
 
 
 class Window(Sourced):
@@ -285,6 +289,8 @@ class Film(Strict):
     def _a_gain_each(self) -> Self:
         if len(self.gains.g_per_mol) != len(self.precursors):
             raise ValueError("'gains' must have a number for each of 'precursors'")
+        if len(self.gains.leave) != len(self.precursors):
+            raise ValueError("'leave' of 'gains' must have a number for each of 'precursors'")
         return self
 
     def sites_m2(self, celsius: float) -> float:

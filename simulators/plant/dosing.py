@@ -12,6 +12,7 @@ from math import inf
 from typing import NamedTuple
 
 from simulators.plant.bottle import Bottle
+from simulators.plant.flows import Flow
 from simulators.plant.gas import SCCM_MOL_S, Contents, Lag
 from simulators.plant.wiring import Port
 
@@ -74,9 +75,9 @@ class Dosing:
 
     def give(
         self, dt_s: float, at_s: float, gas: Contents, gas_k: float, volume_m3: float, rise: float,
-        flows: Mapping[str, float],
+        flows: Mapping[str, Flow],
     ) -> Given:  # fmt: skip
-        """What open valves let out in a step that ends at `at_s`; `rise` is Pa per mol, `flows` in sccm."""
+        """What open valves let out in a step that ends at `at_s`; `rise` is Pa per mol."""
         given: dict[str, float] = {}
         foreign = 0.0
         for port, lag in tuple(self.open.items()):
@@ -90,7 +91,7 @@ class Dosing:
                 moles, other = self._draw(bottle, dt_s, self._warm_c(port), gas, gas_k, volume_m3, rise, share)
                 foreign += other
             else:
-                carrier_mol_s = flows[port.pusher] * SCCM_MOL_S * share
+                carrier_mol_s = flows[port.pusher].mean_sccm * SCCM_MOL_S * share
                 moles = bottle.push(dt_s, self._warm_c(port), gas.total_pa, carrier_mol_s)
             given[bottle.key] = given.get(bottle.key, 0.0) + moles
         return Given(given, foreign)

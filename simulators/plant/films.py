@@ -31,8 +31,16 @@ class Growth:
 
 
 @dataclass(frozen=True)
+class Soft:
+    """A second class of sites: their share, and how fast first steps go there beside the others."""
+
+    share: float
+    factor: float
+
+
+@dataclass(frozen=True)
 class Film:
-    """One film: `steps` of its cycle, `gains` of each in g/mol of formula units.
+    """One film: `steps` of its cycle, `gains` of each in g/mol of formula units, molecules that `leave` in each.
 
     `per_nm2` goes with the growth by the first reading; `grows` is that by the one in use.
     """
@@ -40,9 +48,11 @@ class Film:
     name: str
     steps: tuple[str, ...]
     gains: tuple[float, ...]
+    leave: tuple[float, ...]
     grows: Growth
     first: Growth
     per_nm2: Pchip
+    soft: Soft | None = None
 
     @property
     def growth(self) -> Pchip:
@@ -93,7 +103,9 @@ def _film(name: str, entry: dict[str, Any], number: int) -> Film:
     gains = tuple(float(gain) for gain in entry["gains"]["g_per_mol"])
     steps = tuple(_known(one) for one in entry["precursors"])
     grows, first = (_growth(entry["readings"][i]) for i in (number - 1, 0))
-    return Film(name, steps, gains, grows, first, Pchip(*points(entry["sites"], "per_nm2")))
+    soft = Soft(float(entry["soft"]["share"]), float(entry["soft"]["factor"])) if "soft" in entry else None
+    leave = tuple(float(count) for count in entry["gains"]["leave"])
+    return Film(name, steps, gains, leave, grows, first, Pchip(*points(entry["sites"], "per_nm2")), soft)
 
 
 def _growth(reading: dict[str, Any]) -> Growth:

@@ -22,6 +22,7 @@ class Flow:
         self.zero_sccm = 0.0  # what it measures when nothing flows
         self._asked: deque[tuple[float, float]] = deque()
         self._set = 0.0
+        self.mean_sccm = 0.0  # what truly flowed in the last step
 
     @property
     def next_s(self) -> float:
@@ -42,6 +43,18 @@ class Flow:
         while self._asked and self._asked[0][0] <= at_s:
             self._set = self._asked.popleft()[1]
             self._aim()
+
+    def advance(self, dt_s: float, supplied: bool) -> float:
+        """The mean of what truly flows in a step; nothing without supply or against too high a pressure."""
+        lag = self.lag
+        if not supplied:
+            lag.value = 0.0
+            self.mean_sccm = 0.0
+        elif lag.value != lag.target:
+            self.mean_sccm = lag.advance(dt_s)
+        else:
+            self.mean_sccm = lag.target
+        return self.mean_sccm
 
     def drift(self, zero_sccm: float) -> None:
         """Its zero goes here."""

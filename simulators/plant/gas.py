@@ -14,6 +14,7 @@ R = 8.314462618
 SCCM_MOL_S = 101_325.0 * 1e-6 / 60.0 / (R * 273.15)
 TRACE_PA = 1e-4
 STEADY_SHARE, STEP_SHARE = 0.02, 0.5  # of the pressure: may change at one speed of the pump; at most in a step
+ALIKE = 1e-3  # pressures so near to each other are pumped alike
 
 
 @dataclass(slots=True)
@@ -73,18 +74,23 @@ class Vessel:
         return (self.pumping_m3_s * line / both if both > 0.0 else 0.0) + self.past_stop_m3_s
 
 
-@dataclass(slots=True)
 class Pump:
     """How fast it pumps while the pressure changes: over a step, as at the mean pressure of its way."""
 
-    longest_s: float = 0.05  # how long the next step may be: the pressure may change by `STEP_SHARE`
+    def __init__(self) -> None:
+        self.longest_s = 0.05  # how long the next step may be: the pressure may change by `STEP_SHARE`
+        self._vessel: Vessel | None = None
+        self._pa = self._opening = self._speed = -1.0  # the last that was reckoned
 
     def speed_m3_s(
         self, vessel: Vessel, opening: float, pa: float, other_m3_s: float, fed_pa_s: float, dt_s: float
     ) -> float:
         """The speed for a step from `pa`, with another way out and what is fed beside it."""
         volume_m3, ultimate_pa = vessel.volume_m3, vessel.ultimate_pa
-        pumped = vessel.pumped_m3_s(pa, opening)
+        if abs(pa - self._pa) > ALIKE * pa or opening != self._opening or vessel is not self._vessel:
+            self._pa, self._opening, self._vessel = pa, opening, vessel
+            self._speed = vessel.pumped_m3_s(pa, opening)
+        pumped = self._speed
         rate = (pumped + other_m3_s) / volume_m3
         change = (fed_pa_s + pumped * ultimate_pa / volume_m3) / (pa or TRACE_PA) - rate  # as a share, per second
         if abs(change) * dt_s > STEADY_SHARE and rate > 0.0:
@@ -97,28 +103,42 @@ class Pump:
 
 @dataclass(slots=True)
 class Contents:
-    """What is in the chamber: inert gas and every vapour as partial pressures, and what the walls hold of each.
+    """What is in the chamber: inert gas, what reactions gave off, and every vapour, as partial pressures.
 
+    `walls_pa` is what the walls hold of each vapour.
     What they hold counts as the pressure that it would make (Pa).
     """
 
     inert_pa: float
     vapours_pa: dict[str, float] = field(default_factory=dict)
     walls_pa: dict[str, float] = field(default_factory=dict)
+    given_off_pa: float = 0.0
 
     @property
     def total_pa(self) -> float:
-        return self.inert_pa + sum(self.vapours_pa.values())
+        return self.inert_pa + self.reactive_pa
+
+    @property
+    def reactive_pa(self) -> float:
+        """All that is not inert: vapours, and what their reactions gave off."""
+        return sum(self.vapours_pa.values(), self.given_off_pa)
 
     def advance_inert(self, dt_s: float, rate: float, fed_pa_s: float) -> None:
         """Feed and pump (`rate` per s) for `dt_s`."""
-        filled = -expm1(-rate * dt_s) / rate if rate > 1e-12 else dt_s
-        self.inert_pa = self.inert_pa * exp(-rate * dt_s) + fed_pa_s * filled
+        filled, left = -expm1(-rate * dt_s) / rate if rate > 1e-12 else dt_s, exp(-rate * dt_s)
+        self.inert_pa = self.inert_pa * left + fed_pa_s * filled
+        if self.given_off_pa:
+            self.given_off_pa = self.given_off_pa * left if self.given_off_pa * left > TRACE_PA else 0.0
+
+    def give_off(self, pa: float, dt_s: float, rate: float) -> None:
+        """Reactions give off so much in a step that ends now, evenly; what is pumped of it meanwhile is gone."""
+        self.given_off_pa += pa * -expm1(-rate * dt_s) / (rate * dt_s) if rate > 1e-12 else pa
 
     def lose(self, pa: float) -> None:
         """So much of the whole streams out elsewhere, of each gas its share."""
         left = 1.0 - pa / self.total_pa
         self.inert_pa *= left
+        self.given_off_pa *= left
         for key in self.vapours_pa:
             self.vapours_pa[key] *= left
 

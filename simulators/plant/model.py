@@ -69,9 +69,11 @@ class Plant:
         self._wall = next((zone for zone in self.heat.zones.values() if zone.role == "chamber"), None)
         self._stage = next((zone for zone in self.heat.zones.values() if zone.role == "substrate"), self._wall)
         self.flows = {name: Flow() for name in wiring.flows}
+        self._flows = tuple(self.flows.values())
+        self._sealed = True  # neither vent nor gate is open
         self.path = Lag(self.vessel.stop_tau_s, 1.0, 1.0, 1e-4)  # of the exposure stop valve: 1 is open
         self._pump = Pump()
-        self._lags = (self.path, *(flow.lag for flow in self.flows.values()))
+        self._lags = (self.path, *(flow.lag for flow in self._flows))
         self.gas = Contents(self.vessel.ultimate_pa)
         self.gauges = Gauges(self.gas.total_pa)
         self.load(sample or Sample())
@@ -131,14 +133,16 @@ class Plant:
     def output(self, name: str, on: bool, at_s: float) -> None:
         """Switch one of the plain outputs: vent, gate lock, lamp, buzzer, source contactor."""
         self.advance(at_s)
-        self.outputs[name], self._pump.longest_s = on, SWITCHED_S
+        self.outputs[name] = on
+        self._open_or_seal()
 
     def set_contact(self, name: str, closed: bool, at_s: float) -> None:
         """Open or close a contact, and with it what it reports: pump, gate, compressed air, argon, mains, E-stop."""
         if name not in self.contacts:
             raise ValueError(f"'{name}' is no contact of the plant: those are {', '.join(CONTACTS)}")
         self.advance(at_s)
-        self.contacts[name], self._pump.longest_s = closed, SWITCHED_S
+        self.contacts[name] = closed
+        self._open_or_seal()
         self._rewire()
 
     # --- faults of dosing valves and bottles ---
@@ -300,14 +304,14 @@ class Plant:
 
     def _move(self) -> None:
         """Let valves and flow controllers do what is due."""
-        for flow in self.flows.values():
+        for flow in self._flows:
             flow.move(self._at_s)
         for port, opens in self._dosing.move(self._at_s):
             self.crystal.gas_switched(self._at_s, opens)
             if opens and (bottle := self.bottles.get(port.name)):
                 self._reactor.holes.opens(bottle.key)
             self._changed_s = self._at_s
-        self._next_s = min(self._dosing.next_s, *[flow.next_s for flow in self.flows.values()])
+        self._next_s = min(self._dosing.next_s, *[flow.next_s for flow in self._flows])
 
     def _longest_s(self) -> float:
         """How long a step may be and still be right: a few ms in a dose, else until the inputs have settled."""
@@ -329,30 +333,36 @@ class Plant:
         return min(longest, max(0.005, MOVING_SITES / sites_s)) if sites_s else longest
 
     def _step(self, dt_s: float, ends_s: float) -> None:
-        contacts, vessel, gas_k = self.contacts, self.vessel, self._gas_k()
-        rise = R * gas_k / vessel.volume_m3  # Pa/s per mol/s
-        opening = self.path.advance(dt_s)
-        other, inert = self._inlets(contacts, vessel)
-        flows = {name: self._flow(flow.lag, dt_s) for name, flow in self.flows.items()}
-        inert += sum(flows.values()) * SCCM_MOL_S * rise
+        contacts, vessel, gas, gas_k = self.contacts, self.vessel, self.gas, self._gas_k()
+        volume_m3 = vessel.volume_m3
+        rise = R * gas_k / volume_m3  # Pa/s per mol/s
+        path = self.path
+        opening = path.value if path.value == path.target else path.advance(dt_s)
+        other, inert = (0.0, vessel.leak_pa_m3_s / volume_m3) if self._sealed else self._inlets(contacts, vessel)
+        supplied = contacts["argon_ok"] and gas.inert_pa <= vessel.relief_pa  # else nothing flows
+        for flow in self._flows:
+            inert += flow.advance(dt_s, supplied) * SCCM_MOL_S * rise
         pumped = 0.0
         if contacts["pump_running"]:
-            pumped = self._pump.speed_m3_s(vessel, opening, self.gas.total_pa, other, inert, dt_s)
-        speed = pumped + other
-        inert += pumped * vessel.ultimate_pa / vessel.volume_m3
+            pumped = self._pump.speed_m3_s(vessel, opening, gas.inert_pa + gas.reactive_pa, other, inert, dt_s)
+            inert += pumped * vessel.ultimate_pa / volume_m3
+        rate = (pumped + other) / volume_m3
         doses: Mapping[str, float] = {}
         if self._dosing.open:
-            doses, foreign = self._dosing.give(dt_s, ends_s, self.gas, gas_k, vessel.volume_m3, rise, flows)
+            doses, foreign = self._dosing.give(dt_s, ends_s, gas, gas_k, volume_m3, rise, self.flows)
             inert += foreign * rise / dt_s
-        self.gas.advance_inert(dt_s, speed / vessel.volume_m3, inert)
-        if doses or self.gas.vapours_pa:
+        gas.advance_inert(dt_s, rate, inert)
+        if doses or gas.vapours_pa:
             fed = {key: moles * rise / dt_s for key, moles in doses.items()}
             area_m2 = vessel.wall_m2 + self.sample.area_m2
-            now = Conditions(
-                dt_s, speed / vessel.volume_m3, gas_k - 273.15, self._surface_c(), area_m2 * rise / AVOGADRO
-            )
+            now = Conditions(dt_s, rate, gas_k - 273.15, self._surface_c(), area_m2 * rise / AVOGADRO)
             self._reactor.advance(fed, now)
-        self.gauges.follow(dt_s, self.gas.inert_pa, sum(self.gas.vapours_pa.values()))
+        self.gauges.follow(dt_s, gas.inert_pa, gas.reactive_pa)
+
+    def _open_or_seal(self) -> None:
+        """Vent, gate or pump may have been switched."""
+        self._sealed = self.contacts["gate_shut"] and not self.outputs.get("vent", False)
+        self._pump.longest_s = SWITCHED_S
 
     def _inlets(self, contacts: Mapping[str, bool], vessel: Vessel) -> tuple[float, float]:
         """What goes in and out by vent, gate and leak: as a speed in m³/s, and in Pa/s."""
@@ -364,13 +374,6 @@ class Plant:
             speed += vessel.gate_m3_s
             inert += vessel.gate_m3_s * (ROOM_PA + self.box_over_pa) / vessel.volume_m3
         return speed, inert
-
-    def _flow(self, lag: Lag, dt_s: float) -> float:
-        """Mean flow in sccm over a step; nothing flows without supply or against a chamber at relief pressure."""
-        if not self.contacts["argon_ok"] or self.gas.inert_pa > self.vessel.relief_pa:
-            lag.value = 0.0
-            return 0.0
-        return lag.advance(dt_s)
 
     def _port_c(self, port: Port) -> float:
         return self.heat.zones[port.zone].metal_c if port.zone else ROOM_C

@@ -15,6 +15,13 @@ LONGEST_CHUNK = 30.0  # moves per site in one series, so that its first term doe
 def step(shares: Mapping[str, float], moves: Sequence[Move]) -> tuple[dict[str, float], list[float]]:
     """The shares of all states after the step, and what share of the sites each move moved."""
     after = dict(shares)
+    if (
+        len(moves) == 2
+        and moves[0][0] == moves[1][1]
+        and moves[0][1] == moves[1][0]
+        and moves[0][2] + moves[1][2] > 0.0
+    ):
+        return after, _to_and_fro(after, moves, moves[0][0], moves[0][1])  # nearly always, with a film in growth
     live = _live(shares, moves)
     if not any(live):
         return after, [0.0] * len(moves)
@@ -51,16 +58,19 @@ def _one_way(after: dict[str, float], moves: Sequence[Move]) -> list[float]:
 
 def _to_and_fro(after: dict[str, float], moves: Sequence[Move], one: str, other: str) -> list[float]:
     """Two states that exchange sites; others stand still, for nothing in them moves."""
-    out = sum(x for start, _, x in moves if start == one)
-    back = sum(x for start, _, x in moves if start == other)
-    rate, both = out + back, after.get(one, 0.0) + after.get(other, 0.0)
-    passed = -expm1(-rate) / rate
-    mean = {}
-    for state, rest in ((one, both * back / rate), (other, both * out / rate)):
-        share = after.get(state, 0.0)
-        mean[state] = rest + (share - rest) * passed
-        after[state] = rest + (share - rest) * exp(-rate)
-    return [x * mean.get(start, 0.0) for start, _, x in moves]
+    out = back = 0.0
+    for start, _, x in moves:
+        if start == one:
+            out += x
+        elif start == other:
+            back += x
+    first, second = after.get(one, 0.0), after.get(other, 0.0)
+    rate, both = out + back, first + second
+    passed, left = -expm1(-rate) / rate, exp(-rate)
+    rest = both * back / rate
+    mean, other_mean = rest + (first - rest) * passed, both - rest + (second - both + rest) * passed
+    after[one], after[other] = rest + (first - rest) * left, both - rest + (second - both + rest) * left
+    return [x * (mean if start == one else other_mean if start == other else 0.0) for start, _, x in moves]
 
 
 def _any_way(after: dict[str, float], moves: Sequence[Move]) -> tuple[dict[str, float], list[float]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate, pairwise
 
 from simulators.plant.films import Film, Readings, films
 from simulators.plant.sources import Vapour, vapours
@@ -31,6 +32,8 @@ class Reaction:
 class Network:
     """Reactions by precursor; `rings` are the films of three steps by their state half-way.
 
+    `parts` are the classes of sites, as shares of all: those that are soft to the same films.
+
     Raises ValueError for films that could not be told from each other half-way.
     """
 
@@ -38,6 +41,7 @@ class Network:
     films: Mapping[str, Film]
     rings: Mapping[str, Film] = field(init=False)
     reactions: Mapping[str, tuple[Reaction, ...]] = field(init=False)
+    parts: tuple[float, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         rings = {_half_way(film): film for film in self.films.values() if len(film.steps) > 2}
@@ -48,6 +52,16 @@ class Network:
         found = [*self._steps(), *self._spoilt()]
         by_name = {name: tuple(r for r in found if r.precursor == name) for name in self.vapours}
         object.__setattr__(self, "reactions", by_name)
+        softs = sorted({film.soft.share for film in self.films.values() if film.soft})
+        edges = [0.0, *softs, 1.0]
+        object.__setattr__(self, "parts", tuple(end - begin for begin, end in pairwise(edges)))
+
+    def factors(self, film: Film) -> tuple[float, ...]:
+        """How fast the first step of a film goes on each of the parts."""
+        if film.soft is None:
+            return (1.0,) * len(self.parts)
+        ends = accumulate(self.parts)
+        return tuple(film.soft.factor if end < film.soft.share + 1e-9 else 1.0 for end in ends)
 
     def _firsts(self) -> dict[str, None]:
         return dict.fromkeys(film.steps[0] for film in self.films.values())

@@ -1,5 +1,7 @@
 """The gas that reacts: what the surface takes leaves the gas, with no more taken than there is.
 
+What the reactions give off enters the gas, as one gas that sticks to nothing.
+
 The surface's appetite depends on the exposure and the exposure on the appetite. So each vapour is given a constant
 rate of consumption over the step, such that what the gas loses by it is what the surface takes: an implicit step, right
 for a sample of square metres that takes a dose within milliseconds, and conserving. While next to nothing reacts the
@@ -64,12 +66,17 @@ class Reactor:
 
     def _coast(self, now: Conditions) -> None:
         """Go on without asking the surface, which takes what it took."""
-        owed = self._owed_pa_s
-        for key in tuple(self._gas.vapours_pa):
-            gas_pa, wall_pa, exposure_pa_s = self._pools(key, 0.0, self._eaten.get(key, 0.0), now)
+        owed, eaten, gas, holes = self._owed_pa_s, self._eaten, self._gas, self.holes
+        for key, before_pa in tuple(gas.vapours_pa.items()):
+            stay_s = self._stay_s.get(key) or self._stay(key, now)
+            speed = now.speed + eaten.get(key, 0.0)
+            gas_pa, wall_pa, exposure_pa_s = advance(
+                before_pa, gas.walls_pa.get(key, 0.0), 0.0, speed, stay_s, now.dt_s
+            )
             owed[key] = owed.get(key, 0.0) + exposure_pa_s
-            self.holes.exposed(key, exposure_pa_s)
-            self._gas.settle(key, gas_pa, wall_pa)
+            if key == holes.precursor:
+                holes.exposed(key, exposure_pa_s)
+            gas.settle(key, gas_pa, wall_pa)
 
     def coated(self, aspect: float, celsius: float) -> dict[str, float]:
         """How far down holes the last half-cycle of each precursor went: 1 is the bottom; empty for a flat sample."""
@@ -96,6 +103,7 @@ class Reactor:
         if reacted is not None:
             self.sites_s = sum(layers for _, layers in reacted.layers) / self._owed_s
             self._surface.take(reacted, now.surface_c)
+            self._gas.give_off(reacted.given_m2 * now.pa_m2, now.dt_s, now.speed)
 
     def _far(self, wanted: Mapping[str, float], dt_s: float) -> bool:
         """Whether what the surface wanted is too far from what the gas was made to lose."""
@@ -117,8 +125,10 @@ class Reactor:
         }
 
     def _pools(self, key: str, fed_pa_s: float, eaten: float, now: Conditions) -> Pools:
-        stay_s = self._stay_s.get(key)
-        if stay_s is None:
-            stay_s = self._stay_s[key] = vapours()[key].stay_s(now.wall_c)
+        stay_s = self._stay_s.get(key) or self._stay(key, now)
         gas_pa, wall_pa = self._gas.vapours_pa.get(key, 0.0), self._gas.walls_pa.get(key, 0.0)
         return advance(gas_pa, wall_pa, fed_pa_s, now.speed + eaten, stay_s, now.dt_s)
+
+    def _stay(self, key: str, now: Conditions) -> float:
+        stay_s = self._stay_s[key] = vapours()[key].stay_s(now.wall_c)
+        return stay_s

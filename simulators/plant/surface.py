@@ -9,7 +9,6 @@ sticking times impingement per site. Above the temperature at which a precursor 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from math import exp
 from typing import NamedTuple
 
@@ -24,28 +23,29 @@ EVERYWHERE = "everywhere"  # the state of every site, to what happens whatever e
 BREAKING, BREAKING_K = 0.01, 12_000.0  # share of impinging layers that break, at the limit; 100 kJ/mol. Unverified
 
 
-@dataclass(frozen=True)
-class Soft:
-    """A second class of sites: their share, and how fast first steps go there beside the others."""
-
-    share: float
-    factor: float
-
-
 class Possible(NamedTuple):
-    """A reaction at one temperature: per site, Pa and second, and how many molecules of vapour a layer takes per m²."""
+    """A reaction at one temperature: per site, Pa and second, and how many molecules a layer takes and leaves per m².
+
+    `factors`: how fast it goes on each class of sites beside that.
+    """
 
     reaction: Reaction
     per_pa_s: float
     molecules_m2: float
+    leave_m2: float
+    factors: tuple[float, ...]
 
 
 class Reacted(NamedTuple):
-    """What an exposure does: shares of each class afterwards, layers by reaction, molecules per m² out of the gas."""
+    """What an exposure does: shares of each class afterwards, layers by reaction, molecules per m² out of the gas.
+
+    `given_m2` are those of gas that the reactions give off.
+    """
 
     shares: tuple[dict[str, float], ...]
     layers: tuple[tuple[Reaction, float], ...]
     taken_m2: dict[str, float]
+    given_m2: float
 
 
 class Rates:
@@ -53,7 +53,8 @@ class Rates:
 
     def __init__(self, celsius: float, vapours: Mapping[str, Vapour]) -> None:
         self.celsius, self._vapours = celsius, vapours
-        self.possible: dict[str, tuple[Possible, ...]] = {}  # by precursor, as long as the films in growth are the same
+        # by precursor and by the state before, as long as the films in growth are the same
+        self.possible: dict[str, dict[str, tuple[Possible, ...]]] = {}
         self._sites: dict[str, float] = {}
         self._growth: dict[str, float] = {}
 
@@ -67,10 +68,11 @@ class Rates:
             self._growth[film.name] = film.gpc_nm(self.celsius)
         return self._growth[film.name]
 
-    def of(self, reaction: Reaction, film: Film) -> Possible:
+    def of(self, reaction: Reaction, film: Film, factors: tuple[float, ...]) -> Possible:
         """A reaction on the sites of `film`."""
         vapour, sites_m2 = self._vapours[reaction.precursor], self.sites_m2(film)
-        return Possible(reaction, vapour.reacting_per_m2(self.celsius) / sites_m2, sites_m2 / vapour.monomers)
+        per_pa_s, leave_m2 = vapour.reacting_per_m2(self.celsius) / sites_m2, sites_m2 * film.leave[reaction.step]
+        return Possible(reaction, per_pa_s, sites_m2 / vapour.monomers, leave_m2, factors)
 
     def breaking(self, precursor: str) -> float:
         """How fast a precursor breaks on a site which it has ended, beside a free one: 0 below its limit."""
@@ -84,14 +86,13 @@ class Rates:
 class Surface:
     """Thickness from exposures; all sites are free at the start.
 
-    `nucleates` says from the cycles so far how much of a layer grows on this substrate. `soft` adds a second class of
-    sites. `thickness_nm` is on the substrate, `mass_ng_cm2` of what a crystal of old film would have gained.
+    `nucleates` says from the cycles so far how much of a layer grows on this substrate. `thickness_nm` is on the
+    substrate, `mass_ng_cm2` of what a crystal of old film would have gained.
     """
 
     def __init__(
         self,
         nucleates: Callable[[float], float] = lambda cycles: 1.0,
-        soft: Soft | None = None,
         network: Network | None = None,
     ) -> None:
         self._network = network or shipped()
@@ -100,9 +101,9 @@ class Surface:
         self.layers: dict[str, float] = {}  # by film, in the order in which they began
         self.extrapolated: set[str] = set()  # films that grew beyond the temperatures of their points
         self._nucleates = nucleates
-        parts = ((1.0 - soft.share, 1.0), (soft.share, soft.factor)) if soft else ((1.0, 1.0),)
-        self._parts = parts  # share of all sites, factor on first steps
-        self._shares: tuple[dict[str, float], ...] = tuple({FREE: 1.0} for _ in parts)
+        self._parts = self._network.parts
+        self._evenly = (1.0,) * len(self._parts)
+        self._shares: tuple[dict[str, float], ...] = tuple({FREE: 1.0} for _ in self._parts)
         # the film that a first step begins: of its last partner, or else the first one of the table
         self._film = {film.steps[0]: film for film in reversed([*self._network.films.values()])}
         self._grown_ng_cm2 = 0.0
@@ -110,9 +111,7 @@ class Surface:
 
     def covered(self, precursor: str) -> float:
         """Share of sites that this precursor has ended."""
-        return sum(
-            part * shares.get(precursor, 0.0) for (part, _), shares in zip(self._parts, self._shares, strict=True)
-        )
+        return sum(part * shares.get(precursor, 0.0) for part, shares in zip(self._parts, self._shares, strict=True))
 
     def film_of(self, precursor: str) -> Film | None:
         """The film that this precursor takes part in now: the one that it begins, or else the last that it made."""
@@ -128,7 +127,7 @@ class Surface:
     def mass_ng_cm2(self, celsius: float) -> float:
         """What a crystal beside the sample has gained, half-grown layers included."""
         rates, pending = self._at(celsius), 0.0
-        for (part, _), shares in zip(self._parts, self._shares, strict=True):
+        for part, shares in zip(self._parts, self._shares, strict=True):
             for state, share in shares.items():
                 if state != FREE and share > 0.0:
                     film = self._network.rings.get(state) or self._film[state]
@@ -139,18 +138,16 @@ class Surface:
     def probe(self, exposures_pa_s: Mapping[str, float], celsius: float) -> Reacted | None:
         """What an exposure (Pa·s to each vapour that is there) would do; None when it is nothing."""
         rates = self._at(celsius)
+        there = [(self._possible(name, rates), pa_s) for name, pa_s in exposures_pa_s.items()]
+        states = [EVERYWHERE, *dict.fromkeys([state for shares in self._shares for state in shares])]
         found: list[tuple[Possible, float]] = []
-        met: set[str] = set()
-        reached = {EVERYWHERE}.union(*self._shares)
-        while met != reached:  # what one brings about another may meet
-            met = reached
-            found = [
-                (possible, possible.per_pa_s * pa_s)
-                for name, pa_s in exposures_pa_s.items()
-                for possible in self._possible(name, rates)
-                if possible.reaction.before in reached and possible.per_pa_s * pa_s > LEAST
-            ]
-            reached = reached.union([possible.reaction.after for possible, _ in found])
+        for state in states:
+            for possible, pa_s in there:
+                for one in possible.get(state, ()):
+                    if (x := one.per_pa_s * pa_s) > LEAST:
+                        found.append((one, x))
+                        if one.reaction.after not in states:  # what one brings about another may meet
+                            states.append(one.reaction.after)
         return self._reacted(found) if found else None
 
     def take(self, reacted: Reacted, celsius: float) -> None:
@@ -188,45 +185,48 @@ class Surface:
             self._rates = Rates(celsius, self._network.vapours)
         return self._rates
 
-    def _possible(self, name: str, rates: Rates) -> tuple[Possible, ...]:
-        """What a precursor does now."""
+    def _possible(self, name: str, rates: Rates) -> dict[str, tuple[Possible, ...]]:
+        """What a precursor does now, by the state of the site that it meets."""
         known = rates.possible.get(name)
         if known is None:
-            known = rates.possible[name] = tuple(self._find(name, rates))
+            known = rates.possible[name] = {}
+            for one in self._find(name, rates):
+                known[one.reaction.before] = (*known.get(one.reaction.before, ()), one)
         return known
 
     def _find(self, name: str, rates: Rates) -> Iterator[Possible]:
         for reaction in self._network.reactions.get(name, ()):
             first = name if reaction.step == 0 else reaction.before
             film = reaction.film or self._network.rings.get(reaction.after) or self._film[first]
-            yield rates.of(reaction, film)
+            factors = self._network.factors(film) if reaction.step == 0 else self._evenly
+            yield rates.of(reaction, film, factors)
         if name in self._film:
             yield from self._breaking(name, self._film[name], rates)
 
     def _breaking(self, name: str, film: Film, rates: Rates) -> Iterator[Possible]:
         """A precursor above its limit: it frees what it has ended, and grows at one rate whatever ends a site."""
         if share := rates.breaking(name):
-            frees = rates.of(Reaction(name, name, FREE, 1), film)
-            yield frees._replace(per_pa_s=share * frees.per_pa_s, molecules_m2=0.0)
-            grows = rates.of(Reaction(name, EVERYWHERE, EVERYWHERE, 1, film), film)
-            yield grows._replace(per_pa_s=share / (1.0 + share) * grows.per_pa_s)
+            frees = rates.of(Reaction(name, name, FREE, 1), film, self._evenly)
+            yield frees._replace(per_pa_s=share * frees.per_pa_s, molecules_m2=0.0, leave_m2=0.0)
+            grows = rates.of(Reaction(name, EVERYWHERE, EVERYWHERE, 1, film), film, self._evenly)
+            all_leave = rates.sites_m2(film) * sum(film.leave)
+            yield grows._replace(per_pa_s=share / (1.0 + share) * grows.per_pa_s, leave_m2=all_leave)
 
     def _reacted(self, found: list[tuple[Possible, float]]) -> Reacted:
         reactions = [possible.reaction for possible, _ in found]
-        layers = [
-            x if reaction.before == EVERYWHERE else 0.0 for reaction, (_, x) in zip(reactions, found, strict=True)
-        ]
+        layers = [x if possible.reaction.before == EVERYWHERE else 0.0 for possible, x in found]
         after = []
-        for (part, factor), shares in zip(self._parts, self._shares, strict=True):
+        for i, (part, shares) in enumerate(zip(self._parts, self._shares, strict=True)):
             rows = [
-                (reaction.before, reaction.after, x * factor if reaction.step == 0 else x)
-                for reaction, (_, x) in zip(reactions, found, strict=True)
+                (possible.reaction.before, possible.reaction.after, x * possible.factors[i]) for possible, x in found
             ]
             left, moved = moves.step(shares, rows)
             after.append({state: share for state, share in left.items() if share > GONE})
             layers = [so_far + part * more for so_far, more in zip(layers, moved, strict=True)]
         taken: dict[str, float] = {}
+        given = 0.0
         for (possible, _), count in zip(found, layers, strict=True):
             name = possible.reaction.precursor
             taken[name] = taken.get(name, 0.0) + count * possible.molecules_m2
-        return Reacted(tuple(after), tuple(zip(reactions, layers, strict=True)), taken)
+            given += count * possible.leave_m2
+        return Reacted(tuple(after), tuple(zip(reactions, layers, strict=True)), taken, given)

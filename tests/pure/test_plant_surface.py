@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from simulators.plant import moves, surface
 from simulators.plant.curve import ZERO_K, Activated, Pchip
-from simulators.plant.films import films
+from simulators.plant.films import Soft, films
 from simulators.plant.network import FREE, Network, shipped
 from simulators.plant.sources import TORR_PA, vapours
-from simulators.plant.surface import Rates, Soft, Surface
+from simulators.plant.surface import Rates, Surface
 from tests.reference import rows
 
 HOT_C = 150.0
@@ -84,7 +84,8 @@ def test_doses_that_fall_short_grow_the_share_of_a_cycle_that_they_should(first,
 def test_soft_sites_saturate_late(first, second, growth) -> None:
     doses = (("TMA", 5 * first / per_pa_s("TMA", "Al2O3")), ("water", 4 * second / per_pa_s("water", "Al2O3")))
     full = films()["Al2O3"].gpc_nm(HOT_C)
-    assert steady_nm(Surface(soft=Soft(0.2, 0.2)), *doses) / full == pytest.approx(growth, abs=1e-4)
+    soft = Network(vapours(), {"Al2O3": replace(films()["Al2O3"], soft=Soft(0.2, 0.2))})
+    assert steady_nm(Surface(network=soft), *doses) / full == pytest.approx(growth, abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -95,6 +96,6 @@ def test_what_cannot_be_read_is_refused() -> None:
 
 def test_a_film_that_begins_as_another_one_does_is_refused() -> None:
     ring, pair = films()["Li3PO4"], films()["LiGL"]
-    oxide = type(pair)("Li2O", ("LiOtBu", "water"), pair.gains, pair.growth, False, pair.per_nm2)
+    oxide = replace(pair, name="Li2O", steps=("LiOtBu", "water"))
     with pytest.raises(ValueError, match="'Li2O' is the beginning of 'Li3PO4'"):
         Network(vapours(), {"Li3PO4": ring, "Li2O": oxide})
