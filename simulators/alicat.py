@@ -58,16 +58,23 @@ class AlicatFace:
         self.serial = f"{521640 + ord(self._unit) - ord('A') + 1}"
         self.flow_unit = "SCCM"  # or SLPM: what its flows are shown, and set-points taken, in
         self._unit_code = {ABSOLUTE: (10, "PSIA"), TEMPERATURE: (2, "`C"), VOLUME: (12, "CCM"), MASS: (12, "SCCM")}
-        self._others = {bytes((n,)) for n in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"} - {self._unit.encode("ascii")}
+        self.address = self._unit.encode("ascii")
         self._now = 0.0
         self._buffer = b""
 
     # --- the line ---
 
+    @property
+    def half_heard(self) -> bool:
+        return bool(self._buffer)
+
+    @staticmethod
+    def addressee(data: bytes) -> bytes | None:
+        """The unit that one whole command begins with."""
+        return data[:1] if data.endswith(b"\r") and data.count(b"\r") == 1 else None
+
     def hear(self, now_s: float, data: bytes) -> bytes:
         """Answer every command that `data` completes."""
-        if not self._buffer and data[-1:] == b"\r" and data[:1] in self._others and data.count(b"\r") == 1:
-            return b""  # one whole command to another: half of what a shared line carries
         self._now = now_s
         self._buffer += data
         if b"\r" not in self._buffer:

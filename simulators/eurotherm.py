@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from simulators.modbus_server import ILLEGAL_ADDRESS, ILLEGAL_VALUE, ModbusException, ModbusServer, RtuFace, Unit
+from simulators.modbus_server import (
+    ILLEGAL_ADDRESS,
+    ILLEGAL_VALUE,
+    ModbusException,
+    ModbusServer,
+    RtuFace,
+    Unit,
+    rtu_addressee,
+)
 
 REMOTE_TIMEOUT_S = 5.0
 LOWEST_C, HIGHEST_C = -200.0, 1372.0  # type K
@@ -198,10 +206,15 @@ class EurothermFace:
     """One instrument at its address on an RTU line."""
 
     mute = True
+    addressee = staticmethod(rtu_addressee)
 
     def __init__(self, unit: Eurotherm) -> None:
-        self.unit = unit
-        self._rtu: RtuFace = ModbusServer({unit.values[131]: unit}).rtu()
+        self.unit, self.address = unit, unit.values[131]
+        self._rtu: RtuFace = ModbusServer({self.address: unit}).rtu()
+
+    @property
+    def half_heard(self) -> bool:
+        return self._rtu.half_heard
 
     def hear(self, now_s: float, data: bytes) -> bytes:
         self.unit.now_s = now_s

@@ -99,9 +99,9 @@ class Faults:
         """End the fault."""
         self.fault = None
 
-    def wrap(self, face: Face) -> Faulty:
-        """The face behind this switch."""
-        return Faulty(face, self)
+    def wrap(self, face: Face, asked: Asked | None = None) -> Faulty:
+        """The face behind this switch; `asked` is what its line has carried, where it shares one."""
+        return Faulty(face, self, asked)
 
     def seen(self, plant: Any) -> Any:
         """The plant as the device behind this switch sees it."""
@@ -157,22 +157,35 @@ class Faults:
         return remembered[: at.start] + request[at] + remembered[at.stop :] if remembered else b""
 
 
+class Asked:
+    """The last two requests on a line that differ: what another master could ask."""
+
+    def __init__(self) -> None:
+        self.last = b"", b""
+
+    def note(self, request: bytes) -> None:
+        if request not in self.last:
+            self.last = self.last[1], request
+
+    def another(self, request: bytes) -> bytes:
+        """One of them that is not `request`, if there is one."""
+        return next((one for one in self.last if one and one != request), request)
+
+
 class Faulty:
     """A face whose wire may be faulty."""
 
-    def __init__(self, face: Face, faults: Faults) -> None:
-        self._face, self._faults = face, faults
+    def __init__(self, face: Face, faults: Faults, asked: Asked | None = None) -> None:
+        self._face, self._faults, self._asked = face, faults, asked or Asked()
         self._mute: bool = getattr(face, "mute", False)
         self._pending: list[tuple[float, bytes]] = []
         self._held = b""  # a reply that waits for the next request
         self._held_by: Fault | None = None  # what keeps it; the next fault has none of the one before
-        self._last = b"", b""  # the last two requests that differ: what another master could ask
         self._switched_on = None if hasattr(face, "power_cycle") else remember(face)
 
     def hear(self, now_s: float, data: bytes) -> bytes:
         if self._faults.fault is None:
-            if data != self._last[1] and data != self._last[0]:
-                self._last = self._last[1], data
+            self._asked.note(data)
             return self._face.hear(now_s, data)
         fault = self._faults.due()
         if fault is None:
@@ -248,7 +261,7 @@ class Faulty:
             return [(now_s, reply + held if fault.swapped else held)] if held else []
         pieces = _timed(fault, request, reply, now_s)
         if fault.foreign:
-            other = next((one for one in self._last if one and one != request), request)
+            other = self._asked.another(request)
             heard = other + self._face.hear(now_s, other)
             at_s = now_s + (BETWEEN_S if fault.foreign == "between" else 0.0)
             pieces = [(at_s, heard), *pieces] if fault.foreign == "before" else [*pieces, (at_s, heard)]

@@ -296,6 +296,11 @@ _FIXED_LENGTHS = {1: 8, 2: 8, 3: 8, 4: 8, 5: 8, 6: 8, 8: 8, 43: 7}
 _COUNT_AT = {15: 6, 16: 6, 23: 10}
 
 
+def rtu_addressee(data: bytes) -> int | None:
+    """Whose unit stands in one whole frame of RTU with a length that is known (0: everybody's); else None."""
+    return data[0] if len(data) > 6 and len(data) == _FIXED_LENGTHS.get(data[1]) else None
+
+
 class RtuFace:
     """Modbus RTU framing of one serial line with all its units.
 
@@ -316,8 +321,6 @@ class RtuFace:
         if self._buffer and now_s - self._heard_s > self._silence_s:
             self._buffer = b""
         self._heard_s = now_s
-        if not self._buffer and self._for_another(data):
-            return b""
         self._buffer += data
         replies = []
         while (length := self._length()) is not None and len(self._buffer) >= length:
@@ -330,11 +333,10 @@ class RtuFace:
             replies.append(self._reply(frame[0], frame[1:-2]))
         return b"".join(replies)
 
-    def _for_another(self, data: bytes) -> bool:
-        """Whether this is one whole frame to a unit that is not here: most of what a shared line carries."""
-        if len(data) < 2 or data[0] == 0 or data[0] in self._server.units:
-            return False
-        return len(data) == _FIXED_LENGTHS.get(data[1])
+    @property
+    def half_heard(self) -> bool:
+        """Whether a frame has begun and not ended."""
+        return bool(self._buffer)
 
     def _length(self) -> int | None:
         """How long the frame at the front of the buffer is, or None while that cannot be told."""

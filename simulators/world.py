@@ -10,13 +10,14 @@ from typing import Any
 import yaml
 
 from simulators.eurotherm import Eurotherm
-from simulators.face import Bus, Face, Paced
+from simulators.face import Face, Paced
 from simulators.faults import Faults
 from simulators.instruments import FLOWS, KINDS, Site, face_of, framing_of
 from simulators.plant import Plant, Port, Wiring
 from simulators.plant.heat import Build
 from simulators.plant.sample import Sample
 from simulators.quantity import quantity
+from simulators.shared_line import shared_line
 from simulators.valve_module import Change
 from simulators.valve_modules import MODULES
 
@@ -113,7 +114,7 @@ class World:
         return self.faults[name].wrap(self.coupler_a if name == VALVES else self._face(name))
 
     def _bus(self, line: str) -> Face:
-        bus: Face = Bus([self.faults[name].wrap(self._serial_face(name)) for name in self.units(line)])
+        bus = shared_line([(self._serial_face(name), self.faults[name]) for name in self.units(line)])
         if not self._realistic_delay:
             return bus
         kind = KINDS[self.devices[self.units(line)[0]].driver]
