@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import floor, sqrt
+from math import floor, nan, sqrt
 
 _MASK = (1 << 64) - 1
 _SCALE = sqrt(3.0) / 65535.0
@@ -25,6 +25,7 @@ class Noise:
 
     def __init__(self, seed: int, channel: str) -> None:
         self._key = int.from_bytes(f"{seed}/{channel}".encode(), "little") % 0xFFFFFFFB << 32
+        self._between = nan, 0.0, 0.0  # the turn that a slow read-out was in last, its value there and at the next one
 
     def fast(self, at_s: float) -> float:
         """White, deviation 1, new every 0.1 ms."""
@@ -32,6 +33,11 @@ class Noise:
 
     def slow(self, at_s: float, period_s: float) -> float:
         """A wandering value, deviation below 1, that turns about once per `period_s` seconds."""
-        whole = floor(at_s / period_s)
-        part = at_s / period_s - whole
-        return _normal(self._key + whole) * (1 - part) + _normal(self._key + whole + 1) * part
+        turns = at_s / period_s
+        whole, here, there = self._between
+        if whole != floor(turns):
+            whole = floor(turns)
+            here, there = _normal(self._key + whole), _normal(self._key + whole + 1)
+            self._between = whole, here, there
+        part = turns - whole
+        return here * (1 - part) + there * part
