@@ -157,7 +157,9 @@ class CouplerB(Unit):
         self._telegram(write=False)
         if address + count <= OUTPUT_IMAGE:
             return _span(self._input_image(address + count), address, count)
-        known = self._control() | {OUTPUT_IMAGE + i: word for i, word in enumerate(_words(self.coils))}
+        if OUTPUT_IMAGE <= address < LENGTHS:
+            return _span(_words(self.coils), address - OUTPUT_IMAGE, count)
+        known = self._control()
         if any(one not in known for one in range(address, address + count)):
             raise ModbusException(ILLEGAL_ADDRESS)
         return [known[one] for one in range(address, address + count)]

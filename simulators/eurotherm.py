@@ -195,8 +195,8 @@ class Eurotherm(Unit):
     def _status(self) -> int:
         values = self.values
         word = values[MANUAL] << 4 | values[BREAK] << 5 | values[NEW_ALARM] << 12
-        for bit, state in enumerate(ALARM_STATES):
-            word |= values[state] << bit
+        one, two, three, four = ALARM_STATES
+        word |= values[one] | values[two] << 1 | values[three] << 2 | values[four] << 3
         word |= (not values[11] <= values[PV] <= values[12]) << 10
         word |= (values[RATE] != 0 and values[WORKING] != values[TARGET]) << 13
         return word | self._remote_failed(self.now_s) << 14

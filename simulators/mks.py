@@ -49,8 +49,7 @@ class _Nak(Exception):
 
 def _science(value: float, digits: int) -> str:
     """A number as the transducer writes it: 1.23E-3, one leading digit, no padding of the exponent."""
-    mantissa, exponent = f"{value:.{digits - 1}E}".split("E")
-    return f"{mantissa}E{int(exponent):+d}"
+    return f"{value:.{digits - 1}E}".replace("E+0", "E+").replace("E-0", "E-")
 
 
 class _Frames:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, DEVICE_FAILURE = 1, 2, 3, 4
 BUSY, NO_GATEWAY_PATH, NO_GATEWAY_TARGET = 6, 0x0A, 0x0B
@@ -129,16 +129,26 @@ def _span(pdu: bytes, most: int, at: int = 1) -> tuple[int, int]:
 
 
 def _bits_reply(function: int, bits: Sequence[bool]) -> bytes:
-    packed = sum(1 << i for i, bit in enumerate(bits) if bit).to_bytes((len(bits) + 7) // 8, "little")
-    return bytes((function, len(packed))) + packed
+    word = 0
+    for i, bit in enumerate(bits):
+        if bit:
+            word |= 1 << i
+    size = (len(bits) + 7) // 8
+    return bytes((function, size)) + word.to_bytes(size, "little")
 
 
 def _words_reply(function: int, words: Sequence[int]) -> bytes:
-    return bytes((function, 2 * len(words))) + struct.pack(f">{len(words)}H", *words)
+    count = len(words)
+    return bytes((function, 2 * count)) + _packing(count).pack(*words)
 
 
 def _words(data: bytes) -> tuple[int, ...]:
-    return struct.unpack(f">{len(data) // 2}H", data)
+    return _packing(len(data) // 2).unpack(data)
+
+
+@cache
+def _packing(count: int) -> struct.Struct:
+    return struct.Struct(f">{count}H")
 
 
 def _payload(pdu: bytes, at: int, size: int) -> bytes:
@@ -252,19 +262,20 @@ class TcpFace:
 
     def hear(self, now_s: float, data: bytes) -> bytes:
         """Take bytes as they came and return the replies to every request that they complete."""
-        self._buffer += data
+        buffer = self._buffer + data
         replies = []
-        while len(self._buffer) >= 7 and not self.broken:
-            transaction, protocol, length, unit = _MBAP.unpack_from(self._buffer)
+        while len(buffer) >= 7 and not self.broken:
+            transaction, protocol, length, unit = _MBAP.unpack_from(buffer)
             if not 2 <= length <= 254:
-                self.broken, self._buffer = True, b""
-            elif len(self._buffer) < 6 + length:
+                self.broken, buffer = True, b""
+            elif len(buffer) < 6 + length:
                 break
             else:
-                pdu, self._buffer = self._buffer[7 : 6 + length], self._buffer[6 + length :]
+                pdu, buffer = buffer[7 : 6 + length], buffer[6 + length :]
                 if protocol == 0:
                     reply = self._server.answer(unit, pdu)
                     replies.append(_MBAP.pack(transaction, 0, 1 + len(reply), unit) + reply)
+        self._buffer = buffer
         return b"".join(replies)
 
     def next_at(self) -> float | None:
@@ -296,6 +307,18 @@ _FIXED_LENGTHS = {1: 8, 2: 8, 3: 8, 4: 8, 5: 8, 6: 8, 8: 8, 43: 7}
 _COUNT_AT = {15: 6, 16: 6, 23: 10}
 
 
+def _frame_length(buffer: bytes) -> int | None:
+    """How long the RTU frame at the front of `buffer` is, or None while that cannot be told."""
+    if len(buffer) < 4:
+        return None
+    function = buffer[1]
+    if function in _FIXED_LENGTHS:
+        return _FIXED_LENGTHS[function]
+    if (at := _COUNT_AT.get(function)) is None:
+        return len(buffer)  # an unknown function: the burst is the frame
+    return at + 1 + buffer[at] + 2 if len(buffer) > at else None
+
+
 def rtu_addressee(data: bytes) -> int | None:
     """Whose unit stands in one whole frame of RTU with a length that is known (0: everybody's); else None."""
     return data[0] if len(data) > 6 and len(data) == _FIXED_LENGTHS.get(data[1]) else None
@@ -321,33 +344,23 @@ class RtuFace:
         if self._buffer and now_s - self._heard_s > self._silence_s:
             self._buffer = b""
         self._heard_s = now_s
-        self._buffer += data
+        buffer = self._buffer + data
         replies = []
-        while (length := self._length()) is not None and len(self._buffer) >= length:
-            frame, self._buffer = self._buffer[:length], self._buffer[length:]
+        while (length := _frame_length(buffer)) is not None and len(buffer) >= length:
+            frame, buffer = buffer[:length], buffer[length:]
             if frame[0] and frame[0] not in self._server.units:
                 continue  # for another unit on this line, whose business its checksum is
             if crc(frame[:-2]) != frame[-2:]:
-                self._buffer = b""  # no telling where the next frame begins: wait for silence
+                buffer = b""  # no telling where the next frame begins: wait for silence
                 break
             replies.append(self._reply(frame[0], frame[1:-2]))
+        self._buffer = buffer
         return b"".join(replies)
 
     @property
     def half_heard(self) -> bool:
         """Whether a frame has begun and not ended."""
         return bool(self._buffer)
-
-    def _length(self) -> int | None:
-        """How long the frame at the front of the buffer is, or None while that cannot be told."""
-        if len(self._buffer) < 4:
-            return None
-        function = self._buffer[1]
-        if function in _FIXED_LENGTHS:
-            return _FIXED_LENGTHS[function]
-        if (at := _COUNT_AT.get(function)) is None:
-            return len(self._buffer)  # an unknown function: the burst is the frame
-        return at + 1 + self._buffer[at] + 2 if len(self._buffer) > at else None
 
     def _reply(self, unit: int, pdu: bytes) -> bytes:
         if unit == 0:
