@@ -10,9 +10,11 @@ import asyncio
 import math
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from drivers.base import BadReply, DeviceFault, Identity, Reading, Refused
+from drivers.debts import Ask
 from drivers.line import Line
 
 TIMEOUT_S = 0.25  # a poll takes 28 ms at 19200 baud, a statistics reply up to 40 ms
@@ -72,16 +74,37 @@ class _Column:
     decimals: int = 0
 
 
+class _Layout:
+    """The data frame as the device's own table announces it, and what every poll needs of that."""
+
+    def __init__(self, unit: str, columns: tuple[_Column, ...]) -> None:
+        self.columns = columns
+        self.setpoint = next(at for at, column in enumerate(columns) if column.quantity == "setpoint")
+        column = columns[self.setpoint]
+        self.to_sccm, self.decimals = column.factor, column.decimals  # it can resolve and read back no more of them
+        self.moves_sccm = 1.01 * 10.0**-column.decimals * column.factor  # less than that is rounded once more
+        self.channels = [
+            (_CHANNELS[one.quantity], at, one.factor) for at, one in enumerate(columns) if one.quantity != "other"
+        ]
+        self.flows = [(at, one.factor) for at, one in enumerate(columns) if one.quantity in ("flow", "setpoint")]
+        numbers = "".join(f" +{_number_with(one.decimals)}" for one in columns)
+        self.frame = re.compile(rf"{unit}{numbers} +(\S+)((?: +(?:{'|'.join(sorted(STATUS_WORDS))}))*)")
+
+
+def _number_with(decimals: int) -> str:
+    return rf"([+-]?\d+\.\d{{{decimals}}})" if decimals else r"([+-]?\d+)"
+
+
 class Alicat:
     """Channels flow_sccm, setpoint_sccm, pressure_pa (absolute), temperature_c; the device's status words are flags."""
 
     def __init__(self, name: str, line: Line, settings: AlicatConfig) -> None:
         self.name = name
         self._line, self._settings = line, settings
-        self._columns: tuple[_Column, ...] = ()
+        self._layout: _Layout | None = None
         self._probe = f"{settings.unit}VE\r".encode("ascii")
+        self._poll = self._question("")
         self._set: float | None = None  # last written and read back, else found first; in sccm
-        self._decimals = 0  # of the set-point column: what the device can resolve and read back
 
     @staticmethod
     def channels(settings: AlicatConfig) -> frozenset[str]:
@@ -92,8 +115,8 @@ class Alicat:
         """Raises Refused when gas, full scale, units or set-point source are not what the settings say."""
         firmware = (await self._ask("VE"))[1:].strip()
         made = self._maker_lines(await self._ask_table("??M*"))
-        self._columns = ()
-        _, gas, _ = self._parse(await self._ask(""), await self._layout())
+        self._layout = None
+        _, gas, _ = self._parse(await self._frame(), await self._read_layout())
         if gas != self._settings.gas:
             raise Refused(self.name, f"the gas selected is {gas}, the settings say {self._settings.gas}")
         facts = {"gas": gas, "full scale": await self._full_scale(made["model"])}
@@ -105,32 +128,26 @@ class Alicat:
 
         A set-point that somebody changed at the panel is named in its flags.
         """
-        columns = self._columns or await self._layout()
+        layout = self._layout or await self._read_layout()
         expected = self._set
-        numbers, gas, words = self._parse(await self._ask(""), columns)
+        numbers, gas, words = self._parse(await self._frame(), layout)
         now_s = asyncio.get_running_loop().time()
         for word in words:
             if word in FAULTS:
                 raise DeviceFault(self.name, f"{word}: {FAULTS[word]}")
         if gas != self._settings.gas:
             raise DeviceFault(self.name, f"the gas selected is {gas}, the settings say {self._settings.gas}")
-        words += self._beyond(numbers, columns)
-        readings = {
-            _CHANNELS[column.quantity]: Reading(number * column.factor, now_s, words)
-            for column, number in zip(columns, numbers, strict=True)
-            if column.quantity != "other"
-        }
-        if expected == self._set and self._moved(
-            readings["setpoint_sccm"].value, columns
-        ):  # else it was written meanwhile
+        words += self._beyond(numbers, layout)
+        readings = {channel: Reading(numbers[at] * factor, now_s, words) for channel, at, factor in layout.channels}
+        if expected == self._set and self._moved(readings["setpoint_sccm"].value, layout):  # else written meanwhile
             readings["setpoint_sccm"] = readings["setpoint_sccm"]._replace(flags=(*words, MOVED))
         return readings
 
-    def _beyond(self, numbers: list[float], columns: tuple[_Column, ...]) -> tuple[str, ...]:
+    def _beyond(self, numbers: list[float], layout: _Layout) -> tuple[str, ...]:
         """A flow that this device cannot measure makes its whole frame doubtful."""
         most = BEYOND * self._settings.full_scale_sccm
-        for number, column in zip(numbers, columns, strict=True):
-            if column.quantity in ("flow", "setpoint") and abs(number * column.factor) > most:
+        for at, factor in layout.flows:
+            if abs(numbers[at] * factor) > most:
                 return ("beyond full scale",)
         return ()
 
@@ -138,37 +155,36 @@ class Alicat:
         """`AS` works on every firmware; id and bare digits would be a set-point in 64000ths of full scale."""
         if not (math.isfinite(sccm) and 0 <= sccm <= self._settings.full_scale_sccm):
             raise Refused(self.name, f"{sccm:g} sccm is outside 0…{self._settings.full_scale_sccm:g} sccm")
-        columns = self._columns or await self._layout()
+        layout = self._layout or await self._read_layout()
         self._set = None
-        wanted = f"{sccm / columns[_setpoint(columns)].factor:.{self._decimals}f}"
-        self._check_setpoint(await self._ask(f"S{wanted}"), columns, float(wanted))
-        self._check_setpoint(await self._ask(""), columns, float(wanted))  # what it said at once it need not have kept
+        wanted = f"{sccm / layout.to_sccm:.{layout.decimals}f}"
+        self._check_setpoint(await self._ask(f"S{wanted}"), layout, float(wanted))
+        self._check_setpoint(await self._frame(), layout, float(wanted))  # what it said at once it need not have kept
 
     async def safe(self) -> None:
         """No flow, sent before anything is asked. Purging is the tool's decision, through `set_flow`."""
         self._set = None
         frame = await self._ask("S0", urgent=True)
-        columns = self._columns or await self._layout()
-        self._check_setpoint(frame, columns, 0.0)
-        self._check_setpoint(await self._ask(""), columns, 0.0)
+        layout = self._layout or await self._read_layout()
+        self._check_setpoint(frame, layout, 0.0)
+        self._check_setpoint(await self._frame(), layout, 0.0)
 
-    def _check_setpoint(self, frame: str, columns: tuple[_Column, ...], wanted: float) -> None:
-        at = _setpoint(columns)
-        got = self._parse(frame, columns)[0][at]
-        if abs(got - wanted) > 1.01 * 10**-self._decimals:  # the device rounds once more
+    def _check_setpoint(self, frame: str, layout: _Layout, wanted: float) -> None:
+        got = self._parse(frame, layout)[0][layout.setpoint]
+        if abs(got - wanted) > 1.01 * 10**-layout.decimals:  # the device rounds once more
             raise Refused(
                 self.name,
-                f"the set-point stays at {got * columns[at].factor:g} sccm instead of "
-                f"{wanted * columns[at].factor:g} sccm: look at its source, its ramp and the front panel",
+                f"the set-point stays at {got * layout.to_sccm:g} sccm instead of "
+                f"{wanted * layout.to_sccm:g} sccm: look at its source, its ramp and the front panel",
             )
-        self._set = got * columns[at].factor
+        self._set = got * layout.to_sccm
 
-    def _moved(self, sccm: float, columns: tuple[_Column, ...]) -> bool:
+    def _moved(self, sccm: float, layout: _Layout) -> bool:
         """Whether it is another one than was read back last; the first one ever seen is nobody's change."""
         self._set = sccm if self._set is None else self._set
-        return abs(sccm - self._set) > 1.01 * 10.0**-self._decimals * columns[_setpoint(columns)].factor
+        return abs(sccm - self._set) > layout.moves_sccm
 
-    async def _layout(self) -> tuple[_Column, ...]:
+    async def _read_layout(self) -> _Layout:
         """The data frame's columns by the device's own table, tried on one frame."""
         columns = self._parse_table(await self._ask_table("??D*"))
         missing = set(_CHANNELS) - {column.quantity for column in columns}
@@ -177,13 +193,11 @@ class Alicat:
                 "it is a meter or controls something else than mass flow" if "setpoint" in missing else "unusable here"
             )
             raise Refused(self.name, f"the data frame has no {', '.join(sorted(missing))}: {what}")
-        frame = await self._ask("")
-        self._parse(frame, columns)
-        seen = [_decimals(token) for token in frame.split()[1 : 1 + len(columns)]]
+        tokens = self._tokens(await self._frame(), columns)
+        seen = [_decimals(token) for token in tokens[1 : 1 + len(columns)]]
         columns = tuple(replace(column, decimals=count) for column, count in zip(columns, seen, strict=True))
-        self._decimals = columns[_setpoint(columns)].decimals
-        self._columns = columns
-        return columns
+        self._layout = layout = _Layout(self._settings.unit, columns)
+        return layout
 
     def _parse_table(self, lines: list[str]) -> tuple[_Column, ...]:
         columns: list[_Column] = []
@@ -209,19 +223,28 @@ class Alicat:
             columns.append(_Column(quantity, _FACTORS.get(unit, 1.0)))
         raise self._bad("the data-frame table ends before the gas", "\r".join(lines))
 
-    def _parse(self, frame: str, columns: tuple[_Column, ...]) -> tuple[list[float], str, tuple[str, ...]]:
+    def _parse(self, frame: str, layout: _Layout) -> tuple[list[float], str, tuple[str, ...]]:
         """Numbers by column, gas, status words; raises BadReply on anything that the table does not announce."""
+        if (found := layout.frame.fullmatch(frame)) is not None:
+            *numbers, gas, words = found.groups()
+            return [float(number) for number in numbers], gas, tuple(words.split())
+        tokens = self._tokens(frame, layout.columns)
+        last = 1 + len(layout.columns)
+        numbers = tokens[1:last]
+        if self._layout and any(_decimals(n) != c.decimals for n, c in zip(numbers, layout.columns, strict=True)):
+            self._layout = None
+            raise self._bad("a number has other decimals than its table announced: its unit was changed", frame)
+        return [float(number) for number in numbers], tokens[last], tuple(tokens[last + 1 :])
+
+    def _tokens(self, frame: str, columns: tuple[_Column, ...]) -> list[str]:
+        """The parts of a data frame with these columns; raises BadReply when it is none."""
         tokens = frame.split()
         last = 1 + len(columns)
         if len(tokens) <= last or tokens[0] != self._settings.unit:
             raise self._bad(f"{len(columns)} numbers and a gas are expected", frame)
-        numbers, words = tokens[1:last], tokens[last + 1 :]
-        if not all(map(_NUMBER.fullmatch, numbers)) or not STATUS_WORDS.issuperset(words):
+        if not all(map(_NUMBER.fullmatch, tokens[1:last])) or not STATUS_WORDS.issuperset(tokens[last + 1 :]):
             raise self._bad("a number or a status word is garbled", frame)
-        if self._columns and any(_decimals(one) != c.decimals for one, c in zip(numbers, columns, strict=True)):
-            self._columns = ()
-            raise self._bad("a number has other decimals than its table announced: its unit was changed", frame)
-        return [float(number) for number in numbers], tokens[last], tuple(words)
+        return tokens
 
     def _maker_lines(self, lines: list[str]) -> dict[str, str]:
         text = "\n".join(lines)
@@ -260,19 +283,23 @@ class Alicat:
 
     async def _ask(self, command: str, *, urgent: bool = False) -> str:
         """The one line that answers `command`, sent without a probe if urgent; raises Refused on a question mark."""
+        return await self._answer(self._question(command, urgent=urgent))
+
+    async def _frame(self) -> str:
+        """The data frame, which is the answer to no command at all."""
+        return await self._answer(self._poll)
+
+    def _question(self, command: str, *, urgent: bool = False) -> Ask:
         request = f"{self._settings.unit}{command}\r".encode("ascii")
-        reply = await self._line.ask(
-            request,
-            lambda buffer: self._whole(request, buffer),
-            timeout_s=TIMEOUT_S,
-            device=self.name,
-            quiet_s=QUIET_S,
-            probe=None if urgent else (self._probe, self._whole_version),
-        )
-        text = self._text(reply)
-        if text.strip("\r").endswith("?"):
-            raise Refused(self.name, "the device does not know this command", request, reply)
-        return text.rstrip("\r")
+        probe = None if urgent else (self._probe, self._whole_version)
+        return Ask(self.name, request, partial(self._whole, request), TIMEOUT_S, QUIET_S, False, False, probe)
+
+    async def _answer(self, ask: Ask) -> str:
+        reply = await self._line.put(ask)
+        text = self._text(reply).rstrip("\r")
+        if text.endswith("?"):
+            raise Refused(self.name, "the device does not know this command", ask.request, reply)
+        return text
 
     async def _ask_table(self, command: str) -> list[str]:
         """The lines of a table: how many there are depends on the firmware, silence ends them."""
@@ -318,7 +345,3 @@ class Alicat:
 
 def _decimals(token: str) -> int:
     return len(token.partition(".")[2])
-
-
-def _setpoint(columns: tuple[_Column, ...]) -> int:
-    return next(index for index, column in enumerate(columns) if column.quantity == "setpoint")

@@ -100,8 +100,12 @@ class Line:
         waiting for silence. Without a `probe` the request is sent even if a late reply may still come. Raises NoReply,
         BadReply.
         """
-        ask = Ask(device, request, framer, timeout_s, quiet_s, tagged, numbered, probe)
-        pace_s = self.paces_s.get(device, 0.0)
+        return await self.put(Ask(device, request, framer, timeout_s, quiet_s, tagged, numbered, probe))
+
+    async def put(self, ask: Ask) -> bytes:
+        """`ask` with a question made before, as those are that every poll repeats."""
+        device = ask.device
+        pace_s = self.paces_s.get(device, 0.0) if self.paces_s else 0.0
         while True:
             if pace_s and (wait_s := self._rest_s(device, pace_s)):
                 await asyncio.sleep(wait_s)
@@ -262,12 +266,14 @@ class Line:
 
     def _heard(self, data: bytes) -> None:
         now_s = self._clock()
-        self._quiet_from_s = max(now_s, self._quiet_from_s)
+        if now_s > self._quiet_from_s:
+            self._quiet_from_s = now_s
         if self.tap:
             self.tap(now_s, self._asking.device if self._asking else "", "heard", data)
         if self._asking is not None:
             self._buffer += data
-            self._rouse(True)
+            if self._wake is not None:
+                self._rouse(True)
         else:
             self.counts.unasked_bytes += len(data)
             if self._asked_last and not self._counted:

@@ -12,9 +12,11 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from drivers.base import BadReply, DeviceFault, Identity, Reading, Refused
+from drivers.debts import Ask
 from drivers.line import Line
 
 TIMEOUT_S = 0.2
@@ -161,6 +163,7 @@ class _Mks:
         self._line, self._units, self._timeout_s = line, units, timeout_s
         self._address = f"{unit:03d}"
         self._unit_request = f"@{self._address}U?".encode("ascii") + END
+        self._questions: dict[str, Ask] = {}  # by command, as they come
         self._unit = ""
 
     async def safe(self) -> None:
@@ -188,22 +191,21 @@ class _Mks:
 
     async def _query(self, command: str) -> str:
         """What follows ACK; raises Refused with the meaning of a NAK."""
-        request = f"@{self._address}{command}?".encode("ascii") + END
-        reply = await self._line.ask(
-            request,
-            lambda buffer: self._whole(request, buffer),
-            timeout_s=self._timeout_s,
-            device=self.name,
-            quiet_s=QUIET_S,
-            probe=(self._unit_request, self._whole_unit),
-        )
+        ask = self._questions.get(command) or self._question(command)
+        reply = await self._line.put(ask)
         if reply.translate(None, _SENT):
-            raise self._bad("there are bytes in the reply that no gauge sends", request, reply)
+            raise self._bad("there are bytes in the reply that no gauge sends", ask.request, reply)
         text = reply[7 : -len(END)].decode("ascii")
         if reply[4:7] == b"NAK":
             meaning = ERRORS.get(text, "see the manual") if text.isdigit() else "in words, as the device is set"
-            raise Refused(self.name, f"error {text}: {meaning}", request, reply)
+            raise Refused(self.name, f"error {text}: {meaning}", ask.request, reply)
         return text
+
+    def _question(self, command: str) -> Ask:
+        request = f"@{self._address}{command}?".encode("ascii") + END
+        framer, probe = partial(self._whole, request), (self._unit_request, self._whole_unit)
+        ask = Ask(self.name, request, framer, self._timeout_s, QUIET_S, False, False, probe)
+        return self._questions.setdefault(command, ask)
 
     def _whole(self, request: bytes, buffer: bytes) -> int | None:
         """`@<address>ACK…;FF` or `@<address>NAK…;FF`; nothing else begins an answer."""

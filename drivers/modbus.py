@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Literal
+from typing import Literal, cast
 
 from pymodbus.framer import FramerRTU, FramerSocket
 from pymodbus.pdu import DecodePDU, ModbusPDU
@@ -28,7 +28,8 @@ from pymodbus.pdu.register_message import (
 )
 
 from drivers.base import BadReply, Refused
-from drivers.line import Framer, Line, Probe
+from drivers.debts import Ask, Framer, Probe
+from drivers.line import Line
 
 RTU_TIMEOUT_S, RTU_QUIET_S = 0.3, 0.4  # frames carry no number of their own: only silence ends an old conversation
 TCP_TIMEOUT_S = 0.2
@@ -47,18 +48,22 @@ EXCEPTIONS = {
 
 _DECODER = DecodePDU(False)
 _crc = lru_cache(maxsize=1024)(FramerRTU.compute_CRC)  # most replies come again and again
+_words = lru_cache(maxsize=None)(lambda count: struct.Struct(f">{count}H"))
 _DATA = 2  # behind function and byte count of a reply to a read
 
 
 @dataclass(slots=True)
 class _Request:
-    """A request's PDU, and what its reply's PDU begins with and measures in bytes; its frame, once it was made."""
+    """A request's PDU, and what its reply's PDU begins with and measures in bytes; its frame, once it was made.
+
+    `ask` is all that a line has to know of it, where that is the same each time.
+    """
 
     pdu: bytes
     begins: bytes
     size: int
     frame: bytes = b""
-    framer: Framer | None = None
+    ask: Ask | None = None
 
 
 def signed(register: int) -> int:
@@ -79,7 +84,9 @@ class Registers:
         self._reads: dict[tuple[type[ModbusPDU], int, int], _Request] = {}
         self._probe: Probe | None = None
         if probe is not None:
-            self._probe = self._framed(self._read(ReadHoldingRegistersRequest, *probe, 2 * probe[1]))
+            question = self._question(self._read(ReadHoldingRegistersRequest, *probe, 2 * probe[1]))
+            self._probe = question.request, cast(Framer, question.framer)
+            self._reads.clear()  # that question was made without a probe before it
 
     async def read_holding(self, address: int, count: int) -> tuple[int, ...]:
         return await self._registers(ReadHoldingRegistersRequest, address, count)
@@ -115,12 +122,11 @@ class Registers:
 
     async def _registers(self, kind: type[ModbusPDU], address: int, count: int) -> tuple[int, ...]:
         reply = await self._ask(self._read(kind, address, count, 2 * count))
-        return struct.unpack_from(f">{count}H", reply, _DATA)
+        return _words(count).unpack_from(reply, _DATA)
 
     async def _bits(self, kind: type[ModbusPDU], address: int, count: int) -> tuple[bool, ...]:
         reply = await self._ask(self._read(kind, address, count, (count + 7) // 8))
-        bits = int.from_bytes(reply[_DATA:], "little")  # the last byte is filled up with zeros
-        return tuple([bool(bits >> bit & 1) for bit in range(count)])
+        return _bits(reply[_DATA:], count)
 
     def _read(self, kind: type[ModbusPDU], address: int, count: int, data_bytes: int) -> _Request:
         request = self._reads.get((kind, address, count))
@@ -129,34 +135,31 @@ class Registers:
             request = self._reads[kind, address, count] = _Request(pdu, bytes([pdu[0], data_bytes]), 2 + data_bytes)
         return request
 
-    def _framed(self, request: _Request) -> tuple[bytes, Framer]:
+    def _question(self, request: _Request) -> Ask:
         """A frame is made once; on TCP each has another number in front, and the rest of it stays."""
+        if request.ask is not None:
+            return request.ask
         self._transaction = self._transaction % 0xFFFF + 1
         if not request.frame:
             request.frame = self._framer.encode(request.pdu, self._unit, self._transaction)
-            request.framer = partial(self._whole_rtu, request.frame, request)
-        if self._rtu and request.framer is not None:
-            return request.frame, request.framer
+        if self._rtu:
+            framer = partial(self._whole_rtu, request.frame, request)
+            request.ask = Ask(
+                self._device, request.frame, framer, RTU_TIMEOUT_S, RTU_QUIET_S, False, False, self._probe
+            )
+            return request.ask
         frame = self._transaction.to_bytes(2, "big") + request.frame[2:]
-        return frame, partial(self._whole_tcp, frame, request)
+        framer = partial(self._whole_tcp, frame, request)
+        return Ask(self._device, frame, framer, TCP_TIMEOUT_S, RTU_QUIET_S, True, False, None)
 
     async def _ask(self, request: _Request, urgent: bool = False) -> bytes:
         """The PDU of the reply, no exception among them."""
-        rtu = self._rtu
-        frame, framer = self._framed(request)
-        reply = await self._line.ask(
-            frame,
-            framer,
-            timeout_s=RTU_TIMEOUT_S if rtu else TCP_TIMEOUT_S,
-            device=self._device,
-            quiet_s=RTU_QUIET_S,
-            tagged=not rtu,
-            probe=None if urgent else self._probe,
-        )
-        pdu = reply[1:-2] if rtu else reply[7:]
+        ask = self._question(request)
+        reply = await self._line.put(ask._replace(probe=None) if urgent else ask)
+        pdu = reply[1:-2] if self._rtu else reply[7:]
         if pdu[0] & 0x80:
             meaning = EXCEPTIONS.get(pdu[1], "a code outside the standard")
-            raise Refused(self._device, f"Modbus exception {pdu[1]}: {meaning}", frame, reply)
+            raise Refused(self._device, f"Modbus exception {pdu[1]}: {meaning}", ask.request, reply)
         return pdu
 
     def _whole_rtu(self, frame: bytes, request: _Request, buffer: bytes) -> int | None:
@@ -194,6 +197,12 @@ class Registers:
 
     def _bad(self, what: str, frame: bytes, buffer: bytes) -> BadReply:
         return BadReply(self._device, what, frame, buffer)
+
+
+@lru_cache(maxsize=1024)  # contacts and outputs seldom change
+def _bits(data: bytes, count: int) -> tuple[bool, ...]:
+    bits = int.from_bytes(data, "little")  # the last byte is filled up with zeros
+    return tuple([bool(bits >> bit & 1) for bit in range(count)])
 
 
 def _pdu(message: ModbusPDU) -> bytes:
