@@ -253,7 +253,7 @@ class Sites(Sourced):
 class Gains(Sourced):
     """What each step of a cycle adds, in g per mol of formula units; less than 0 where ligands outweigh it.
 
-    `leave` is how many molecules of gas each step gives off per formula unit.
+    `leave` is how many molecules of gas each step gives off for each one of its precursor that reacts.
     """
 
     g_per_mol: list[int | float]

@@ -25,6 +25,7 @@ from ald_controller.valves.wire import SegmentId
 DECAY_S = 0.4  # V/S of a small reactor, where none is commissioned: every figure scales with it, and no ratio
 BEFORE_S = 1.0  # how long before an opening the base is looked at
 LINE_S = 0.6  # the same with the stop valve shut: it has only just shut
+ARRIVES_S = 0.03  # after an opening: a valve takes some 10 ms to open and a gauge 20 ms to follow
 SETTLE_S = 0.15  # after a closing the line begins this much later
 GAP_S = 0.35  # three polls of a gauge at 10 Hz; a longer silence may hide the whole dose
 LEAST_BEFORE, LEAST_AFTER = 4, 5  # readings; fewer make no base and no line
@@ -145,7 +146,7 @@ def figure(readings: Iterable[Sample], span: Span, usual: Usual | None, decay_s:
     if any(later - earlier > GAP_S for earlier, later in pairwise(times)):
         raise NoFigure(f"the pressure was not read for more than {GAP_S:g} s during it")
     before = [(r.at_s, r.value) for r in looked_at if r.at_s < span.opened_s]
-    since = [(r.at_s, r.value) for r in looked_at if r.at_s >= span.opened_s]
+    since = [(r.at_s, r.value) for r in looked_at if r.at_s >= span.opened_s + ARRIVES_S]
     if len(before) < LEAST_BEFORE or not since:
         raise NoFigure(f"there are {len(before)} readings before it and {len(since)} since its opening: too few")
     return _step(before, since, span, usual) if span.shut else _pumped(before, since, span, usual, decay_s)

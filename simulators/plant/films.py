@@ -40,7 +40,8 @@ class Soft:
 
 @dataclass(frozen=True)
 class Film:
-    """One film: `steps` of its cycle, `gains` of each in g/mol of formula units, molecules that `leave` in each.
+    """One film: `steps` of its cycle, `gains` of each in g/mol of formula units, molecules that `leave` in each
+    for one of its precursor.
 
     `per_nm2` goes with the growth by the first reading; `grows` is that by the one in use.
     """

@@ -73,6 +73,13 @@ class Vessel:
         both = at_pump + line
         return (self.pumping_m3_s * line / both if both > 0.0 else 0.0) + self.past_stop_m3_s
 
+    def inlets(self, vent: bool, box_pa: float | None) -> tuple[float, float]:
+        """What goes in and out by an open vent, and by a gate that is open to a box: a speed in m³/s, and Pa/s."""
+        speed, inert = (self.vent_m3_s, self.vent_m3_s * self.vent_pa) if vent else (0.0, 0.0)
+        if box_pa is not None:
+            speed, inert = speed + self.gate_m3_s, inert + self.gate_m3_s * box_pa
+        return speed, inert / self.volume_m3
+
 
 class Pump:
     """How fast it pumps while the pressure changes: over a step, as at the mean pressure of its way."""

@@ -338,7 +338,11 @@ class Plant:
         rise = R * gas_k / volume_m3  # Pa/s per mol/s
         path = self.path
         opening = path.value if path.value == path.target else path.advance(dt_s)
-        other, inert = (0.0, vessel.leak_pa_m3_s / volume_m3) if self._sealed else self._inlets(contacts, vessel)
+        other, inert = 0.0, vessel.leak_pa_m3_s / volume_m3
+        if not self._sealed:
+            vent = self.outputs.get("vent", False) and contacts["argon_ok"]
+            other, more = vessel.inlets(vent, None if contacts["gate_shut"] else ROOM_PA + self.box_over_pa)
+            inert += more
         supplied = contacts["argon_ok"] and gas.inert_pa <= vessel.relief_pa  # else nothing flows
         for flow in self._flows:
             inert += flow.advance(dt_s, supplied) * SCCM_MOL_S * rise
@@ -363,17 +367,6 @@ class Plant:
         """Vent, gate or pump may have been switched."""
         self._sealed = self.contacts["gate_shut"] and not self.outputs.get("vent", False)
         self._pump.longest_s = SWITCHED_S
-
-    def _inlets(self, contacts: Mapping[str, bool], vessel: Vessel) -> tuple[float, float]:
-        """What goes in and out by vent, gate and leak: as a speed in m³/s, and in Pa/s."""
-        speed, inert = 0.0, vessel.leak_pa_m3_s / vessel.volume_m3
-        if self.outputs.get("vent", False) and contacts["argon_ok"]:
-            speed += vessel.vent_m3_s
-            inert += vessel.vent_m3_s * vessel.vent_pa / vessel.volume_m3
-        if not contacts["gate_shut"]:
-            speed += vessel.gate_m3_s
-            inert += vessel.gate_m3_s * (ROOM_PA + self.box_over_pa) / vessel.volume_m3
-        return speed, inert
 
     def _port_c(self, port: Port) -> float:
         return self.heat.zones[port.zone].metal_c if port.zone else ROOM_C
