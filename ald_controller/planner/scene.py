@@ -13,7 +13,7 @@ from ald_controller.recipe import Recipe
 from ald_controller.registers import Registers
 from ald_controller.yamlfile import Document, Location, Mark, Problem
 
-COLD_C = 22.0  # a bottle or zone without heat
+COLD_C = 25.0  # a bottle or zone without heat: as the foresight and the simulated reactor have it
 
 
 @dataclass

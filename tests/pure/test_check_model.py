@@ -8,6 +8,7 @@ from math import exp, log
 import pytest
 
 from ald_controller.curves import Monotone
+from ald_controller.foresight import timeline
 from ald_controller.foresight.bottles import bottle_of
 from ald_controller.foresight.forecast import CycleForecast, Forecast, forecast, gordon
 from ald_controller.foresight.pools import pass_time
@@ -15,6 +16,8 @@ from ald_controller.foresight.reactor import Reactor, reacting_per_m2
 from ald_controller.foresight.sites import Sites, steady
 from ald_controller.foresight.timeline import cycles
 from ald_controller.foresight.vessel import LANGMUIR_PA_S, Vessel, vessel_of
+from ald_controller.planner import scene
+from simulators.plant import heat
 from simulators.plant.films import films
 from simulators.plant.sample import Sample
 from tests.plant_bench import Reactor as Plant
@@ -125,6 +128,11 @@ def test_a_curve_never_swings_beyond_its_points_and_two_make_a_line() -> None:
 
 
 # --- beside the simulated reactor ------------------------------------------------------------------------------------
+
+
+def test_a_room_is_as_warm_to_the_planner_and_the_foresight_as_it_is_in_the_simulated_reactor() -> None:
+    """They may not import it of each other across the wire."""
+    assert heat.ROOM_C == scene.COLD_C == timeline.ROOM_C
 
 
 @pytest.mark.parametrize("film", sorted(films()))
