@@ -8,9 +8,9 @@ for sticking of up to 0.1) and the holes of Hausmann 2002.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import log, sqrt
+from math import exp, log, sqrt
 
-from simulators.plant.films import Film
+from simulators.plant.films import Film, Soft
 from simulators.plant.sources import AVOGADRO, Vapour
 
 COATED = 0.95  # the coverage that counts as coated
@@ -29,14 +29,27 @@ def gordon(aspect: float) -> float:
     return 1.0 + 4.75 * aspect + 1.5 * aspect * aspect
 
 
-def needed(sticking: float, aspect: float) -> float:
+def flat(soft: Soft | None = None) -> float:
+    """How many times the exposure that leaves 1/e of its sites free a flat surface asks, with soft sites among them."""
+    few = -log(1.0 - COATED)
+    if soft is None:
+        return few
+    low, high = few, few / soft.factor
+    for _ in range(60):
+        x = 0.5 * (low + high)
+        free = (1.0 - soft.share) * exp(-x) + soft.share * exp(-soft.factor * x)
+        low, high = (x, high) if free > 1.0 - COATED else (low, x)
+    return high
+
+
+def needed(sticking: float, aspect: float, soft: Soft | None = None) -> float:
     """What a hole asks in the same units, with a surface that takes only some of what hits it."""
-    return -log(1.0 - COATED) / sticking + gordon(aspect)
+    return flat(soft) / sticking + gordon(aspect)
 
 
-def reached(sticking: float, exposure: float) -> float:
+def reached(sticking: float, exposure: float, soft: Soft | None = None) -> float:
     """The aspect ratio that an exposure in the same units coats; 0 when a flat surface is not coated yet."""
-    rest = exposure + log(1.0 - COATED) / sticking
+    rest = exposure - flat(soft) / sticking
     return max((-4.75 + sqrt(4.75 * 4.75 + 6.0 * (rest - 1.0))) / 3.0, 0.0) if rest > 1.0 else 0.0
 
 
@@ -56,11 +69,16 @@ class Half:
 
     def needed_pa_s(self, aspect: float) -> float:
         """The exposure that coats a hole of this aspect ratio to its bottom."""
-        return self.unit_pa_s * needed(self.vapour.sticking(self.celsius), aspect)
+        return self.unit_pa_s * needed(self.vapour.sticking(self.celsius), aspect, self._soft)
 
     def reached(self, exposure_pa_s: float) -> float:
         """The aspect ratio that an exposure coats."""
-        return reached(self.vapour.sticking(self.celsius), exposure_pa_s / self.unit_pa_s)
+        return reached(self.vapour.sticking(self.celsius), exposure_pa_s / self.unit_pa_s, self._soft)
+
+    @property
+    def _soft(self) -> Soft | None:
+        """Soft sites are slow to take the first step only."""
+        return self.film.soft if self.vapour.name == self.film.steps[0] else None
 
     def supply_mol(self, area_m2: float) -> float:
         """Molecules of vapour, in mol, that `area_m2` takes: however long the exposure, no fewer will do."""

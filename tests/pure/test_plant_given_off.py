@@ -10,6 +10,7 @@ from ald_controller.foresight.sites import Sites
 from simulators.plant import network
 from simulators.plant.films import Film, Soft, films
 from simulators.plant.gas import R
+from simulators.plant.holes import Half, flat
 from simulators.plant.network import Network
 from simulators.plant.sample import Sample
 from simulators.plant.sources import AVOGADRO, named, vapours
@@ -110,6 +111,16 @@ def test_two_films_may_be_soft_on_more_or_fewer_sites() -> None:
     assert both.factors(both.films["Al2O3"]) == (0.2, 0.2, 1.0)
     assert both.factors(both.films["Li2S"]) == (0.5, 1.0, 1.0)
     assert both.factors(both.films["ZnO"]) == (1.0, 1.0, 1.0)
+
+
+def test_soft_sites_ask_for_more_of_the_first_precursor_and_of_the_second_as_much() -> None:
+    """0.8 exp(-x) + 0.2 exp(-x/5) is 0.05 at x = 7.005."""
+    hard, soft = films()["Al2O3"], soft_film("Al2O3", 0.2, 0.2)
+    assert flat() == pytest.approx(2.996, abs=1e-3)
+    assert flat(soft.soft) == pytest.approx(7.005, abs=0.001)
+    asked = [[Half(vapours()[step], film, 150.0).needed_pa_s(0.0) for film in (hard, soft)] for step in hard.steps]
+    assert asked[0][1] / asked[0][0] == pytest.approx(7.005 / 2.996, rel=0.01)
+    assert asked[1][1] == asked[1][0]
 
 
 @pytest.mark.parametrize("first", [0.3, 1.0, 4.0])
