@@ -30,12 +30,32 @@ class Flow:
         return self._asked[0][0] if self._asked else inf
 
     @property
+    def target(self) -> float:
+        """What it was asked for, heeded or not yet; set, it is heeded at once."""
+        return self._asked[-1][1] if self._asked else self._set
+
+    @target.setter
+    def target(self, sccm: float) -> None:
+        self._asked.clear()
+        self._set = sccm
+        self._aim()
+
+    @property
+    def value(self) -> float:
+        """What truly flows."""
+        return self.lag.value
+
+    @value.setter
+    def value(self, sccm: float) -> None:
+        self.lag.value = sccm
+
+    @property
     def reading_sccm(self) -> float:
         return self.lag.value + self.zero_sccm
 
     def ask(self, sccm: float, at_s: float) -> None:
         """A new set-point."""
-        if sccm != (self._asked[-1][1] if self._asked else self._set):
+        if sccm != self.target:
             self._asked.append((at_s + DEAD_S, sccm))
 
     def move(self, at_s: float) -> None:

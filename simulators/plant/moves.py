@@ -15,13 +15,11 @@ LONGEST_CHUNK = 30.0  # moves per site in one series, so that its first term doe
 def step(shares: Mapping[str, float], moves: Sequence[Move]) -> tuple[dict[str, float], list[float]]:
     """The shares of all states after the step, and what share of the sites each move moved."""
     after = dict(shares)
-    if (
-        len(moves) == 2
-        and moves[0][0] == moves[1][1]
-        and moves[0][1] == moves[1][0]
-        and moves[0][2] + moves[1][2] > 0.0
-    ):
-        return after, _to_and_fro(after, moves, moves[0][0], moves[0][1])  # nearly always, with a film in growth
+    if len(moves) == 2:  # nearly always, with a film in growth
+        (one, to, out), (other, fro, back) = moves
+        if one == fro and other == to and out + back > 0.0:
+            mean, other_mean = _exchange(after, one, other, out, back)
+            return after, [out * mean, back * other_mean]
     live = _live(shares, moves)
     if not any(live):
         return after, [0.0] * len(moves)
@@ -58,19 +56,20 @@ def _one_way(after: dict[str, float], moves: Sequence[Move]) -> list[float]:
 
 def _to_and_fro(after: dict[str, float], moves: Sequence[Move], one: str, other: str) -> list[float]:
     """Two states that exchange sites; others stand still, for nothing in them moves."""
-    out = back = 0.0
-    for start, _, x in moves:
-        if start == one:
-            out += x
-        elif start == other:
-            back += x
+    out = sum(x for start, _, x in moves if start == one)
+    back = sum(x for start, _, x in moves if start == other)
+    means = dict(zip((one, other), _exchange(after, one, other, out, back), strict=True))
+    return [x * means.get(start, 0.0) for start, _, x in moves]
+
+
+def _exchange(after: dict[str, float], one: str, other: str, out: float, back: float) -> tuple[float, float]:
+    """Let two states exchange sites at these rates; returns the mean share of each meanwhile."""
     first, second = after.get(one, 0.0), after.get(other, 0.0)
     rate, both = out + back, first + second
     passed, left = -expm1(-rate) / rate, exp(-rate)
-    rest = both * back / rate
-    mean, other_mean = rest + (first - rest) * passed, both - rest + (second - both + rest) * passed
-    after[one], after[other] = rest + (first - rest) * left, both - rest + (second - both + rest) * left
-    return [x * (mean if start == one else other_mean if start == other else 0.0) for start, _, x in moves]
+    rest, other_rest = both * back / rate, both * out / rate
+    after[one], after[other] = rest + (first - rest) * left, other_rest + (second - other_rest) * left
+    return rest + (first - rest) * passed, other_rest + (second - other_rest) * passed
 
 
 def _any_way(after: dict[str, float], moves: Sequence[Move]) -> tuple[dict[str, float], list[float]]:

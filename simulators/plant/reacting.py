@@ -56,7 +56,7 @@ class Reactor:
         if not fed_pa_s and self._owed_s < QUIET_S and self.sites_s * self._owed_s < QUIET_SITES:
             self._coast(now)
             return
-        keys = self._gas.vapours_pa.keys() | fed_pa_s.keys()
+        keys = {**self._gas.vapours_pa, **fed_pa_s} if fed_pa_s else self._gas.vapours_pa
         pools = {key: self._pools(key, fed_pa_s.get(key, 0.0), self._eaten.get(key, 0.0), now) for key in keys}
         for key, pool in pools.items():
             self.holes.exposed(key, pool.exposure_pa_s)
