@@ -8,6 +8,7 @@ than the addressed one stay silent; `*` addresses all.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Protocol
 
 PSI_PA = 6894.757293168
@@ -37,6 +38,12 @@ class FlowPlant(Protocol):
 
 def _number(value: float, decimals: int) -> str:
     return f"{value:+07.{decimals}f}"
+
+
+@lru_cache(maxsize=None)
+def _columns(decimals: int) -> str:
+    """The format of a data frame's numbers and gas: pressure and temperature, three flows with so many decimals."""
+    return " ".join(["%+07.2f"] * 2 + [f"%+07.{decimals}f"] * 3 + ["%6s"])
 
 
 class AlicatFace:
@@ -122,21 +129,10 @@ class AlicatFace:
         volume = flow * 14.696 / psia * (273.15 + 21.89) / 298.15
         status = (["HLD"] if self.hold else []) + (["LCK"] if self.locked else [])
         status += ["MOV"] if flow > 1.28 * self.full_scale else []
-        columns = [
-            self._unit,
-            _number(psia, 2),
-            _number(21.89, 2),
-            *(self._flow(value) for value in (volume, flow, self.setpoint)),
-            f"{GASES[self.gas][0]:>6}",
-            *status,
-        ]
-        return " ".join(columns)
-
-    def _flow(self, sccm: float) -> str:
-        """As it is shown."""
+        flows, decimals = (volume, flow, self.setpoint), self.decimals
         if self.flow_unit == "SLPM":
-            return _number(sccm / 1000.0, self.decimals + 3)
-        return _number(sccm, self.decimals)
+            flows, decimals = (volume / 1000.0, flow / 1000.0, self.setpoint / 1000.0), decimals + 3
+        return " ".join([self._unit, _columns(decimals) % (psia, 21.89, *flows, GASES[self.gas][0]), *status])
 
     def _statistic(self, which: int) -> float | None:
         return {

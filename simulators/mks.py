@@ -32,7 +32,7 @@ NO_GAUGE, NO_ION_GAUGE, UNKNOWN, LOCKED, NO_CHANNEL = 151, 152, 160, 161, 163
 BAD_ARGUMENT, OUT_OF_RANGE, WRONG_BYTE, SET_UP_LOCKED, NO_COMBINATION = 169, 172, 175, 180, 181
 LONGEST = 200
 ANY, BROADCAST = 254, 255
-_FRAME = re.compile(rb"@(\d{3})([A-Za-z0-9]+)([?!])?([^;@]*);FF", re.IGNORECASE)
+_FRAME = re.compile(rb"@(\d{3})([A-Za-z0-9]+)([?!])?([^;@]*);[Ff][Ff]")
 
 
 class PressurePlant(Protocol):
