@@ -81,6 +81,8 @@ class Registers:
         self._line, self._unit, self._rtu, self._device = line, unit, kind == "rtu", device
         self._framer = FramerRTU(_DECODER) if kind == "rtu" else FramerSocket(_DECODER)
         self._transaction = 0
+        self._written = -1, 0  # address and value of the last single register: a set-point is refreshed on and on
+        self._writing = _Request(b"", b"", 0)
         self._reads: dict[tuple[type[ModbusPDU], int, int], _Request] = {}
         self._probe: Probe | None = None
         if probe is not None:
@@ -102,8 +104,10 @@ class Registers:
 
     async def write_register(self, address: int, value: int, *, urgent: bool = False) -> None:
         """Function 6; the reply is the request. `urgent` is sent without a probe, whatever may still be under way."""
-        pdu = _pdu(WriteSingleRegisterRequest(address=address, registers=[value]))
-        await self._ask(_Request(pdu, pdu, 5), urgent)
+        if (address, value) != self._written:
+            pdu = _pdu(WriteSingleRegisterRequest(address=address, registers=[value]))
+            self._written, self._writing = (address, value), _Request(pdu, pdu, 5)
+        await self._ask(self._writing, urgent)
 
     async def write_registers(self, address: int, values: tuple[int, ...]) -> None:
         """Function 16."""
