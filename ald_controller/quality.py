@@ -52,8 +52,9 @@ _GOOD, _UNCERTAIN, _BAD = ((q, q.value) for q in (Quality.GOOD, Quality.UNCERTAI
 
 def quality(reading: Reading) -> tuple[Quality, str]:
     """What a device says of its value, and its word; no flag makes something else than a number believable."""
-    if not math.isfinite(reading.value):
+    value, _, flags = reading
+    if not math.isfinite(value):
         return _BAD
-    if not reading.flags:
+    if not flags:
         return _GOOD
-    return _UNCERTAIN if _WORDS.issuperset(reading.flags) else _BAD
+    return _UNCERTAIN if _WORDS.issuperset(flags) else _BAD

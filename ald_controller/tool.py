@@ -78,6 +78,7 @@ class Tool:
             if device.pace_s:
                 self._lines[device.line].paces_s[device.name] = device.pace_s
         self._pressure = self.config.signals.pressure
+        self._gauge, _, self._gauge_channel = self._pressure.partition(".")
         self._pa_per_unit = pa_per_unit(self._pressure)
         end_pa = end_of(self.config, self._pressure) * self._pa_per_unit  # at its end a gauge proves nothing
         self._vacuum_pa = min(self.config.limits.vacuum, end_pa)
@@ -186,12 +187,13 @@ class Tool:
             signal = signals.get(channel)
             if signal is None:
                 signal = signals[channel] = f"{name}.{channel}"
+            value, at_s, _ = reading
             said, word = quality(reading)
-            samples[signal] = sample = Sample(reading.value, reading.at_s, said)
-            if signal == self._pressure and self.on_pressure is not None:
-                self.on_pressure(sample)
+            samples[signal] = Sample(value, at_s, said)
             if record is not None:
-                record(signal, reading.at_s, reading.value, word)
+                record(signal, at_s, value, word)
+        if self.on_pressure is not None and name == self._gauge and self._gauge_channel in readings:
+            self.on_pressure(samples[self._pressure])
 
     # --- what interlocks and screens read --------------------------------------------------------------------------
 
