@@ -1,19 +1,19 @@
 """What will happen: the recipe with every name resolved to this tool, every number in fixed units, every limit checked.
 
-A Plan is a tree of repeats, numbered lazily by `walk`: ten thousand cycles cost no more memory than one. It crosses
+A Plan is a tree of repeats: ten thousand cycles cost no more memory than one (`walk` numbers them). It crosses
 process borders as JSON (`PLAN.dump_json`, `PLAN.validate_json`). `planner` makes it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 Otherwise = Literal["hold", "finish", "alarm"]
+Part = Literal["prepare", "deposit", "finish"]
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class RiseStep:
 
 @dataclass(frozen=True)
 class RepeatStep:
-    """`steps` `times` over; a named repeat that is outermost is where stop, pause and resume act."""
+    """`steps` `times` over; a named repeat is where stop, pause, resume and extend act, the outermost unless told."""
 
     kind: Literal["repeat"]
     where: Where
@@ -215,58 +215,6 @@ class Plan:
     stated: tuple[Stated, ...] = ()  # by steps, in place of the recipe's own
     substrate_area_m2: float | None = None  # of all of its surface, holes included; None: not stated
     substrate_aspect_ratio: float | None = None  # depth over width of its holes; None: not stated
-
-
-@dataclass(frozen=True)
-class At:
-    """Where a run is: its part, the number of the outermost cycle (0 outside), and of how many."""
-
-    part: Literal["prepare", "deposit", "finish"]
-    cycle: int
-    turn_ends: bool  # after this step the outermost named repeat has finished a turn: stop and pause act here
-
-
-def walk(plan: Plan, part: Literal["prepare", "deposit", "finish"]) -> Iterator[tuple[At, Leaf]]:
-    """The leaves of one part in order, numbered lazily; cycles count turns of outermost repeats across the part."""
-    cycle = 0
-    for step in getattr(plan, part):
-        if not isinstance(step, RepeatStep):
-            yield At(part, 0, turn_ends=True), step
-            continue
-        for _ in range(step.times):
-            cycle += 1
-            yield from _turn(part, cycle, step)
-
-
-def _turn(part: Literal["prepare", "deposit", "finish"], cycle: int, repeat: RepeatStep) -> Iterator[tuple[At, Leaf]]:
-    leaves = _leaves(repeat.steps)
-    previous = next(leaves, None)
-    for leaf in leaves:
-        assert previous is not None  # noqa: S101  narrows the type; there was a leaf before this one
-        yield At(part, cycle, turn_ends=False), previous
-        previous = leaf
-    if previous is not None:
-        yield At(part, cycle, turn_ends=True), previous
-
-
-def _leaves(steps: tuple[Step, ...]) -> Iterator[Leaf]:
-    for step in steps:
-        if isinstance(step, RepeatStep):
-            for _ in range(step.times):
-                yield from _leaves(step.steps)
-        else:
-            yield step
-
-
-def with_following(steps: Iterator[tuple[At, Leaf]]) -> Iterator[tuple[At, Leaf, Leaf | None]]:
-    """Each step with the leaf behind it, None behind the last; as lazy as `steps`."""
-    here: tuple[At, Leaf] | None = None
-    for step in steps:
-        if here is not None:
-            yield *here, step[1]
-        here = step
-    if here is not None:
-        yield *here, None
 
 
 PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)

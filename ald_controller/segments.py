@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
-from ald_controller.plan import At, Dose, SegmentStep
+from ald_controller.plan import Dose, SegmentStep
 from ald_controller.valves import wire
+from ald_controller.walk import At
 
 
 @dataclass(slots=True)

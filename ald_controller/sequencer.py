@@ -11,22 +11,23 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
 
 from ald_controller.acts import leaf_label
 from ald_controller.journal import Journal, JournalError
 from ald_controller.performer import Finish, Held, Performer
-from ald_controller.plan import At, Leaf, Plan, SegmentStep, walk, with_following
+from ald_controller.plan import Leaf, Part, Plan, SegmentStep
 from ald_controller.segments import Loaded, Progress, again
 from ald_controller.states import TRANSITIONS, Ending, Event, Misplaced, ProcessState, follow
 from ald_controller.tool import Tool
 from ald_controller.valves import wire
+from ald_controller.walk import At, Running, Walk, walk
 from drivers.base import DriverError
 
 LOAD_AHEAD_S = 2.0  # a segment is loaded this long before the running one ends: later means added rest, never a fault
 HOLD_LIMIT_S = 1800.0  # a hold with hot lithium ends in the recipe's finish
 LOOK_S = 0.25  # how often a segment is looked at that has not begun
 
+_EXTENDS: tuple[ProcessState, ...] = ("EXECUTING", "PAUSING", "PAUSED")  # it goes on after these
 _ASKED = ("hold: ", "abort: ")  # told by whoever asked for it, when it was asked for
 
 
@@ -44,6 +45,8 @@ class Run:
     progress: Progress = field(default_factory=Progress)
     why_paused: str = ""
     _stop: bool = False
+    _where: str = ""  # the repeat whose turn a pause or a stop waits for; "" = the outermost that has a name
+    _walk: Walk | None = None  # of the part in hand
     _may_go: asyncio.Event = field(default_factory=asyncio.Event)
     _half: int = 0
     _loaded: list[Loaded] = field(default_factory=list)
@@ -69,14 +72,16 @@ class Run:
         self.state = follow(self.state, event)
         self.journal.event("state", state=self.state, by=event)
 
-    def pause(self, *, now: bool) -> None:
-        """Pause after the current turn of the outermost named repeat, or hold at once."""
+    def pause(self, *, now: bool, at: str = "") -> None:
+        """Pause after the current turn of the repeat `at`, of the outermost named one without it, or hold at once."""
         if now:
             if self.state == "PAUSED" or (self.state, "hold") not in TRANSITIONS:
                 raise Misplaced(f"'pause' does not fit the state {self.state}")
             self.hold_for("paused by an operator")
             return
+        where = self._named(at, "pause")
         self.move("pause")
+        self._where = where
         self._may_go.clear()
         self.why_paused = "paused by an operator"
 
@@ -87,11 +92,48 @@ class Run:
             self.move("stop")
         self._go_on()
 
-    def stop(self) -> None:
-        """Finish the current turn, then go to the recipe's finish; from a pause or a hold go there at once."""
+    def stop(self, at: str = "") -> None:
+        """Finish the current turn, as for a pause, then go to the recipe's finish; from a pause or a hold at once."""
+        where = self._named(at, "stop")
         self.move("stop")
+        self._where = where
         self._stop = True
         self._go_on()
+
+    def _named(self, name: str, verb: str) -> str:
+        """`name`, if a repeat of that name is going on or none was asked for; raises Misplaced."""
+        return self._repeat(name, verb).repeat.name if name else ""
+
+    def _repeat(self, name: str, verb: str) -> Running:
+        """The repeat of that name that is going on, or the outermost that has one; raises Misplaced."""
+        running = self._walk.running if self._walk else ()
+        named = [r for r in running if r.repeat.name]
+        found = next((r for r in named if name in ("", r.repeat.name)), None)
+        if found is None:
+            going_on = ", ".join(f"'{r.repeat.name}'" for r in named) or "none that has a name"
+            what = f"'{name}'" if name else "a named repeat"
+            raise Misplaced(f"'{verb}' acts in a repeat that is going on, and {what} is not; going on: {going_on}")
+        return found
+
+    def extendable(self, name: str = "") -> Running:
+        """The repeat that more turns would be added to now, the outermost named one unless told; raises Misplaced."""
+        if self.state not in _EXTENDS or self.leaving:
+            raise Misplaced(f"'extend' does not fit the state {self.state}" + "; the run is being stopped" * self._stop)
+        if self.progress.part == "finish":
+            raise Misplaced("'extend' does not fit a run that is in its finish: what it deposits is done")
+        found = self._repeat(name, "extend")
+        again = next((r.name for r in found.within if r.times > 1), None)
+        if again is not None:
+            told = f"'{found.repeat.name}' is done again in each turn of '{again}', and one turn with more of it would be"
+            raise Misplaced(f"{told} another film: extend '{again}'")
+        return found
+
+    def extend(self, plan: Plan) -> None:
+        """Go on by `plan`, which differs in the turns of a repeat that is going on, and in nothing that is done."""
+        self.progress.planned += plan.doses - self.plan.doses
+        self.plan = plan
+        if self._walk is not None:
+            self._walk.plan = plan
 
     def _go_on(self) -> None:
         self.why_paused = self._held = ""
@@ -168,34 +210,36 @@ class Run:
             ending = "stopped"
             self._loaded.clear()
             self.progress.part = "finish"
-            await self._step(At("finish", 0, turn_ends=False), self._acts.purge_flow)
+            with self._never_leaving_the_finish("finish"):
+                await self._done(At("finish", 0, turn_ends=False), self._acts.purge_flow)
         await self._part("finish")
         self.move("end")
         return ending
 
-    async def _part(self, part: Literal["prepare", "deposit", "finish"]) -> None:
+    async def _part(self, part: Part) -> None:
         """The steps of one part; returns when the engine rests and nobody has paused."""
         self.progress.part = part
         if self._stop and part != "finish":
             return
         self.journal.event("part", part=part)
-        for at, leaf, following in with_following(walk(self.plan, part)):
-            await self._step(at, leaf, following)
-            if at.turn_ends and self._stop and part != "finish":
+        self._walk = walk(self.plan, part)
+        for at, leaf in self._walk:
+            if await self._step(at, leaf) and self._stop and part != "finish":
                 return
         while self._loaded or not self._may_go.is_set():
             with self._never_leaving_the_finish(part):
                 await self._drained()
                 await self._wait_for_go()
 
-    async def _step(self, at: At, leaf: Leaf, following: Leaf | None = None) -> None:
-        """Do one leaf, and at the end of a turn what was asked to happen there."""
+    async def _step(self, at: At, leaf: Leaf) -> bool:
+        """Do one leaf, and at the end of a turn what was asked to happen there; whether a stop acts here."""
         if at.part == "deposit":
             self.progress.cycle = at.cycle or self.progress.cycle
         with self._never_leaving_the_finish(at.part):
             await self._done(at, leaf)
-            if at.turn_ends:
-                await self._turn_ended(at.part, ahead=isinstance(following, SegmentStep))
+            if at.some_turn_ends:
+                return await self._turn_ended(at.part)
+        return False
 
     @contextmanager
     def _never_leaving_the_finish(self, part: str) -> Iterator[None]:
@@ -219,14 +263,19 @@ class Run:
                 pass
             await self._repeat_or_finish()
 
-    async def _turn_ended(self, part: str, *, ahead: bool) -> None:
-        """Where a pause or a stop takes effect: before the next turn begins, or is loaded `ahead` as segments are."""
+    async def _turn_ended(self, part: Part) -> bool:
+        """Where a pause or a stop may take effect: before the next turn begins, or is loaded ahead as segments are."""
+        assert self._walk is not None  # noqa: S101  narrows the type; there is one for as long as there are steps
+        ahead = isinstance(self._walk.following, SegmentStep)
         await (self._nearly_done() if ahead else self._drained())
-        if self._stop or not self._may_go.is_set():
+        here = self._walk.at.stops(self._where)
+        if here and (self._stop or not self._may_go.is_set()):
             await self._drained()
-        if part == "deposit":
+        if part == "deposit" and self._walk.at.turn_ends:  # asked now: the repeat may have got more turns meanwhile
             self.progress.cycles_done = self.progress.cycle
-        await self._wait_for_go()
+        if here:
+            await self._wait_for_go()
+        return here
 
     # --- holding ---------------------------------------------------------------------------------------------------
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ald_controller.plan import At, Dose, SegmentStep, Where
+from ald_controller.plan import Dose, SegmentStep, Where
 from ald_controller.records.doses import EdgeRow, Intent, dose_table
 from ald_controller.segments import Loaded
 from ald_controller.valves.wire import Edge, SegmentId
+from ald_controller.walk import At
 
 MS = 1_000_000
 DOSE = Dose("TMA", "TMA", 0, 0, 15 * MS)

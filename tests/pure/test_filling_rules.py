@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ald_controller.acts import FillWatch
-from ald_controller.plan import PLAN, Dose, SegmentStep, walk
+from ald_controller.plan import PLAN, Dose, SegmentStep
 from ald_controller.records.doses import EdgeRow, Intent, dose_table
+from ald_controller.walk import walk
 from tests.recipe_bench import plan, problems, recipe
 
 DOSE = (

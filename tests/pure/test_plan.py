@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ald_controller.plan import PLAN, Plan, RepeatStep, SegmentStep, Step, Where, walk
+from ald_controller.plan import PLAN, Plan, RepeatStep, SegmentStep, Step, Where
+from ald_controller.walk import walk
 
 HERE = Where(1, 1)
 

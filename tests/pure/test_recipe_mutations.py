@@ -9,7 +9,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ald_controller.plan import PLAN, Plan, walk
+from ald_controller.plan import PLAN, Plan
+from ald_controller.walk import walk
 from ald_controller.yamlfile import Problems, parse
 from tests.recipe_bench import HEAD, SHIPPED, WARM, plan, shipped
 

@@ -8,10 +8,11 @@ import pytest
 
 from ald_controller.config import Tool, load_tool
 from ald_controller.engineconfig import engine_config
-from ald_controller.plan import Plan, SegmentStep, walk
+from ald_controller.plan import Plan, SegmentStep
 from ald_controller.records.doses import EdgeRow, Intent, dose_table
 from ald_controller.valves.engine import Engine
 from ald_controller.valves.wire import Anchored, Beat, Clear, Ended, Load, Refused, Segment, SegmentId, State
+from ald_controller.walk import walk
 from ald_controller.yamlfile import Problems
 from tests import recipe_bench
 from tests.recipe_bench import HEAD, ROOT, chemistry, loaded, problems
