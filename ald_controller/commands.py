@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from ald_controller.states import Ending, ProcessState
 
 ROW_PATTERN, NAME_PATTERN = r"^[TCGK][0-9]{1,2}$", r"^[A-Za-z0-9_.-]{1,64}$"
+NAME_LENGTH = 80  # of a repeat, as recipes have it
 RecipeName = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
@@ -46,8 +47,18 @@ class Start(Message):
     parameters: dict[str, str] = {}
 
 
-class Pause(Message):
-    """After the current turn of the outermost named repeat; `now` holds at once."""
+class AtTurn(Message):
+    """What acts after the current turn of the repeat `at`; of the outermost one that has a name, where none is told."""
+
+    at: str = Field(default="", max_length=NAME_LENGTH)
+
+    @property
+    def of_which(self) -> str:
+        return f" of '{self.at}'" if self.at else ""
+
+
+class Pause(AtTurn):
+    """After a turn of a repeat; `now` holds at once."""
 
     verb: Literal["pause"] = "pause"
     now: bool = False
@@ -57,8 +68,19 @@ class Resume(Message):
     verb: Literal["resume"] = "resume"
 
 
-class Stop(Message):
+class Stop(AtTurn):
+    """After a turn of a repeat, then the recipe's finish."""
+
     verb: Literal["stop"] = "stop"
+
+
+class Extend(Message):
+    """So many more `turns` of a repeat of the run that is going on: of `of`, or of the outermost that has a name."""
+
+    verb: Literal["extend"] = "extend"
+    run: str = Field(min_length=1, max_length=128)
+    turns: int = Field(ge=1, le=100_000)
+    of: str = Field(default="", max_length=NAME_LENGTH)
 
 
 class Abort(Message):
@@ -95,7 +117,7 @@ class GetInterlocks(Message):
 
 
 class Remote(Message):
-    """Enable or disable start, resume and reset from the remote door; only at the tool."""
+    """Enable or disable start, resume, extend and reset from the remote door; only at the tool."""
 
     verb: Literal["remote"] = "remote"
     enable: bool
@@ -212,17 +234,17 @@ class Watch(Message):
 
 
 Request = Annotated[
-    Upload | Check | Start | Pause | Resume | Stop | Abort | Reset | Remote | SetRegister | GetRegisters | GetStatus
-    | GetRuns | GetValves | GetAlarmHistory | GetInterlocks | ValveReplaced | PulsesAnew | Acknowledge | Bypass
-    | Restore | Gate | GetGate | Box | ProofTest | GetProofTest | GetProofTests | Watch,
+    Upload | Check | Start | Pause | Resume | Stop | Extend | Abort | Reset | Remote | SetRegister | GetRegisters
+    | GetStatus | GetRuns | GetValves | GetAlarmHistory | GetInterlocks | ValveReplaced | PulsesAnew | Acknowledge
+    | Bypass | Restore | Gate | GetGate | Box | ProofTest | GetProofTest | GetProofTests | Watch,
     Field(discriminator="verb"),
 ]  # fmt: skip
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
 
 VERBS_REMOTE = frozenset(
-    {"upload", "check", "start", "pause", "resume", "stop", "abort", "reset", "acknowledge", "status"}
+    {"upload", "check", "start", "pause", "resume", "stop", "extend", "abort", "reset", "acknowledge", "status"}
 )
-VERBS_REMOTE_ENABLED = frozenset({"start", "resume", "reset"})  # these also need 'remote enabled' at the tool
+VERBS_REMOTE_ENABLED = frozenset({"start", "resume", "extend", "reset"})  # these also need 'remote enabled' at the tool
 VERBS_VIEWER = frozenset(
     {
         "status",

@@ -8,6 +8,7 @@ from pathlib import Path
 from ald_controller import commands as c
 from ald_controller import stamp
 from ald_controller.consoleparts import ConsoleParts, Spawn, no, yes
+from ald_controller.extenddesk import ExtendDesk
 from ald_controller.gatedesk import GateDesk
 from ald_controller.interlocks import Facts, ResetRefused
 from ald_controller.job import Job
@@ -50,7 +51,8 @@ class Console:
         )  # fmt: skip
         self.proof = ProofTester(parts, self, spawn)
         wear = WearDesk(parts, self._in_use)
-        self._desks = (self, self.recipes, self._known, self._safety, self.gate, self.proof, wear)
+        extend = ExtendDesk(self.recipes, lambda: self._job)
+        self._desks = (self, self.recipes, self._known, self._safety, self.gate, self.proof, wear, extend)
         self._idle: ProcessState = "IDLE"
         self._busy = ""
         self._job: Job | None = None
@@ -83,7 +85,7 @@ class Console:
 
     def _uploaded(self, name: str, digest: str) -> None:
         """The run keeps the text that it began with (K11)."""
-        if self._job and self._job.uploaded == name:
+        if self._job and self._job.asked.name == name:
             self._machine.recipe_edited = digest != self._job.run.plan.recipe_hash
 
     # --- the seam to doors -----------------------------------------------------------------------------------------
@@ -147,7 +149,9 @@ class Console:
 
     async def _do_remote(self, request: c.Remote, who: c.Principal) -> c.Reply:
         self.remote = request.enable
-        return yes("start, resume and reset are open to the remote door" if self.remote else "the tool is local")
+        return yes(
+            "start, resume, extend and reset are open to the remote door" if self.remote else "the tool is local"
+        )
 
     # --- running ---------------------------------------------------------------------------------------------------
 
@@ -162,7 +166,7 @@ class Console:
                 return checked
             # the world may have moved while the check ran
             refusal = self._not_ready(checking=True) or self._too_fine(checked.plan)
-            return refusal or await self._begin(request.name, checked, who)
+            return refusal or await self._begin(checked, who)
         finally:
             self._busy = ""
 
@@ -189,7 +193,7 @@ class Console:
             return no("degraded-timing", f"degraded timing: pulses under 200 ms are refused, and this has {shortest}")
         return None
 
-    async def _begin(self, name: str, checked: Checked, who: c.Principal) -> c.Reply:
+    async def _begin(self, checked: Checked, who: c.Principal) -> c.Reply:
         now_s, plan = asyncio.get_running_loop().time(), checked.plan
         header = header_for(
             plan, self.tool.file, who=who.name, door=who.door, simulated=self._simulated,
@@ -208,7 +212,7 @@ class Console:
         self.guard.end_safing("a run")
         self.tool.isolate(False)  # now, and not in its first segment: that belongs to one state of the chamber
         run = Run(journal.run, plan, self.tool, journal, self.guard.note, self._machine.journal_failed)
-        job = self._job = Job(run, journal, now_s, self.ledger.actuations, name)
+        job = self._job = Job(run, journal, now_s, self.ledger.actuations, checked.asked)
         self.ended.clear()
         self.tool.on_reading = journal.reading
         job.task = self._spawn(self._work(job), f"run {run.name}")
@@ -256,8 +260,10 @@ class Console:
 
     async def _do_pause(self, request: c.Pause, who: c.Principal) -> c.Reply:
         run = self._running("pause")
-        run.pause(now=request.now)
-        return yes("paused at once" if request.now else "pauses after this turn")
+        if request.now and request.at:
+            return no("bad-request", "'now' is at once and 'at' after a turn: one of them")
+        run.pause(now=request.now, at=request.at)
+        return yes("paused at once" if request.now else f"pauses after this turn{request.of_which}")
 
     async def _do_resume(self, request: c.Resume, who: c.Principal) -> c.Reply:
         run = self._running("resume")
@@ -274,8 +280,8 @@ class Console:
             if self.guard.latched:
                 return no("latched", f"reset first: {self.guard.why_latched}")
             self.tool.valves.clear()
-        run.stop()
-        return yes("ends after this turn, then the recipe's finish")
+        run.stop(request.at)
+        return yes(f"ends after this turn{request.of_which}, then the recipe's finish")
 
     def _running(self, verb: str) -> Run:
         if self._job is None:

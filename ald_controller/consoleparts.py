@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ class CheckRequest:
     parameters: dict[str, str]
     registers: dict[str, Any]
     temperatures_c: dict[str, float]  # zone -> now, for the estimate of time
+    more: dict[tuple[int, int], int] = field(default_factory=dict)  # turns added to a run: (line, column) of its repeat
 
 
 Checker = Callable[[CheckRequest], Awaitable[dict[str, Any]]]  # `ald check --json`, in whatever process

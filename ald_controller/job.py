@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ald_controller import commands as c
 from ald_controller.aio import uncancellable
+from ald_controller.consoleparts import CheckRequest
+from ald_controller.plan import Plan
+from ald_controller.records.folder import Extension
 from ald_controller.records.journal import RunJournal
 from ald_controller.sequencer import Run
 from ald_controller.states import Ending
@@ -21,7 +24,8 @@ class Job:
     journal: RunJournal
     started_s: float
     moved: dict[str, int]  # actuations by output when it began
-    uploaded: str  # the name under which its recipe was uploaded
+    asked: CheckRequest  # its recipe as it was uploaded, and what it was checked with
+    more: dict[tuple[int, int], int] = field(default_factory=dict)  # turns added since, by lines and columns of repeats
     task: asyncio.Task[None] | None = None
     ending: Ending | None = None  # known before it is written
     recorded: bool = False
@@ -34,6 +38,12 @@ class Job:
             elapsed_s=round(now_s - self.started_s, 2), duration_s=run.plan.duration_s, doses_confirmed=p.confirmed,
             doses_planned=p.planned, doses_missed=p.missed, folder=str(self.journal.folder), why=run.why_paused,
         )  # fmt: skip
+
+    def extend(self, plan: Plan, more: dict[tuple[int, int], int], told: Extension) -> None:
+        """Go on by a plan with more turns, and have the record's header say so before the first of them."""
+        self.more = more
+        self.run.extend(plan)
+        self.journal.extended(told, plan)
 
     async def record_end(self, ending: Ending, trips: Sequence[str], actuations: Mapping[str, int]) -> None:
         """Write the end, once and whole, whoever is in a hurry; raises JournalError."""

@@ -46,6 +46,7 @@ class Checked:
     text: str
     plan: Plan
     actuations: dict[str, int]
+    asked: CheckRequest
 
 
 class RecipeDesk:
@@ -85,10 +86,23 @@ class RecipeDesk:
         text = self.kept.get(name)
         if text is None:
             return _unknown(name)
-        result = await self._check(self._request(name, text, parameters))
+        asked = self._request(name, text, parameters)
+        result = await self._check(asked)
         if result["problems"]:
-            return no("recipe-refused", "\n".join(result["problems"]), problems=result["problems"])
-        return Checked(text, self._planned(result), result["actuations"])
+            return _refused(result)
+        return Checked(text, self._planned(result), result["actuations"], asked)
+
+    async def checked_again(self, asked: CheckRequest) -> Plan | c.Reply:
+        """The plan of a run's own recipe with more turns, by the registers as they are now, or the refusal.
+
+        A bottle that would not last refuses it: a start may be dared with one that somebody has not weighed right.
+        """
+        result = await self._check(replace(asked, registers=self._file.registers.dump()))
+        if result["problems"]:
+            return _refused(result)
+        if short := [f["message"] for f in result["findings"] if f["code"] == "bottle"]:
+            return no("bottle-short", "\n".join(short))
+        return PLAN.validate_python(result["plan"])
 
     def _request(self, name: str, text: str, parameters: dict[str, str]) -> CheckRequest:
         now_c = {zone: t for zone in self._tool.config.zones if (t := self._tool.temperature_c(zone)) is not None}
@@ -98,6 +112,10 @@ class RecipeDesk:
         """The plan of a check that found no problem, with a warning for every valve that it brings near its service."""
         plan = PLAN.validate_python(result["plan"])
         return replace(plan, warnings=(*plan.warnings, *self._ledger.adds(result["actuations"])))
+
+
+def _refused(result: dict[str, Any]) -> c.Reply:
+    return no("recipe-refused", "\n".join(result["problems"]), problems=result["problems"])
 
 
 def _unknown(name: str) -> c.Reply:

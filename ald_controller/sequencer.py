@@ -20,7 +20,7 @@ from ald_controller.segments import Loaded, Progress, again
 from ald_controller.states import TRANSITIONS, Ending, Event, Misplaced, ProcessState, follow
 from ald_controller.tool import Tool
 from ald_controller.valves import wire
-from ald_controller.walk import At, Running, Walk, walk
+from ald_controller.walk import At, Running, Walk, extendable, going_on, walk
 from drivers.base import DriverError
 
 LOAD_AHEAD_S = 2.0  # a segment is loaded this long before the running one ends: later means added rest, never a fault
@@ -102,18 +102,11 @@ class Run:
 
     def _named(self, name: str, verb: str) -> str:
         """`name`, if a repeat of that name is going on or none was asked for; raises Misplaced."""
-        return self._repeat(name, verb).repeat.name if name else ""
+        return name and going_on(self._running, name, verb).repeat.name
 
-    def _repeat(self, name: str, verb: str) -> Running:
-        """The repeat of that name that is going on, or the outermost that has one; raises Misplaced."""
-        running = self._walk.running if self._walk else ()
-        named = [r for r in running if r.repeat.name]
-        found = next((r for r in named if name in ("", r.repeat.name)), None)
-        if found is None:
-            going_on = ", ".join(f"'{r.repeat.name}'" for r in named) or "none that has a name"
-            what = f"'{name}'" if name else "a named repeat"
-            raise Misplaced(f"'{verb}' acts in a repeat that is going on, and {what} is not; going on: {going_on}")
-        return found
+    @property
+    def _running(self) -> tuple[Running, ...]:
+        return self._walk.running if self._walk else ()
 
     def extendable(self, name: str = "") -> Running:
         """The repeat that more turns would be added to now, the outermost named one unless told; raises Misplaced."""
@@ -121,12 +114,7 @@ class Run:
             raise Misplaced(f"'extend' does not fit the state {self.state}" + "; the run is being stopped" * self._stop)
         if self.progress.part == "finish":
             raise Misplaced("'extend' does not fit a run that is in its finish: what it deposits is done")
-        found = self._repeat(name, "extend")
-        again = next((r.name for r in found.within if r.times > 1), None)
-        if again is not None:
-            told = f"'{found.repeat.name}' is done again in each turn of '{again}', and one turn with more of it would be"
-            raise Misplaced(f"{told} another film: extend '{again}'")
-        return found
+        return extendable(self._running, name)
 
     def extend(self, plan: Plan) -> None:
         """Go on by `plan`, which differs in the turns of a repeat that is going on, and in nothing that is done."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ald_controller.plan import Leaf, Part, Plan, RepeatStep, Step
+from ald_controller.states import Misplaced
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class At:
         """
         if not self.inside:
             return True
-        named = name if name in self.inside else next(filter(None, self.inside), "")
+        named = name if name and name in self.inside else next(filter(None, self.inside), "")
         return self.inside.index(named) >= self.ending
 
 
@@ -46,6 +47,27 @@ class Running:
     way: tuple[int, ...]
     repeat: RepeatStep
     within: tuple[RepeatStep, ...]  # the repeats around it, the outermost first
+
+
+def going_on(running: tuple[Running, ...], name: str, verb: str) -> Running:
+    """The repeat of that name, or the outermost that has one; raises Misplaced, which says which there are."""
+    named = [r for r in running if r.repeat.name]
+    found = next((r for r in named if name in ("", r.repeat.name)), None)
+    if found is None:
+        there = ", ".join(f"'{r.repeat.name}'" for r in named) or "none that has a name"
+        what = f"'{name}'" if name else "a named repeat"
+        raise Misplaced(f"'{verb}' acts in a repeat that is going on, and {what} is not; going on: {there}")
+    return found
+
+
+def extendable(running: tuple[Running, ...], name: str) -> Running:
+    """The same, for more turns; one that is done anew in each turn of another is none. Raises Misplaced."""
+    found = going_on(running, name, "extend")
+    again = next((r.name for r in found.within if r.times > 1), None)
+    if again is not None:
+        told = f"'{found.repeat.name}' is done again in each turn of '{again}'"
+        raise Misplaced(f"{told}, and one turn with more of it would be another film: extend '{again}'")
+    return found
 
 
 class Walk:
@@ -170,8 +192,8 @@ def walk(plan: Plan, part: Part) -> Walk:
 
 def with_turns(plan: Plan, running: Running, turns: int) -> Plan:
     """The plan with so many more turns of one repeat; the figures for the whole stay as they were."""
-    steps = _with_turns(_part(plan, running.part), running.way, turns)
-    return dataclasses.replace(plan, **{running.part: steps})
+    changed: dict[str, Any] = {running.part: _with_turns(_part(plan, running.part), running.way, turns)}
+    return dataclasses.replace(plan, **changed)
 
 
 def _with_turns(steps: tuple[Step, ...], way: tuple[int, ...], turns: int) -> tuple[Step, ...]:

@@ -24,6 +24,9 @@ TIMES_OF = click.option(
     "--times-of", nargs=2, type=_FILE, default=None, metavar="TOOL REGISTERS",
     help="where its times were found, to compare exposures with; the reference tool for another --tool, unless told",
 )  # fmt: skip
+MORE = click.option(  # what the controller asks for a run that is to be extended
+    "--more", multiple=True, metavar="LINE:COLUMN=TURNS", hidden=True, help="so many more turns of the repeat there"
+)
 
 
 def against(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from ald_controller import stamp
 from ald_controller.check import Outlook, actuations, elsewhere, outlook
+from ald_controller.check.forecast_json import findings_data
 from ald_controller.check.outlook import Elsewhere, vessel_for
 from ald_controller.chemistry import Chemistry, load_chemistry
 from ald_controller.cli.sockets import find_socket
 from ald_controller.config import Tool, load_tool
 from ald_controller.doorbell import LocalClient, NoDoor
 from ald_controller.foresight.elsewhere import Place
-from ald_controller.plan import PLAN, Plan
+from ald_controller.plan import PLAN, Plan, Where
 from ald_controller.planner import make_plan
 from ald_controller.recipe import load_blocks
 from ald_controller.registers import PLANNED, RegisterFile, Registers
@@ -155,14 +156,22 @@ def _loaded(material: str) -> Document:
 
 
 def plan_for(
-    recipe: Path, assumed: Assumed, parameters: dict[str, str], temperatures_c: dict[str, float] | None = None
-) -> Plan:
-    """The plan of a recipe file under these assumptions; raises Problems."""
+    recipe: Path, assumed: Assumed, parameters: dict[str, str], temperatures_c: dict[str, float] | None = None,
+    more: dict[tuple[int, int], int] | None = None,
+) -> Plan:  # fmt: skip
+    """The plan of a recipe file under these assumptions; raises Problems.
+
+    `more` are turns that a run is extended by, by the lines and columns of its repeats.
+    """
     blocks = load_blocks(RECIPES / "blocks")
     return make_plan(
         assumed.read(recipe), assumed.tool, assumed.registers, parameters, assumed.chemistry, blocks,
-        assumptions=assumed.notes, temperatures_c=temperatures_c,
+        assumptions=assumed.notes, temperatures_c=temperatures_c, more=_places(more or {}),
     )  # fmt: skip
+
+
+def _places(more: dict[tuple[int, int], int]) -> dict[Where, int]:
+    return {Where(*at): turns for at, turns in more.items()}
 
 
 def ahead_of(recipe: Path, assumed: Assumed, parameters: dict[str, str], plan: Plan) -> Outlook:
@@ -211,9 +220,15 @@ def check_inline(request: CheckRequest, tool: Tool) -> dict[str, Any]:
         blocks = load_blocks(RECIPES / "blocks")
         document = parse(request.text, f"{request.name}.yaml")
         plan = make_plan(
-            document, tool, registers, request.parameters, chemistry, blocks, temperatures_c=request.temperatures_c
-        )
+            document, tool, registers, request.parameters, chemistry, blocks, temperatures_c=request.temperatures_c,
+            more=_places(request.more),
+        )  # fmt: skip
     except Problems as error:
-        return {"problems": [str(p) for p in error.problems], "plan": None, "actuations": {}}
+        return {"problems": [str(p) for p in error.problems], "plan": None, "actuations": {}, "findings": []}
+    found = []
+    if request.more:  # who starts a run is not told what lies ahead; who extends one is held to it
+        now_utc_s = stamp.utc_now()
+        ahead = outlook(document, request.parameters, plan, registers, chemistry, tool.config, now_utc_s)
+        found = findings_data(ahead)
     added = actuations(plan, tool.config.valves.outputs)
-    return {"problems": [], "plan": PLAN.dump_python(plan, mode="json"), "actuations": added}
+    return {"problems": [], "plan": PLAN.dump_python(plan, mode="json"), "actuations": added, "findings": found}

@@ -46,6 +46,7 @@ def checker(tool: Path) -> Any:
             recipe, registers = _written(Path(folder), request)
             sets = [f"--set={name}={value}" for name, value in request.parameters.items()]
             sets += [f"--zone={zone}={celsius:g}" for zone, celsius in request.temperatures_c.items()]
+            sets += [f"--more={line}:{column}={turns}" for (line, column), turns in request.more.items()]
             _, out, errors = await _ald(
                 "check", str(recipe), "--json", "--tool", str(tool), "--registers", str(registers), *sets,
                 within_s=CHECK_S,

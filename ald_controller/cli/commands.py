@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ald_controller.cli.against import HTML, TIMES_OF, against
+from ald_controller.cli.against import HTML, MORE, TIMES_OF, against
 from ald_controller.cli.alarms import alarms
 from ald_controller.cli.asking import JSON, SOCKET, STATE, TOOL, ask, reply_to, tool_path
 from ald_controller.cli.bottles import bottle
@@ -21,6 +21,7 @@ from ald_controller.cli.gate import box, gate
 from ald_controller.cli.interlocks import interlocks
 from ald_controller.cli.prooftest import proof_test
 from ald_controller.cli.sockets import find_socket
+from ald_controller.cli.turns import extend, pause, stop
 from ald_controller.cli.valves import valves
 from ald_controller.doorbell import LocalClient
 
@@ -38,7 +39,22 @@ def ald() -> None:
     """Control software for ALD/MLD reactors on argon gloveboxes."""
 
 
-for group in (alarms, bottle, commission, devices, interlocks, valves, gate, box, proof_test, fault, films):
+for group in (
+    extend,
+    pause,
+    stop,
+    alarms,
+    bottle,
+    commission,
+    devices,
+    interlocks,
+    valves,
+    gate,
+    box,
+    proof_test,
+    fault,
+    films,
+):
     ald.add_command(group)
 
 
@@ -61,6 +77,17 @@ def celsius(zones: tuple[str, ...]) -> dict[str, float]:
         if not -50.0 <= value <= 500.0:  # also what is not a number
             raise click.UsageError(f"--zone {zone}={value:g}: no zone of a reactor is that warm, or that cold")
     return found
+
+
+def turns(more: tuple[str, ...]) -> dict[tuple[int, int], int]:
+    """LINE:COLUMN=TURNS pairs, as the controller gives them; exits with 2 on anything else."""
+    out = {}
+    for at, count in given(more).items():
+        line, _, column = at.partition(":")
+        if not (line.isdigit() and column.isdigit() and count.isdigit()):
+            raise click.UsageError(f"--more {at}={count}: write LINE:COLUMN=TURNS, where a repeat stands")
+        out[int(line), int(column)] = int(count)
+    return out
 
 
 LONGEST_UPLOAD = 524_288  # characters
@@ -91,7 +118,6 @@ def _simple(verb: str, help: str) -> Callable[..., None]:
 
 
 _simple("resume", "Go on with a paused run; after a hold the half-cycle that was cut is done again.")
-_simple("stop", "End the run after the current turn, then do the recipe's finish.")
 
 
 @ald.command()
@@ -113,15 +139,6 @@ def reset(reason: str, socket: str | None, as_json: bool) -> None:
     ask(socket, {"verb": "reset", "reason": reason}, as_json)
 
 
-@ald.command()
-@click.option("--now", is_flag=True, help="at once, not after the current turn")
-@SOCKET
-@JSON
-def pause(now: bool, socket: str | None, as_json: bool) -> None:
-    """Pause the run after the current turn of its outermost named repeat."""
-    ask(socket, {"verb": "pause", "now": now}, as_json)
-
-
 @ald.command("pulses-anew")
 @click.argument("source")
 @click.option("--reason", required=True, help="what has changed, for example 'another regulator pressure'")
@@ -136,7 +153,7 @@ def pulses_anew(source: str, reason: str, socket: str | None, as_json: bool) -> 
 @click.argument("switch", type=click.Choice(["on", "off"]))
 @SOCKET
 def remote(switch: str, socket: str | None) -> None:
-    """Let the remote door start, resume and reset (on), or the local door alone (off)."""
+    """Let the remote door start, resume, extend and reset (on), or the local door alone (off)."""
     ask(socket, {"verb": "remote", "enable": switch == "on"})
 
 
@@ -250,18 +267,21 @@ def register_list(socket: str | None, as_json: bool) -> None:
 @click.option("--zone", "zones", multiple=True, metavar="NAME=CELSIUS", help="how warm a zone is at the start")
 @HTML
 @TIMES_OF
+@MORE
 @PARAMETERS
 @JSON
 def check(
     recipe: Path, tool: Path | None, load: Path | None, rack: Path | None, registers: Path | None,
-    zones: tuple[str, ...], html: Path | None, times_of: tuple[Path, Path] | None, parameters: tuple[str, ...],
-    as_json: bool,
+    zones: tuple[str, ...], html: Path | None, times_of: tuple[Path, Path] | None, more: tuple[str, ...],
+    parameters: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Check a recipe against a tool: all problems at once, else the plan and what it will probably do."""
     from ald_controller.cli.offline import CheckOptions, check_command, found_where
 
     found = found_where(tool, times_of, as_json)
-    options = CheckOptions(load, rack, registers, celsius(zones), given(parameters), as_json, html, *found)
+    options = CheckOptions(
+        load, rack, registers, celsius(zones), given(parameters), as_json, html, *found, more=turns(more)
+    )
     sys.exit(check_command(recipe, tool_path(tool), options))
 
 

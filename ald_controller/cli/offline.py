@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ class CheckOptions:
     html: Path | None = None
     found_at: Path | None = None  # the tool where the recipe's times were found
     found_registers: Path | None = None
+    more: dict[tuple[int, int], int] = field(default_factory=dict)  # turns of repeats, by their lines and columns
 
 
 def found_where(tool: Path | None, told: tuple[Path, Path] | None, as_json: bool) -> tuple[Path | None, Path | None]:
@@ -55,7 +56,7 @@ def check_command(recipe: Path, tool: Path, options: CheckOptions) -> int:
             zones = ", ".join(assumed.tool.config.zones)
             click.echo(f"--zone: there is no zone '{min(unknown)}'; there are: {zones}", err=True)
             return 2
-        result = plan_for(recipe, assumed, options.parameters, options.temperatures_c)
+        result = plan_for(recipe, assumed, options.parameters, options.temperatures_c, options.more)
         added = actuations(result, assumed.tool.config.valves.outputs)
         if options.registers is None:
             result = replace(result, warnings=(*result.warnings, *_near_service(assumed.tool.config.tool, added)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ald_controller.chemistry import Chemistry
 from ald_controller.config import Tool
-from ald_controller.plan import FlowStep, Layer, Plan, RepeatStep, SegmentStep, Step
+from ald_controller.plan import FlowStep, Layer, Plan, RepeatStep, SegmentStep, Step, Where
 from ald_controller.planner.layers import layers
 from ald_controller.planner.prechecks import (
     check_chemistry,
@@ -39,14 +39,15 @@ def make_plan(
     *,
     assumptions: tuple[str, ...] = (),
     temperatures_c: Mapping[str, float] | None = None,
+    more: Mapping[Where, int] | None = None,
 ) -> Plan:
     """The plan of a recipe at this tool with these parameter values; raises Problems, all at once.
 
     `assumptions` are sentences that the plan carries along; `temperatures_c` are the zones' temperatures now, for the
-    estimate of time (without them: standby).
+    estimate of time (without them: standby). `more` are turns that a run is extended by, by its repeats' places.
     """
     read, problems = read_recipe(recipe, parameters)
-    scene = Scene(read, tool, registers, chemistry, blocks, problems)
+    scene = Scene(read, tool, registers, chemistry, blocks, more or {}, problems)
     standby_c = {name: zone.standby for name, zone in tool.config.zones.items()}
     zones = Zones(standby_c | dict(temperatures_c or {}))
     check_load(scene)

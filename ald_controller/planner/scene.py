@@ -25,6 +25,7 @@ class Scene:
     registers: Registers
     chemistry: Chemistry
     blocks: Mapping[str, Document]
+    more: Mapping[Where, int] = field(default_factory=dict)  # turns that a run is extended by, by its repeats' places
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     prefix: str = ""  # "in block '…': " while a block is unfolded

@@ -13,7 +13,19 @@ from ald_controller.planner.gaps import Span, closed, dose, join
 from ald_controller.planner.scene import Scene
 from ald_controller.planner.thermal import Zones, heat, wait
 from ald_controller.recipe import Written, block_at, read_step, takes_targets
-from ald_controller.recipe.steps import Expose, Heat, Pulse, Pump, Purge, Repeat, SetFlow, Use, Wait, WaitForLeak
+from ald_controller.recipe.steps import (
+    MOST_TURNS,
+    Expose,
+    Heat,
+    Pulse,
+    Pump,
+    Purge,
+    Repeat,
+    SetFlow,
+    Use,
+    Wait,
+    WaitForLeak,
+)
 from ald_controller.units import TORR_PA
 from ald_controller.valves.rules import MOST_EDGES
 from ald_controller.yamlfile import Document, Location, Mark, Problems
@@ -255,11 +267,12 @@ class Unfold:
         inner = self._inner(document, at, body.steps)
         if inner is None:
             return Stretch(span=closed(float("inf"), None))
+        times = self._times(document, step, body)
         carrier, targets = self.carrier_sccm, dict(self.zones.targets_c)
         self._turning += 1
         stretch = self._deeper(document, at, inner)
         self._turning -= 1
-        if body.times > 1:
+        if times > 1:
             span = join(self.scene, stretch.span, stretch.span, self.scene.config.valves.min_closed)
             if carrier != self.carrier_sccm or targets != self.zones.targets_c:
                 message = "a repeat must end with the carrier flow and the temperatures that it began with"
@@ -268,9 +281,19 @@ class Unfold:
             span = stretch.span
         if not stretch.steps:
             return Stretch(span=span)
-        where = self.scene.where(document, step.at)
-        repeat = RepeatStep("repeat", where, body.name or "", body.times, stretch.steps)
-        return Stretch((repeat,), stretch.seconds * body.times, span)
+        repeat = RepeatStep("repeat", self.scene.where(document, step.at), body.name or "", times, stretch.steps)
+        return Stretch((repeat,), stretch.seconds * times, span)
+
+    def _times(self, document: Document, step: Written, body: Repeat) -> int:
+        """How often a repeat is done: as written, and the turns that a run is extended by, within what was approved."""
+        more = self.scene.more.get(self.scene.where(document, step.at), 0)
+        times, at = body.times + more, (*step.at, "repeat", "times")
+        outside = self.scene.recipe.outside(at, times) if document is self.scene.recipe.document else ""
+        if more and times > MOST_TURNS:
+            outside = f"{times} turns are more than the {MOST_TURNS} that a repeat may have"
+        if more and outside:
+            self.scene.wrong(document, at, outside)
+        return times
 
     def _inner(self, document: Document, at: Location, steps: object) -> Inner | None:
         """Where the steps of a repeat stand: here, or in a define of the recipe."""

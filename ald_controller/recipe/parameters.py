@@ -65,10 +65,11 @@ PARAMETERS = TypeAdapter(dict[str, Parameter])  # as a schema tells it
 
 def values_of(
     document: Document, raw: Any, given: Mapping[str, str], problems: list[Problem]
-) -> tuple[dict[str, int | str], set[str]]:
-    """The values in effect, and the names of the parameters that have none because something is wrong with them."""
+) -> tuple[dict[str, int | str], set[str], dict[str, Parameter]]:
+    """The values in effect, the names of the parameters that have none because something is wrong, and all of them."""
     values: dict[str, int | str] = {}
     failed: set[str] = set()
+    known: dict[str, Parameter] = {}
     table = attempt(problems, document, ("parameters",), raw, _TABLE) or {}
     for name, body in table.items():
         at = ("parameters", name)
@@ -77,16 +78,18 @@ def values_of(
             problems.append(Problem(document.mark(at, True), message))
         parameter = attempt(problems, document, at, body, _ONE)
         value = None if parameter is None else _value(document, at, name, parameter, given, problems)
+        if parameter is not None:
+            known[name] = parameter
         if value is None:
             failed.add(name)
         else:
             values[name] = value
     for name in given:
         if name not in table:
-            known = ", ".join(table) or "none"
-            message = f"there is no parameter '{name[:40]}'; this recipe has: {known}"
+            names = ", ".join(table) or "none"
+            message = f"there is no parameter '{name[:40]}'; this recipe has: {names}"
             problems.append(Problem(document.mark(("parameters",), True), message))
-    return values, failed
+    return values, failed, known
 
 
 def _value(
@@ -101,17 +104,24 @@ def _value(
     if name not in given:
         return parameter.default
     value: int | str = int(given[name]) if _INT.match(given[name]) else given[name]
+    why = outside(name, parameter, value)
+    if why:
+        problems.append(Problem(document.mark(at, True), why))
+        return None
+    return value
+
+
+def outside(name: str, parameter: Parameter, value: int | str) -> str:
+    """Why a value is none that the owner approved, or ""."""
     try:
         number = parameter.number(value)
         low, high = (None if v is None else parameter.number(v) for v in (parameter.min, parameter.max))
     except ValueError as error:
-        problems.append(Problem(document.mark(at, True), f"{name}: {error}"))
-        return None
-    if (low is not None and number < low) or (high is not None and number > high):
-        span = f"from {parameter.min} to {parameter.max}" if None not in (low, high) else _one_end(parameter)
-        problems.append(Problem(document.mark(at, True), f"{name}: {value} is outside of its approved range, {span}"))
-        return None
-    return value
+        return f"{name}: {error}"
+    if (low is None or number >= low) and (high is None or number <= high):
+        return ""
+    span = f"from {parameter.min} to {parameter.max}" if None not in (low, high) else _one_end(parameter)
+    return f"{name}: {value} is outside of its approved range, {span}"
 
 
 def _one_end(parameter: Parameter) -> str:
@@ -127,6 +137,7 @@ class Substitute:
         self.document, self.values, self.failed, self.problems = document, values, failed, problems
         self.used: set[str] = set()
         self.blind: set[Mark] = set()
+        self.placed: dict[Location, str] = {}  # where a parameter stands -> its name
 
     def __call__(self, value: Any, at: Location) -> Any:
         if isinstance(value, dict):
@@ -139,6 +150,7 @@ class Substitute:
 
     def _one(self, text: str, name: str, at: Location) -> int | str:
         self.used.add(name)
+        self.placed[at] = name
         if name in self.values:
             return self.values[name]
         mark = self.document.mark(at)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema
 
 from ald_controller import units
-from ald_controller.recipe.parameters import Substitute, values_of
+from ald_controller.recipe.parameters import Parameter, Substitute, outside, values_of
 from ald_controller.recipe.steps import STEP, Temperature, Verb, Word, quantity, verb_of
 from ald_controller.yamlfile import Document, Location, Mark, Problem, Problems, Strict, attempt, validate_part
 
@@ -117,11 +117,18 @@ class Recipe:
     parameters: dict[str, str]  # every parameter with the value in effect
     unused: tuple[str, ...]
     blind: frozenset[Mark]  # places whose parameter has no value: the parameter's own problem says all
+    ranges: Mapping[str, Parameter]
+    placed: Mapping[Location, str]  # where the parameters stand
 
     def section(self, part: str) -> list[Any]:
         """The raw steps of one part; empty when it could not be read."""
         value = self.document.data.get(part)
         return value if isinstance(value, list) else []
+
+    def outside(self, at: Location, value: int) -> str:
+        """Why `value` is not in the approved range of the parameter that stands here, or ""."""
+        name = self.placed.get(at, "")
+        return outside(name, self.ranges[name], value) if name in self.ranges else ""
 
 
 def read_step(document: Document, at: Location, raw: object) -> Written:
@@ -141,7 +148,7 @@ def read_recipe(document: Document, given: Mapping[str, str]) -> tuple[Recipe, l
         message = f"{what}: a recipe begins with 'recipe: NAME' and has prepare, deposit and finish"
         raise Problems([Problem(document.mark(()), message)])
     problems: list[Problem] = []
-    values, failed = values_of(document, data.get("parameters", {}), given, problems)
+    values, failed, ranges = values_of(document, data.get("parameters", {}), given, problems)
     substitute = Substitute(document, values, failed, problems)
     data = {k: v if k == "parameters" else substitute(v, (k,)) for k, v in data.items()}
     document = dataclasses.replace(document, data=data)
@@ -153,7 +160,8 @@ def read_recipe(document: Document, given: Mapping[str, str]) -> tuple[Recipe, l
     problems += [p for p in in_head if p.mark not in substitute.blind]
     unused = tuple(n for n in values if n not in substitute.used)
     recipe = _recipe(document, head, values, problems)
-    return dataclasses.replace(recipe, unused=unused, blind=frozenset(substitute.blind)), problems
+    blind = frozenset(substitute.blind)
+    return dataclasses.replace(recipe, unused=unused, blind=blind, ranges=ranges, placed=substitute.placed), problems
 
 
 def _empty(value: Any, at: Location) -> Iterator[Location]:
@@ -186,6 +194,8 @@ def _recipe(document: Document, head: dict[str, Any], values: dict[str, int | st
         parameters={name: str(value) for name, value in values.items()},
         unused=(),
         blind=frozenset(),
+        ranges={},
+        placed={},
     )
 
 

@@ -1,7 +1,7 @@
 """The folder of one run: its name, its files, its header `run.json`, and whether somebody still writes it.
 
 runs/2031-05-04-123000-lialo-17/      UTC date and time of the start, recipe, number of the run on this tool
-  run.json         the header below; written whole at the start and again, atomically, at the end
+  run.json         the header below; written whole at the start and again, atomically, at an extension and at the end
   recipe.yaml      the recipe, byte for byte as it was checked
   tool.yaml        the tool file, byte for byte
   plan.json        the resolved plan: every name a valve, every quantity a number
@@ -62,9 +62,27 @@ class ZoneFacts:
     second: str | None = None
 
 
+def counted(turns: int) -> str:
+    return f"{turns} turn" + "s" * (turns != 1)
+
+
+@dataclass(frozen=True)
+class Extension:
+    """Turns added to a run: at which loop second, by whom, of which repeat, how many, and how many it has with them."""
+
+    at_s: float
+    by: str
+    repeat: str
+    turns: int
+    times: int
+
+
 @dataclass(frozen=True)
 class RunHeader:
-    """What a run was: everything that a reader needs to judge it without the tool. Times in loop seconds."""
+    """What a run was: everything that a reader needs to judge it without the tool. Times in loop seconds.
+
+    Cycles, doses, duration and thickness are those of the plan with its `extensions`; plan.json is the first one.
+    """
 
     recipe: str
     title: str
@@ -95,6 +113,7 @@ class RunHeader:
     degraded_timing: bool = False
     valve_timing: Timing | None = None  # of the valve process's start before this run; None where nothing measured it
     software: dict[str, str] = field(default_factory=dict)
+    extensions: tuple[Extension, ...] = ()
     run: str = ""  # the folder's name; given by `make_folder`
     number: int = 0
     start_s: float = 0.0

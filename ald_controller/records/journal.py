@@ -28,10 +28,10 @@ from pathlib import Path
 from typing import IO
 
 from ald_controller.journal import JournalError
-from ald_controller.plan import Dose
+from ald_controller.plan import Dose, Plan
 from ald_controller.records import folder as folders
 from ald_controller.records.blocks import QUALITY, Buffer, pack
-from ald_controller.records.folder import Papers, RunHeader
+from ald_controller.records.folder import Extension, Papers, RunHeader
 from ald_controller.records.writer import LIMIT, Writer, connect
 from ald_controller.states import Ending
 from ald_controller.valves.wire import Edge, SegmentId
@@ -153,6 +153,25 @@ class RunJournal:
         buffer.values.append(value)
         if at_s >= self._next_s:
             self._roll(at_s)
+
+    async def decided(self, kind: str, **fields: object) -> None:
+        """Something that is about to take effect: an event that the disk holds on return; raises JournalError."""
+        self.event(kind, **fields)
+        await self._writer.settle()
+
+    def extended(self, told: Extension, plan: Plan) -> None:
+        """From now on the header has the figures of a plan with more turns; on the disk before any later intent."""
+        self._header = dataclasses.replace(
+            self._header, extensions=(*self._header.extensions, told), cycles=plan.cycles, doses=plan.doses,
+            duration_s=plan.duration_s, thickness_nm=plan.thickness_nm,
+        )  # fmt: skip
+        header = self._header
+        self._writer.put(lambda _: folders.write_header(self.folder, header))
+
+    @property
+    def now_s(self) -> float:
+        """Loop seconds, as its events have them."""
+        return self._clock()
 
     async def close(self, ending: str, summary: dict[str, object]) -> None:
         """Everything to the disk, `ending` and `summary` into run.json; raises JournalError, ValueError."""

@@ -15,7 +15,7 @@ from ald_controller.records.dose_figures import heights_figure, timing_figure
 from ald_controller.records.doses import DoseRow
 from ald_controller.records.figures import cycle_figure, missing, run_figure, table
 from ald_controller.records.film_figures import film_figure
-from ald_controller.records.folder import REPORT, RunHeader, write_whole
+from ald_controller.records.folder import REPORT, RunHeader, counted, write_whole
 from ald_controller.records.record import Event, open_run
 from ald_controller.records.scales import clock, duration, number, quantile, short_time
 from ald_controller.records.style import document, section
@@ -79,6 +79,11 @@ def _banners(d: Digest) -> str:
         out.append(("note", "Simulated", "No real tool took part: the devices, the pressures and the film are models."))
     if d.header.simulated is None:
         out.append(("note", "Real or simulated?", "The record does not say whether a real tool took part."))
+    for more in d.header.extensions:
+        told = f"{counted(more.turns)} of {more.repeat} more, {more.times} in all, by {more.by} after "
+        out.append(
+            ("note", "Extended", f"{told}{duration(more.at_s - d.header.start_s)}; plan.json is the first plan.")
+        )
     if d.header.degraded_timing or d.record.summary.get("degraded_timing"):
         out.append(
             ("", "Degraded timing", "The valve process had no real-time priority; widths may be off by milliseconds.")

@@ -46,6 +46,7 @@ ARGS: dict[str, dict[str, Any]] = {
     "bypass": {"row": "G1", "minutes": 5, "reason": "calibration"},
     "restore": {"row": "G1"},
     "gate": {"act": "release"},
+    "extend": {"run": "2031-05-04-120000-r-1", "turns": 20},
     "box": {"mode": "ready", "by": "ann"},
 }
 VERBS = sorted(get_args(model.model_fields["verb"].annotation)[0] for model in get_args(get_args(Request)[0]))

@@ -1,0 +1,46 @@
+"""`ald pause`, `ald stop` and `ald extend`: what acts in the turns of a repeat."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from ald_controller.cli.asking import JSON, SOCKET, ask
+
+AT = click.option(
+    "--at", default="", metavar="NAME", help="a turn of this repeat, not of the outermost one with a name"
+)
+_MORE = re.compile(r"\+[1-9][0-9]{0,5}\Z")
+
+
+@click.command()
+@click.option("--now", is_flag=True, help="at once, not after the current turn")
+@AT
+@SOCKET
+@JSON
+def pause(now: bool, at: str, socket: str | None, as_json: bool) -> None:
+    """Pause the run after the current turn of its outermost named repeat."""
+    ask(socket, {"verb": "pause", "now": now, "at": at}, as_json)
+
+
+@click.command()
+@AT
+@SOCKET
+@JSON
+def stop(at: str, socket: str | None, as_json: bool) -> None:
+    """End the run after the current turn, then do the recipe's finish."""
+    ask(socket, {"verb": "stop", "at": at}, as_json)
+
+
+@click.command()
+@click.argument("run")
+@click.argument("more")
+@click.option("--of", "of", default="", metavar="NAME", help="this repeat, not the outermost one with a name")
+@SOCKET
+@JSON
+def extend(run: str, more: str, of: str, socket: str | None, as_json: bool) -> None:
+    """Add turns to a repeat of RUN that is going on; MORE is how many, for example +20."""
+    if not _MORE.match(more):
+        raise click.UsageError(f"'{more}': write how many turns more, from +1, for example +20")
+    ask(socket, {"verb": "extend", "run": run, "turns": int(more), "of": of}, as_json)
