@@ -274,6 +274,19 @@ class Soft(Sourced):
     factor: float = Field(gt=0, le=1)
 
 
+class FilmOnLithium(Sourced):
+    """Whether it goes on lithium: it is refused there, or over bare lithium alone and not over a film beneath."""
+
+    verdict: Literal["refuse", "barrier"]
+    why: str
+
+
+class Supercycle(Sourced):
+    """How many cycles of which films make one turn of it, in their order: its growth is their sum."""
+
+    films: dict[str, Annotated[int, Field(ge=1, le=1000)]] = Field(min_length=2)
+
+
 class Film(Strict):
     """The steps of its cycle in order, and what the literature says of its growth."""
 
@@ -283,6 +296,7 @@ class Film(Strict):
     gains: Gains
     window: Window | None = None
     soft: Soft | None = None
+    lithium: FilmOnLithium | None = None
     unload: str | None = None  # what has to be known when it leaves the chamber
 
     @model_validator(mode="after")
@@ -323,6 +337,7 @@ class _Precursors(Strict):
 
 class _Films(Strict):
     films: dict[str, Film]
+    supercycles: dict[str, Supercycle] = Field(default={})
 
 
 class _Materials(Strict):
@@ -335,6 +350,7 @@ class Chemistry:
 
     precursors: dict[str, Precursor]
     films: dict[str, Film]
+    supercycles: dict[str, Supercycle]
     materials: dict[str, Material]
     names: dict[str, str]  # name or alias -> the name of a precursor
     material_names: dict[str, str]  # lower case name or alias -> the name of a material
@@ -373,7 +389,8 @@ def load_chemistry(folder: Path) -> Chemistry:
     """Read precursors.yaml, films.yaml and materials.yaml of `folder`; raises Problems."""
     first, second, third = (read(folder / f"{name}.yaml") for name in ("precursors", "films", "materials"))
     precursors = validate(first, _Precursors).precursors
-    films = validate(second, _Films).films
+    grown = validate(second, _Films)
+    films = grown.films
     materials = validate(third, _Materials).materials
     names = _names(first, "precursors", precursors)
     for film, entry in films.items():
@@ -381,10 +398,13 @@ def load_chemistry(folder: Path) -> Chemistry:
             if precursor not in names:
                 mark = second.mark(("films", film, "precursors", i))
                 raise Problems([Problem(mark, f"there is no precursor '{precursor}' in {first.name}")])
+    for name, supercycle in grown.supercycles.items():
+        for film in supercycle.films.keys() - films.keys():
+            raise Problems([Problem(second.mark(("supercycles", name, "films")), f"there is no film '{film}' here")])
     if LITHIUM not in materials:
         raise Problems([Problem(third.mark(("materials",)), f"'{LITHIUM}' is missing: it stands for what is unknown")])
     lower = {name.lower(): one for name, one in _names(third, "materials", materials).items()}
-    return Chemistry(precursors, films, materials, names, lower)
+    return Chemistry(precursors, films, grown.supercycles, materials, names, lower)
 
 
 def _names(document: Document, table: str, entries: dict[str, Any]) -> dict[str, str]:

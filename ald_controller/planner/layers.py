@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ald_controller.chemistry import Chemistry
+from ald_controller.chemistry import Chemistry, Supercycle
 from ald_controller.plan import HeatStep, Layer, LayerReading, RepeatStep, SegmentStep, Step
 
 MOST_LAYERS = 1000  # a laminate with more is summed up by film
@@ -110,6 +110,42 @@ def _layer(grown: _Grown, chemistry: Chemistry) -> Layer:
         for r in chemistry.films[grown.film].readings
     )
     return Layer(grown.film, grown.cycles, at_c, readings)
+
+
+def folded(all_layers: Iterable[Layer], supercycles: Mapping[str, Supercycle]) -> list[Layer]:
+    """The layers with the turns of a supercycle as one layer of it, as thick as all of their first readings."""
+    given, out, i = list(all_layers), list[Layer](), 0
+    while i < len(given):
+        name, turn, turns = next(_turns(given, i, supercycles), ("", given[i : i + 1], 0))
+        layer = _of_turn(name, turn, turns, supercycles[name].source) if name else turn[0]
+        last = out[-1] if out else None
+        if name and last and (last.film, last.at_c) == (name, layer.at_c):
+            out[-1] = summed([last, layer])[name]
+        else:
+            out.append(layer)
+        i += len(turn)
+    return out
+
+
+def _turns(
+    layers: list[Layer], i: int, supercycles: Mapping[str, Supercycle]
+) -> Iterator[tuple[str, list[Layer], int]]:
+    """The supercycle that begins at layer `i`, its layers and how many turns they are; a laminate may have been summed up."""
+    for name, supercycle in supercycles.items():
+        wanted = supercycle.films
+        turn = layers[i : i + len(wanted)]
+        turns = turn[0].cycles // wanted.get(turn[0].film, turn[0].cycles + 1)
+        whole = {layer.film: layer.cycles for layer in turn} == {film: n * turns for film, n in wanted.items()}
+        if whole and len({layer.at_c for layer in turn}) == 1 and (turns == 1 or turns * len(wanted) > MOST_LAYERS):
+            yield name, turn, turns
+
+
+def _of_turn(name: str, turn: list[Layer], turns: int, source: str) -> Layer:
+    first = [layer.readings[0] for layer in turn if layer.readings]
+    if len(first) < len(turn):
+        return Layer(name, turns, turn[0].at_c, ())
+    nm, extrapolated = sum(r.nm for r in first), any(r.extrapolated for r in first)
+    return Layer(name, turns, turn[0].at_c, (LayerReading(nm, source, "low", extrapolated),))
 
 
 def nearest(layer: Layer, target_nm: float | None) -> float | None:

@@ -6,7 +6,7 @@ from ald_controller import units
 from ald_controller.bottles import refused_bottles
 from ald_controller.chemistry import LITHIUM, close
 from ald_controller.plan import Layer
-from ald_controller.planner.layers import TOLERANCE, nearest, summed
+from ald_controller.planner.layers import TOLERANCE, folded, nearest, summed
 from ald_controller.planner.scene import Scene
 from ald_controller.planner.thermal import Zones
 from ald_controller.registers import PLANNED
@@ -141,16 +141,19 @@ def check_films(scene: Scene, layers: tuple[Layer, ...]) -> float | None:
     recipe = scene.recipe
     if scene.incomplete:
         return None
+    _check_on_lithium(scene, layers)
     for layer in layers:
         if layer.at_c is not None and not layer.readings:
             scene.doubt(recipe.document, ("deposit",), f"{layer.film}: nothing is known of its growth")
+    named = {recipe.film, *(entry.film for entry in recipe.stack)}
+    as_named = folded(layers, {n: s for n, s in scene.chemistry.supercycles.items() if n in named})
     if recipe.stack:
-        _check_stack(scene, layers)
+        _check_stack(scene, tuple(as_named))
         targets = {entry.film: entry.target for entry in recipe.stack}
     else:
         targets = {recipe.film: recipe.target_nm} if recipe.film else {}
         if recipe.film:
-            _check_film(scene, recipe.film, recipe.target_nm, ("target",), summed(layers))
+            _check_film(scene, recipe.film, recipe.target_nm, ("target",), summed(as_named))
     for layer in summed(layers).values():
         _show_readings(scene, layer)
     thicknesses = [nearest(layer, targets.get(layer.film)) for layer in summed(layers).values()]
@@ -158,12 +161,31 @@ def check_films(scene: Scene, layers: tuple[Layer, ...]) -> float | None:
     return round(sum(known), 3) if known and len(known) == len(thicknesses) else None
 
 
+def _check_on_lithium(scene: Scene, layers: tuple[Layer, ...]) -> None:
+    """Films that do not go on lithium, where none of their precursors has been refused there already."""
+    if not scene.lithium:
+        return
+    beneath = 0  # films that are known
+    for film in dict.fromkeys(layer.film for layer in layers if layer.film in scene.chemistry.films):
+        entry, covered = scene.chemistry.films[film], beneath > 0
+        beneath += 1
+        verdict, steps = entry.lithium, [scene.chemistry.names[p] for p in entry.precursors]
+        of_steps = [scene.chemistry.precursors[step].lithium for step in steps]
+        if verdict is None or any(of and of.verdict == "refuse" for of in of_steps):
+            continue
+        if verdict.verdict == "barrier" and covered:
+            continue
+        where = "bare lithium, only over another film" if verdict.verdict == "barrier" else "lithium"
+        message = f"{film} does not go on {where}: {verdict.why} ({verdict.source}, {verdict.provenance})"
+        scene.problems.append(Problem(scene.dosed[steps[0]], message))
+
+
 def _check_film(
     scene: Scene, film: str, target: float | None, at: tuple[int | str, ...], grown: dict[str, Layer]
 ) -> None:
     document = scene.recipe.document
     named = (*at[:-1], "film")
-    if film not in scene.chemistry.films:
+    if film not in scene.chemistry.films and film not in scene.chemistry.supercycles:
         scene.doubt(document, named, f"'{film}' is not in the table of films: nothing can be said of its thickness")
     elif not grown:
         scene.doubt(document, named, f"no step deposits {film}")

@@ -209,14 +209,18 @@ def test_titanium_nitride_is_refused_over_lithium() -> None:
     assert any(p.startswith("r.yaml:14:18: ammonia may not be dosed over lithium") for p in found)
 
 
-def test_lithium_phosphate_at_the_temperature_that_it_needs_is_refused_over_lithium_and_red_below() -> None:
+def test_lithium_phosphate_is_refused_over_lithium_hot_and_cool_and_red_below_its_window_elsewhere() -> None:
     hung = rack(loaded("lithium"), EG="trimethyl phosphate")
     doses = cycles(("LiOtBu", "5 s", "8 s"), ("water", "30 ms", "15 s"), ("trimethyl phosphate", "500 ms", "8 s"))
     hot = on_lithium(doses, warm(200, LiOtBu=140), hung)
     assert any(
         "200 °C on 'substrate' is above the 150 °C that any zone which touches lithium may be set to" in p for p in hot
     )
-    cool = ahead(text(doses, head=HEAD, prepare=warm(150, LiOtBu=140)), registers=hung)
+    (cool,) = on_lithium(doses, warm(145, LiOtBu=140), hung)
+    assert cool.startswith("r.yaml:12:18: Li3PO4 does not go on lithium: its only published process grows less and")
+    cool = ahead(
+        text(doses, prepare=warm(150, LiOtBu=140)), registers=rack(loaded("silicon"), EG="trimethyl phosphate")
+    )
     assert "Li3PO4 at 150 °C: its process is known to work from 200 to 300 °C (Put 2019" in said(cool, "window")
 
 
