@@ -54,15 +54,24 @@ class Assumed:
         RegisterFile(path, self.chemistry).save(confirmed)
 
 
-def assume(recipe: Path, tool: Path, load: Path | None, rack: Path | None, registers: Path | None = None) -> Assumed:
+def assume(
+    recipe: Path,
+    tool: Path,
+    load: Path | None,
+    rack: Path | None,
+    registers: Path | None = None,
+    *,
+    alone: bool = False,
+) -> Assumed:
     """What a recipe is checked against, and where each part of it comes from; raises Problems.
 
     In this order: `registers` as they are; those of the controller that runs here; those of the simulated reactor with
-    every precursor that the recipe names on a free port and its substrate loaded. `load` and `rack` replace theirs.
+    every precursor that the recipe names on a free port and its substrate loaded. `load` and `rack` replace theirs;
+    `alone` asks no controller.
     """
     chemistry = load_chemistry(RECIPES / "chemistry")
     file = load_tool(tool)
-    known, notes = known_registers(registers, chemistry)
+    known, notes = (None, []) if alone else known_registers(registers, chemistry)
     supposed = known is None
     known = Registers.load(SIMULATED, chemistry) if known is None else known
     document = read(recipe)
@@ -83,9 +92,12 @@ def assume(recipe: Path, tool: Path, load: Path | None, rack: Path | None, regis
     return Assumed(file, known, chemistry, tuple(notes), document)
 
 
-def simulated_rack() -> dict[str, str]:
-    """port -> precursor, as the bottles hang on the simulated reactor; raises Problems."""
-    return simulated_registers().rack()
+def simulated_rack(tool: Path, rack: Path | None = None) -> dict[str, str]:
+    """port -> precursor, as the bottles hang on the simulated reactor, or as `rack` has them; raises Problems."""
+    known = simulated_registers()
+    if rack is not None:
+        known = known.with_rack(_on_ports(read(rack), load_tool(tool)), load_chemistry(RECIPES / "chemistry"))
+    return known.rack()
 
 
 def simulated_registers() -> Registers:

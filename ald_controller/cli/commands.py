@@ -394,6 +394,7 @@ def daemon(
 @click.option(
     "--warm-for", type=click.Path(exists=True, path_type=Path), default=None, help="start as warm as a recipe"
 )
+@click.option("--rack", type=click.Path(path_type=Path), default=None, help="a file with the bottles per port")
 @click.option(
     "--trace", type=click.Path(path_type=Path), default=None, help="write every change of the valve word here"
 )
@@ -402,11 +403,14 @@ def daemon(
     help="a Unix socket at which `ald fault` commands faults (or ALD_CONTROL)",
 )  # fmt: skip
 @JSON
-def simulate(tool: Path, warm_for: Path | None, trace: Path | None, control: Path | None, as_json: bool) -> None:
+def simulate(
+    tool: Path, warm_for: Path | None, rack: Path | None, trace: Path | None, control: Path | None, as_json: bool
+) -> None:
     """Serve every device of a tool file on its real wire, over one simulated reactor."""
-    from ald_controller.cli.serve import simulate_command
+    from ald_controller.cli.serve import SimulateOptions, simulate_command
 
-    sys.exit(simulate_command(tool, warm_for, trace, as_json, control and control.absolute()))
+    options = SimulateOptions(warm_for, rack, trace, control and control.absolute(), as_json)
+    sys.exit(simulate_command(tool, options))
 
 
 @ald.command()

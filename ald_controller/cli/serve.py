@@ -10,7 +10,7 @@ import signal
 import stat
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -198,38 +198,58 @@ def _doors(socket: Path, mqtt: Mqtt | None) -> tuple[tuple[Door, ...], Callable[
     return (local, ("remote door", remote)), lambda: any(door.connected for door in served)
 
 
-def simulate_command(
-    tool: Path, warm_for: Path | None, trace: Path | None, as_json: bool, control: Path | None = None
-) -> int:
+@dataclass(frozen=True, slots=True)
+class SimulateOptions:
+    """How a simulated reactor begins, and where it tells and hears of itself."""
+
+    warm_for: Path | None = None  # a recipe: as warm as it wants the zones, with its sample and its bottles
+    rack: Path | None = None
+    trace: Path | None = None
+    control: Path | None = None
+    as_json: bool = False
+
+
+def simulate_command(tool: Path, options: SimulateOptions) -> int:
     """Serve the devices of a tool until SIGTERM; 1 when a file is wrong or a wire cannot be laid."""
     load_or_exit(tool, None)
     _go_first()
     try:
-        asyncio.run(_simulate(tool, warm_for, trace, as_json, control))
+        asyncio.run(_simulate(tool, options))
     except (Problems, OSError, RuntimeError) as error:
         click.echo(str(error), err=True)
         return 1
     return 0
 
 
-async def _simulate(tool: Path, warm_for: Path | None, trace: Path | None, as_json: bool, control: Path | None) -> None:
+def beginning(tool: Path, recipe: Path | None, rack: Path | None) -> tuple[dict[str, str], dict[str, float] | None]:
+    """What hangs at the ports of a simulated reactor, and how warm its zones are (°C), for a recipe; raises Problems.
+
+    As a preview has them, but that no controller is asked: what hangs at a real tool says nothing of a simulated one.
+    """
     from ald_controller.cli.checking import assume, simulated_rack
-    from ald_controller.cli.plandrive import sample_for
     from ald_controller.cli.warmth import warm_zones
+
+    if recipe is None:
+        return simulated_rack(tool, rack), None
+    assumed = assume(recipe, tool, None, rack, alone=True)
+    return assumed.registers.rack(), warm_zones(recipe, assumed)
+
+
+async def _simulate(tool: Path, options: SimulateOptions) -> None:
+    from ald_controller.cli.plandrive import sample_for
     from simulators.serve import simulate
 
-    bottles = simulated_rack()
-    sample = sample_for(warm_for) if warm_for else None
-    warm = warm_zones(warm_for, assume(warm_for, tool, None, None)) if warm_for else None
+    bottles, warm = beginning(tool, options.warm_for, options.rack)
+    sample = sample_for(options.warm_for) if options.warm_for else None
 
     def ready(served: dict[str, Any]) -> None:
-        if as_json:
+        if options.as_json:
             click.echo(json.dumps(served))
         else:
             for name, device in served["devices"].items():
                 click.echo(f"{name:<12} {device['driver']:<16} {device['address']}  unit {device['unit']}")
-            if control is not None:
-                click.echo(f"faults: ald fault --control {control} …")
+            if options.control is not None:
+                click.echo(f"faults: ald fault --control {options.control} …")
         sys.stdout.flush()
         spare_the_collector()
 
@@ -237,4 +257,4 @@ async def _simulate(tool: Path, warm_for: Path | None, trace: Path | None, as_js
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await simulate(tool, warm, ready, trace, stop, bottles=bottles, control=control, sample=sample)
+    await simulate(tool, warm, ready, options.trace, stop, bottles=bottles, control=options.control, sample=sample)

@@ -130,7 +130,7 @@ def folded(all_layers: Iterable[Layer], supercycles: Mapping[str, Supercycle]) -
 def _turns(
     layers: list[Layer], i: int, supercycles: Mapping[str, Supercycle]
 ) -> Iterator[tuple[str, list[Layer], int]]:
-    """The supercycle that begins at layer `i`, its layers and how many turns they are; a laminate may have been summed up."""
+    """The supercycle that begins at layer `i`, its layers and their number of turns; many may have been summed up."""
     for name, supercycle in supercycles.items():
         wanted = supercycle.films
         turn = layers[i : i + len(wanted)]
