@@ -245,21 +245,10 @@ VERBS_REMOTE = frozenset(
     {"upload", "check", "start", "pause", "resume", "stop", "extend", "abort", "reset", "acknowledge", "status"}
 )
 VERBS_REMOTE_ENABLED = frozenset({"start", "resume", "extend", "reset"})  # these also need 'remote enabled' at the tool
-VERBS_VIEWER = frozenset(
-    {
-        "status",
-        "runs",
-        "registers",
-        "valves",
-        "alarm-history",
-        "interlocks",
-        "gate-status",
-        "proof-test-progress",
-        "proof-tests",
-        "watch",
-        "check",
-    }
-)
+VERBS_VIEWER = frozenset({
+    "status", "runs", "registers", "valves", "alarm-history", "interlocks", "gate-status", "proof-test-progress",
+    "proof-tests", "watch", "check",
+})  # fmt: skip
 VERBS_OWNER = frozenset({"valve-replaced", "pulses-anew", "bypass", "proof-test"})
 VERBS_ALWAYS = frozenset({"pause", "stop", "abort"})  # an authenticated operator, and nothing else is asked
 

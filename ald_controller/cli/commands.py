@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -21,7 +20,7 @@ from ald_controller.cli.gate import box, gate
 from ald_controller.cli.interlocks import interlocks
 from ald_controller.cli.prooftest import proof_test
 from ald_controller.cli.sockets import find_socket
-from ald_controller.cli.turns import extend, pause, stop
+from ald_controller.cli.turns import extend, pause, resume, stop, turns_by_place
 from ald_controller.cli.valves import valves
 from ald_controller.doorbell import LocalClient
 
@@ -39,22 +38,11 @@ def ald() -> None:
     """Control software for ALD/MLD reactors on argon gloveboxes."""
 
 
-for group in (
-    extend,
-    pause,
+_OWN = (
+    alarms, bottle, commission, devices, interlocks, valves, gate, box, proof_test, fault, films, extend, pause, resume,
     stop,
-    alarms,
-    bottle,
-    commission,
-    devices,
-    interlocks,
-    valves,
-    gate,
-    box,
-    proof_test,
-    fault,
-    films,
-):
+)  # fmt: skip
+for group in _OWN:
     ald.add_command(group)
 
 
@@ -79,17 +67,6 @@ def celsius(zones: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
-def turns(more: tuple[str, ...]) -> dict[tuple[int, int], int]:
-    """LINE:COLUMN=TURNS pairs, as the controller gives them; exits with 2 on anything else."""
-    out = {}
-    for at, count in given(more).items():
-        line, _, column = at.partition(":")
-        if not (line.isdigit() and column.isdigit() and count.isdigit()):
-            raise click.UsageError(f"--more {at}={count}: write LINE:COLUMN=TURNS, where a repeat stands")
-        out[int(line), int(column)] = int(count)
-    return out
-
-
 LONGEST_UPLOAD = 524_288  # characters
 
 
@@ -105,19 +82,6 @@ def text_of(recipe: Path) -> str:
 
 
 # --- through the local door ------------------------------------------------------------------------------------------
-
-
-def _simple(verb: str, help: str) -> Callable[..., None]:
-    @ald.command(verb, help=help)
-    @SOCKET
-    @JSON
-    def command(socket: str | None, as_json: bool) -> None:
-        ask(socket, {"verb": verb}, as_json)
-
-    return command
-
-
-_simple("resume", "Go on with a paused run; after a hold the half-cycle that was cut is done again.")
 
 
 @ald.command()
@@ -279,8 +243,9 @@ def check(
     from ald_controller.cli.offline import CheckOptions, check_command, found_where
 
     found = found_where(tool, times_of, as_json)
+    more_turns = turns_by_place(more)
     options = CheckOptions(
-        load, rack, registers, celsius(zones), given(parameters), as_json, html, *found, more=turns(more)
+        load, rack, registers, celsius(zones), given(parameters), as_json, html, *found, more=more_turns
     )
     sys.exit(check_command(recipe, tool_path(tool), options))
 

@@ -1,4 +1,4 @@
-"""`ald pause`, `ald stop` and `ald extend`: what acts in the turns of a repeat."""
+"""`ald pause`, `ald resume`, `ald stop` and `ald extend`: what acts in the turns of a repeat."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ AT = click.option(
     "--at", default="", metavar="NAME", help="a turn of this repeat, not of the outermost one with a name"
 )
 _MORE = re.compile(r"\+[1-9][0-9]{0,5}\Z")
+_PLACED = re.compile(r"([0-9]{1,9}):([0-9]{1,9})=([0-9]{1,9})\Z")
 
 
 @click.command()
@@ -22,6 +23,14 @@ _MORE = re.compile(r"\+[1-9][0-9]{0,5}\Z")
 def pause(now: bool, at: str, socket: str | None, as_json: bool) -> None:
     """Pause the run after the current turn of its outermost named repeat."""
     ask(socket, {"verb": "pause", "now": now, "at": at}, as_json)
+
+
+@click.command()
+@SOCKET
+@JSON
+def resume(socket: str | None, as_json: bool) -> None:
+    """Go on with a paused run; after a hold the half-cycle that was cut is done again."""
+    ask(socket, {"verb": "resume"}, as_json)
 
 
 @click.command()
@@ -44,3 +53,14 @@ def extend(run: str, more: str, of: str, socket: str | None, as_json: bool) -> N
     if not _MORE.match(more):
         raise click.UsageError(f"'{more}': write how many turns more, from +1, for example +20")
     ask(socket, {"verb": "extend", "run": run, "turns": int(more), "of": of}, as_json)
+
+
+def turns_by_place(more: tuple[str, ...]) -> dict[tuple[int, int], int]:
+    """LINE:COLUMN=TURNS pairs, as the controller gives them; exits with 2 on anything else."""
+    out = {}
+    for one in more:
+        if (match := _PLACED.match(one)) is None:
+            raise click.UsageError(f"--more {one}: write LINE:COLUMN=TURNS, where a repeat stands")
+        line, column, turns = map(int, match.groups())
+        out[line, column] = turns
+    return out

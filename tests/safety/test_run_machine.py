@@ -1,4 +1,4 @@
-"""A run that is paused, held, starved and resumed in any order: the record and the valves tell one story (I15, I16).
+"""A run that is paused, held, starved, extended, resumed in any order: record and valves tell one story (I15, I16).
 
 The real sequencer, tool and engine over the simulated module; nothing polls, so that a walk takes milliseconds. What is
 judged is the trace of the module's outputs against the intents that were durable before.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -23,13 +24,14 @@ from ald_controller.states import Misplaced
 from ald_controller.tool import Tool
 from ald_controller.valves import wire
 from ald_controller.valves.inline import InlineValves
+from ald_controller.walk import with_turns
 from drivers.line import memory_line
 from simulators.virtualtime import VirtualLoop
 from simulators.world import build
 from tests.machines import walks
 from tests.recipe_bench import chemistry, loaded, plan, recipe, tool
 
-CYCLES = 3
+CYCLES, MOST = 3, 5
 TEXT = recipe(
     f"- repeat: {{times: {CYCLES}, name: c, steps: ["
     "{pulse: {precursor: LiOtBu, time: 400 ms}}, {purge: 1500 ms}, "
@@ -70,7 +72,7 @@ class Intents:
 
 
 class ARun(RuleBasedStateMachine):
-    """One run of three cycles, and everything that people, interlocks and a disk may do to it."""
+    """One run of three cycles or more, and everything that people, interlocks and a disk may do to it."""
 
     @initialize()
     def start(self) -> None:
@@ -78,7 +80,7 @@ class ARun(RuleBasedStateMachine):
         self.openings: list[tuple[float, str]] = []
         self.widths: list[tuple[str, float]] = []
         self.word, self.beats = 0, 0
-        self.may_open, self.stopped_in = True, 0
+        self.may_open, self.stopped_in, self.cycles = True, 0, CYCLES
         self.do(self._begin())
 
     async def _begin(self) -> None:
@@ -192,6 +194,17 @@ class ARun(RuleBasedStateMachine):
             self._let_go()
         self.stopped_in = max([1, *self.journal.steps, *(cycle for _, _, cycle, _ in self.journal.intents)])
 
+    @precondition(lambda self: self.cycles < MOST)
+    @rule()
+    def somebody_extends(self) -> None:
+        self.do(self._act(self._extend))
+
+    def _extend(self) -> None:
+        run = self.run
+        longer = with_turns(run.plan, run.extendable(), 1)  # one that is over, or being stopped, refuses it
+        run.extend(replace(longer, cycles=run.plan.cycles + 1, doses=run.plan.doses + 2))
+        self.cycles += 1
+
     def _let_go(self) -> None:
         """As the console does it: the guard beats, the engine is cleared, and only then it may open again."""
         self.beat()
@@ -217,14 +230,14 @@ class ARun(RuleBasedStateMachine):
         assert all(0 <= b - a <= 1 for a, b in pairwise(halves))
         cycles = [cycle for _, _, cycle, _ in self.journal.intents if cycle]
         assert all(0 <= b - a <= 1 for a, b in pairwise(cycles))
-        assert all(1 <= cycle <= CYCLES for cycle in cycles) and (not cycles or cycles[0] == 1)
+        assert all(1 <= cycle <= self.cycles for cycle in cycles) and (not cycles or cycles[0] == 1)
 
     @invariant()
     def no_dose_is_done_twice(self) -> None:  # I15
         if hasattr(self, "widths"):
             for source, width_s in WIDTH_S.items():
                 whole = [w for s, w in self.widths if s == source and w >= width_s - 0.005]
-                assert len(whole) <= CYCLES
+                assert len(whole) <= self.cycles
 
     @invariant()
     def after_a_stop_no_further_cycle_begins(self) -> None:
@@ -256,7 +269,7 @@ class ARun(RuleBasedStateMachine):
         if not self.stopped_in:
             for source, width_s in WIDTH_S.items():
                 whole = [w for s, w in self.widths if s == source and w >= width_s - 0.005]
-                assert len(whole) == CYCLES, f"{source}: {self.widths}"
+                assert len(whole) == self.cycles, f"{source}: {self.widths}"
 
     async def finish(self) -> None:
         self.task.cancel()
