@@ -28,12 +28,17 @@ def check_json(result: Plan | Problems, added: Mapping[str, int] | None = None, 
     if isinstance(result, Plan):
         out["plan"] = PLAN.dump_python(result, mode="json")
     else:
-        out["problems"] = [str(p) for p in result.problems]
-        out["places"] = [
-            {"file": p.mark.file, "line": p.mark.line, "column": p.mark.column, "message": p.message}
-            for p in result.problems
-        ]
+        out |= problems_data(result)
     return json.dumps(out, ensure_ascii=False)
+
+
+def problems_data(found: Problems) -> dict[str, Any]:
+    """`ok` false, `problems` as sentences and, in `places`, in parts."""
+    places = [
+        {"file": p.mark.file, "line": p.mark.line, "column": p.mark.column, "message": p.message}
+        for p in found.problems
+    ]  # fmt: skip
+    return {"ok": False, "problems": [str(p) for p in found.problems], "places": places}
 
 
 def check_text(result: Plan | Problems, added: Mapping[str, int] | None = None, ahead: Outlook | None = None) -> str:

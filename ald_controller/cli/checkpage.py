@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
+from pathlib import Path
 
 from ald_controller.check import Outlook, clock
 from ald_controller.check.outlook import Placed
@@ -13,9 +14,11 @@ from ald_controller.foresight.forecast import CycleForecast, Forecast, HalfForec
 from ald_controller.plan import Plan
 from ald_controller.records import charts
 from ald_controller.records.figures import table
+from ald_controller.records.folder import write_whole
 from ald_controller.records.scales import Scale, number, time_ticks
 from ald_controller.records.style import document, section
 from ald_controller.units import TORR_PA
+from ald_controller.yamlfile import Mark, Problem, Problems
 
 MOST_FIGURES = 4
 LOWEST_TORR = 1e-6
@@ -39,6 +42,15 @@ def page(plan: Plan, ahead: Outlook) -> str:
         "with its source. The software is not a safety instrumented system."
     )
     return document(f"{plan.title} · check", body, foot, _MORE)
+
+
+def write_page(path: Path, html: str) -> None:
+    """The page as a whole file; raises Problems where it cannot be written."""
+    try:
+        write_whole(path, html)
+    except OSError as error:
+        why = f"cannot be written: {error.strerror or error}"
+        raise Problems([Problem(Mark(str(path), 1, 1), why)]) from None
 
 
 def _header(plan: Plan, ahead: Outlook) -> str:

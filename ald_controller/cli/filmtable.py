@@ -45,7 +45,11 @@ def films_command(tool: Path | None, options: FilmsOptions) -> int:
         bench = Bench(tool)
         rows, code = over_the_wire(bench, options) if options.wire else (all_rows(bench), 0)
     except (Problems, NeverSettles) as error:
-        click.echo(str(error), err=True)
+        told = [str(p) for p in error.problems] if isinstance(error, Problems) else [str(error)]
+        click.echo(
+            json.dumps({"ok": False, "problems": told}, ensure_ascii=False) if options.as_json else str(error),
+            err=not options.as_json,
+        )
         return 1
     if options.as_json:
         click.echo(json.dumps([row.as_json() for row in rows], ensure_ascii=False))

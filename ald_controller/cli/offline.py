@@ -66,13 +66,12 @@ def check_command(recipe: Path, tool: Path, options: CheckOptions) -> int:
 
             other = compared(recipe, assumed, options.parameters, result, options.found_at, options.found_registers)
             ahead = replace(ahead, elsewhere=other)
-    except Problems as problems:
-        result = problems
-    if options.html is not None and isinstance(result, Plan) and ahead is not None:
-        from ald_controller.cli.checkpage import page
-        from ald_controller.records.folder import write_whole
+        if options.html is not None:
+            from ald_controller.cli.checkpage import page, write_page
 
-        write_whole(options.html, page(result, ahead))
+            write_page(options.html, page(result, ahead))
+    except Problems as problems:
+        result, added, ahead = problems, {}, None
     good = isinstance(result, Plan)
     text = check_json(result, added, ahead) if options.as_json else check_text(result, added, ahead)
     click.echo(text, err=not (good or options.as_json))

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ald_controller import stamp, units
-from ald_controller.check import clock, outlook
+from ald_controller.check import clock, outlook, problems_data
 from ald_controller.check.shorter import Advice, Tried, shorten
 from ald_controller.cli.checking import Assumed, assume
 from ald_controller.cli.offline import CheckOptions
@@ -38,7 +38,8 @@ def optimise_command(recipe: Path, tool: Path, tolerance: str, options: CheckOpt
             recipe.read_text("utf-8"), str(recipe), percent / 100.0, _attempts(assumed, options.parameters)
         )
     except Problems as problems:
-        click.echo(str(problems), err=True)
+        said = json.dumps(problems_data(problems), ensure_ascii=False) if options.as_json else str(problems)
+        click.echo(said, err=not options.as_json)
         return 1
     click.echo(json.dumps(advice_data(advice), ensure_ascii=False) if options.as_json else advice_text(advice, percent))
     return 0
