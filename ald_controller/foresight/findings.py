@@ -197,6 +197,12 @@ def _condenses(half: HalfForecast, cycle: CycleForecast, chemistry: Chemistry) -
     entry = chemistry.precursors[half.half.precursor]
     coldest = min(cycle.cycle.wall_c, cycle.cycle.surface_c or cycle.cycle.wall_c)
     if entry.vapour_pressure is None:
+        if half.bottle_c > coldest:
+            message = (
+                f"{half.half.precursor} at {half.bottle_c:g} °C may condense on walls of {coldest:g} °C: nobody knows "
+                "its vapour pressure, so keep them at least as warm as its bottle"
+            )
+            yield _at(half, "amber", "condensation", message)
         return
     most = entry.vapour_pressure.pa(coldest)
     if half.peak_pa > CONDENSES * most:

@@ -12,7 +12,6 @@ from ald_controller.plan import FlowStep, Layer, Plan, RepeatStep, SegmentStep, 
 from ald_controller.planner.layers import layers
 from ald_controller.planner.prechecks import (
     check_chemistry,
-    check_cold_walls,
     check_end,
     check_films,
     check_load,
@@ -119,7 +118,6 @@ def _unfolded(scene: Scene, zones: Zones) -> _Parts:
         begins_c = dict(zones.targets_c)
         deposit = unfold.part("deposit")
         ends_sccm = unfold.carrier_sccm
-        check_cold_walls(scene, zones.targets_c)
         return _Parts(prepare, deposit, unfold.part("finish"), begins_c, ends_sccm)
     except TooLong:
         raise Problems(scene.problems) from None

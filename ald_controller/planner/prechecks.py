@@ -122,20 +122,6 @@ def check_end(scene: Scene, zones: Zones) -> None:
             scene.doubt(document, ("finish",), f"the recipe leaves '{name}' at {target:g} °C")
 
 
-def check_cold_walls(scene: Scene, targets_c: dict[str, float | None]) -> None:
-    """A bottle hotter than the walls that its vapour meets: it may condense there."""
-    walls = {z: t for z in scene.config.zones_of("substrate", "chamber") if (t := targets_c.get(z)) is not None}
-    for port, precursor in scene.rack.items():
-        zone = scene.config.ports[port].zone
-        bottle = targets_c.get(zone) if zone else None
-        if precursor not in scene.dosed or bottle is None:
-            continue
-        for wall, celsius in walls.items():
-            if celsius < bottle:
-                message = f"{precursor} at {bottle:g} °C may condense on '{wall}' at {celsius:g} °C"
-                scene.warnings.append(Problem(scene.dosed[precursor], message, "warning"))
-
-
 def check_films(scene: Scene, layers: tuple[Layer, ...]) -> float | None:
     """The films named in the head against those that the steps grow; returns the thickness expected in nm."""
     recipe = scene.recipe

@@ -133,6 +133,26 @@ def test_vapour_over_half_of_its_saturation_on_the_coldest_wall_condenses() -> N
     assert "condensation" not in codes(ahead(text(slow, prepare=warm(150, carrier=1, glycerol=140))))
 
 
+def test_a_bottle_that_is_hotter_than_the_walls_is_no_finding_while_its_vapour_stays_thin() -> None:
+    """0.03 Torr over walls where 0.6 Torr saturate: it is the pressure that counts, and not which one is hotter."""
+    thin = cycles(("TMA", "15 ms", "15 s"), ("ethylene glycol", "15 ms", "60 s"))
+    written = text(thin, prepare=warm(120, chamber=50, ethylene_glycol=70))
+    assert "condensation" not in codes(ahead(written))
+    assert not any("condense" in warning for warning in plan(written, registers=loaded("silicon")).warnings)
+    long = text(
+        thin.replace("glycol, time: 15 ms", "glycol, time: 5 s"), prepare=warm(120, chamber=25, ethylene_glycol=70)
+    )
+    assert "over walls of 25 °C" in said(ahead(long), "condensation")
+
+
+def test_where_nobody_knows_the_vapour_pressure_walls_are_to_be_as_warm_as_the_bottle() -> None:
+    salt = cycles(("LiHMDS", "6 s", "15 s"), ("water", "50 ms", "60 s"))
+    hung = rack(loaded("silicon"), EG="LiHMDS")
+    cold = ahead(text(salt, prepare=warm(120, chamber=60, LiHMDS=85)), registers=hung)
+    assert "LiHMDS at 85 °C may condense on walls of 60 °C" in said(cold, "condensation")
+    assert "condensation" not in codes(ahead(text(salt, prepare=warm(120, LiHMDS=85)), registers=hung))
+
+
 def test_ligl_as_shipped_does_not_condense() -> None:
     """The bottle stands at the temperature of the chamber: it is the pressure that counts."""
     assert "condensation" not in codes(ahead(shipped("ligl-on-lithium.yaml"), registers=loaded("lithium")))
