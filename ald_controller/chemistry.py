@@ -18,11 +18,10 @@ from pydantic import Field, model_validator
 
 from ald_controller import units
 from ald_controller.curves import ZERO_K, Monotone, activated
+from ald_controller.sourced import Confidence, Provenance, Sourced
 from ald_controller.yamlfile import Document, Problem, Problems, Strict, read, validate
 
 Kind = Literal["metal-organic", "protic", "oxidising", "halide", "acid chloride", "isocyanate"]
-Confidence = Literal["high", "medium", "low", "unknown"]
-Provenance = Literal["read", "seed", "calculated", "unverified default"]
 _WEAKEST: tuple[Provenance, ...] = ("read", "calculated", "seed", "unverified default")
 LITHIUM, NOTHING = "lithium", "nothing"  # materials that the code knows by their names
 BOLTZMANN_EV_K = 8.617333262e-5
@@ -87,13 +86,6 @@ def _must_rise(at: list[float]) -> None:
     """Raises ValueError unless these temperatures rise."""
     if at != sorted(set(at)):
         raise ValueError("'points' must rise in temperature")
-
-
-class Sourced(Strict):
-    """Where a number comes from, and how far that goes."""
-
-    source: str
-    provenance: Provenance
 
 
 class Vapour(Sourced):

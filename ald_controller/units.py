@@ -1,7 +1,8 @@
 """Quantities with units, as people write them, to floats in one fixed unit per dimension, and back.
 
 The fixed units are in the names of the code: `_s`, `_c`, `_k`, `_k_per_s`, `_pa`, `_pa_per_s`, `_sccm`, `_nm`, `_g`,
-`_ppm`, `_v`, `_percent`, `_m2`, `_m3`, `_m3_s`, `_pa_m3_s`. A bare number is refused, and so is arithmetic.
+`_ppm`, `_v`, `_w`, `_w_k`, `_percent`, `_m2`, `_m3`, `_m3_s`, `_pa_m3_s`. A bare number is refused, and
+so is arithmetic.
 """
 
 from __future__ import annotations
@@ -104,6 +105,8 @@ LEAK = Dimension(
     {"Pa m3/s": (1.0, 0.0), "Pa m³/s": (1.0, 0.0), "mbar L/s": (0.1, 0.0), "mTorr L/s": (TORR_PA * 1e-6, 0.0)},
     "'0.0001 mbar L/s'",
 )
+POWER = Dimension("power", {"W": (1.0, 0.0), "kW": (1000.0, 0.0)}, "'150 W'")
+CONDUCTANCE = Dimension("heat per kelvin", {"W/K": (1.0, 0.0)}, "'0.4 W/K'")
 PERCENT = Dimension("share", {"%": (1.0, 0.0)}, "'50 %'")
 
 
@@ -128,4 +131,6 @@ SquareMetres = Annotated[float, *_field(AREA)]
 CubicMetres = Annotated[float, *_field(VOLUME)]
 CubicMetresPerSecond = Annotated[float, *_field(SPEED)]
 PascalCubicMetresPerSecond = Annotated[float, *_field(LEAK)]
+Watts = Annotated[float, *_field(POWER)]
+WattsPerKelvin = Annotated[float, *_field(CONDUCTANCE)]
 Volts = Annotated[float, *_field(VOLTAGE)]

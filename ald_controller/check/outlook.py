@@ -10,6 +10,7 @@ from ald_controller.config import ToolConfig
 from ald_controller.foresight.elsewhere import Equal, Place, equal_exposure
 from ald_controller.foresight.findings import Finding, findings
 from ald_controller.foresight.forecast import Forecast, forecast
+from ald_controller.foresight.power import strained
 from ald_controller.foresight.reactor import Steady
 from ald_controller.foresight.timeline import Cycle, cycles
 from ald_controller.foresight.vessel import Vessel, vessel_of
@@ -62,7 +63,9 @@ def outlook(
     targets = targets_of(recipe)
     made = forecast(plan, _vessel(recipe, registers), chemistry, config, left, targets, known)
     places = Places(document)
-    placed = [Placed(places.of(f.where, purge=f.purge), f) for f in findings(made, chemistry, config, targets)]
+    slopes = {zone: heater.slope_k_per_s for zone, heater in registers.constants.heaters.items()}
+    found = findings(made, chemistry, config, targets, strained(plan, config, slopes))
+    placed = [Placed(places.of(f.where, purge=f.purge), f) for f in found]
     return Outlook(made, tuple(placed), now_utc_s + plan.duration_s)
 
 

@@ -144,6 +144,9 @@ class _Checker:
             heated.setdefault(zone.device, name)
             if zone.second is not None:
                 yield from self._signal(("zones", name, "second"), zone.second, ("_c",))
+            for other in zone.heater.beside if zone.heater else ():
+                if other not in self.config.zones or other == name:
+                    yield ("zones", name, "heater", "beside", other), f"there is no other zone '{other}'"
 
     def ports(self) -> Found:
         outputs = self.config.valves.outputs

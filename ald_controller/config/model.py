@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from ald_controller import units
 from ald_controller.config.watchdog import EXTERNAL, ValveDriver, Watchdog, WatchdogTest
+from ald_controller.sourced import Sourced
 
 ChamberState = Literal["VACUUM", "PUMPING_DOWN", "VENTING", "AT_BOX", "AT_AIR", "UNKNOWN"]
 CHAMBER_STATES: tuple[ChamberState, ...] = typing.get_args(ChamberState)
@@ -203,8 +204,16 @@ class Port(Model):
         return [*self.outputs, *(self.fill.outputs if self.fill else ())]
 
 
+class HeatBalance(Sourced):
+    """What a zone's heater gives (W), and what the zone loses to the room and to zones beside it (W/K)."""
+
+    power: units.Watts = Field(gt=0)
+    loss: units.WattsPerKelvin = Field(ge=0)
+    beside: dict[str, units.WattsPerKelvin] = Field(default={})  # written at one of the two zones
+
+
 class Zone(Model):
-    """One heated zone; `role` decides which limits bind."""
+    """One heated zone; `role` decides which limits bind. `heater` is for forecasts alone: no rule reads it."""
 
     device: str
     role: Literal["substrate", "chamber", "source", "line"]
@@ -212,6 +221,7 @@ class Zone(Model):
     standby: units.Celsius
     second: str | None = None  # signal of an independent second sensor
     max_ramp: units.KelvinsPerSecond = Field(default=0.1, gt=0, le=1)
+    heater: HeatBalance | None = None
 
 
 class Pump(Model):

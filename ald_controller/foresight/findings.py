@@ -6,7 +6,7 @@ what stops one (limits, lithium's rules, floors of the tool) is a problem of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import inf
 from typing import Literal
@@ -15,6 +15,7 @@ from ald_controller import units
 from ald_controller.chemistry import Chemistry
 from ald_controller.config import ToolConfig, end_of, pa_per_unit
 from ald_controller.foresight.forecast import SATURATED, CycleForecast, Forecast, HalfForecast, LayerForecast
+from ald_controller.foresight.power import FULL, Strained
 from ald_controller.plan import Where
 
 Level = Literal["red", "amber", "note"]
@@ -39,15 +40,16 @@ class Finding:
 
 
 def findings(
-    made: Forecast, chemistry: Chemistry, config: ToolConfig, target_nm: dict[str, float | None]
-) -> list[Finding]:
+    made: Forecast, chemistry: Chemistry, config: ToolConfig, target_nm: dict[str, float | None],
+    heaters: Iterable[Strained] = (),
+) -> list[Finding]:  # fmt: skip
     """All findings, the gravest first, each once however many cycles have it."""
     seen: dict[tuple[str, Where, bool], Finding] = {}
     for cycle in made.cycles:
         for finding in _of_cycle(cycle, made, chemistry, config):
             seen.setdefault((finding.code, finding.where, finding.purge), finding)
     begin = made.cycles[0].halves[0].half.where if made.cycles else Where(1, 1)
-    for finding in (*_of_bottles(made), *_of_layers(made, chemistry, begin, target_nm)):
+    for finding in (*_of_bottles(made), *_of_layers(made, chemistry, begin, target_nm), *map(_power, heaters)):
         seen.setdefault((finding.code + finding.message[:40], finding.where, finding.purge), finding)
     order = {"red": 0, "amber": 1, "note": 2}
     return sorted(seen.values(), key=lambda f: (order[f.level], f.where.line, f.where.column))
@@ -224,6 +226,19 @@ def _gauge(half: HalfForecast, config: ToolConfig) -> Iterator[Finding]:
     if half.highest_pa > config.limits.vacuum:
         message = f"{torr(half.highest_pa)} are more than the {torr(config.limits.vacuum)} that count as vacuum"
         yield _at(half, "red", "pressure", message)
+
+
+def _power(one: Strained) -> Finding:
+    """A heater that holds with (nearly) all that it has is one that does not heat, to row T2."""
+    beside = "".join(f" beside '{zone}' at {celsius:g} °C" for zone, celsius in one.beside)
+    beyond = one.share > FULL
+    message = (
+        f"'{one.zone}' takes about {one.share:.0%} of its power to hold {one.at_c:g} °C{beside} ({one.basis}): above "
+        f"{FULL:.0%} a zone that does not rise counts as one that does not heat, and row T2 aborts the run; "
+    )
+    hint = "a lower temperature" + (", or hotter neighbours first" if one.beside else "")
+    message += hint if beyond else f"come to it slowly (ramp), or set {hint}"
+    return Finding("red" if beyond else "amber", "heater", one.where, False, message)
 
 
 # --- bottles and layers ---------------------------------------------------------------------------------------------

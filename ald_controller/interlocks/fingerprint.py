@@ -24,6 +24,7 @@ BEARS_NO_LIMIT: dict[str, str] = {
     "lines": "addresses: a device that answers there is identified",
     "mqtt": "the remote door raises no limit and opens nothing",
     "valves.outputs.*.service_after": "a worn valve warns and stops nothing",
+    "zones.*.heater": "figures of forecasts, which no rule reads",
 }
 _LENGTH = 16  # of 64 hexadecimal digits: to compare by eye and to type
 

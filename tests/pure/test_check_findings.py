@@ -7,7 +7,10 @@ from dataclasses import replace
 import pytest
 
 from ald_controller.config import Tool
+from ald_controller.foresight import power
+from ald_controller.interlocks import thermal_power
 from ald_controller.registers import PLANNED, Registers
+from simulators.plant import heat
 from tests.foresee import SILICON, ahead, codes, cycles, said, text, warm
 from tests.recipe_bench import HEAD, chemistry, loaded, plan, problems, shipped, tool
 
@@ -278,3 +281,54 @@ def test_a_dose_below_what_its_valve_can_do_is_refused() -> None:
     ]
     below = on_lithium(cycles(("TMA", "5 ms", "15 s"), ("water", "15 ms", "20 s")), warm(120), loaded("lithium"))
     assert below == ["r.yaml:12:41: '5 ms' is out of range: between 0.01 s and 60 s is expected"]
+
+
+COLD_WALLS = text(
+    "purge: 10 s",
+    prepare="""\
+prepare:
+  - heat: {substrate: 140 °C}
+  - wait: {for: temperatures, within: 1 K, stay: 10 min, timeout: 3 h, else: finish}
+""",
+)
+
+
+def test_a_zone_that_holds_with_nearly_all_of_its_power_is_said_at_the_line_that_heats_it() -> None:
+    """Beside walls at 50 °C the wafer loses 0.4 × 115 + 1.5 × 90 = 181 W, and its heater has 150 W."""
+    found = said(ahead(COLD_WALLS), "heater")
+    assert found.startswith("r.yaml:5:5: red, heater: 'substrate' takes about 121% of its power to hold 140 °C beside")
+    assert "'chamber' at 50 °C" in found and "row T2" in found
+
+
+def test_a_zone_with_power_to_spare_is_no_finding_and_one_with_little_is_amber() -> None:
+    def at(substrate: float, chamber: float) -> str:
+        return said(ahead(text(GOOD, prepare=warm(substrate, chamber=chamber))), "heater")
+
+    assert at(150, 150) == "" and at(200, 172) == ""
+    assert "amber" in at(202, 172) and "red" in at(205, 172)
+
+
+def test_zones_heated_one_after_the_other_are_judged_when_both_have_their_goal() -> None:
+    together = "prepare:\n  - heat: {substrate: 150 °C}\n  - heat: {chamber: 150 °C}\n  - flow: {carrier: 20 sccm}\n"
+    assert "heater" not in codes(ahead(text(GOOD, prepare=together)))
+
+
+def test_without_power_in_the_tool_file_the_commissioned_rise_says_what_a_zone_has_left() -> None:
+    """0.16 K/s at 25 °C and 0.06 K/s at 150 °C: a straight line leaves a fifth of it at 185 °C."""
+    zones = {name: zone.model_copy(update={"heater": None}) for name, zone in tool().config.zones.items()}
+    bare = replace(tool(), config=tool().config.model_copy(update={"zones": zones}))
+    hot = said(ahead(text(GOOD, prepare=warm(190)), at=bare), "heater")
+    assert "'chamber' takes about 82% of its power to hold 190 °C (its rise at full power, commissioned)" in hot
+    assert "heater" not in codes(ahead(text(GOOD, prepare=warm(150)), at=bare))
+
+
+def test_power_and_losses_of_the_reference_tool_are_those_of_the_reactor_that_it_is_tried_on() -> None:
+    for name, zone in tool().config.zones.items():
+        if zone.heater is not None:
+            build = heat.BUILDS[zone.role]
+            assert (zone.heater.power, zone.heater.loss) == (build.watts, build.loss_w_k)
+            assert all(heat.BETWEEN_W_K[name, other] == w_k for other, w_k in zone.heater.beside.items())
+
+
+def test_the_share_above_which_a_heater_is_said_to_trip_is_that_of_the_rule() -> None:
+    assert power.FULL * 100 == thermal_power.FULL_PERCENT

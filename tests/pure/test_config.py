@@ -50,6 +50,8 @@ MISTAKES = [
     ("{stop: stop,", "{stop: ▸stopp,", "there is no output 'stopp'"),
     ("GL:    {outputs: [GL],", "GL:    {outputs: [▸stop],", "'stop' is not a source output of the valve module"),
     ("GL], zone: source-4", "GL], zone: ▸source-9", "there is no zone 'source-9'"),
+    ("beside: {chamber: 1.5", "beside: {wall: ▸1.5", "there is no other zone 'wall'"),
+    ("power: 150 W", "power: ▸150", "'150' has no unit: write one of W, kW, for example '150 W'"),
     ("spare: {outputs: [spare]}", "spare: ▸{outputs: [spare], delivery: pushed}", "'delivery: pushed' goes with 'push"),
     ("pirani:  {driver: mks_925, line: gauge", "pirani:  {driver: mks_925, line: ▸gauges", "there is no line 'gauges'"),
     ("driver: mks_925", "driver: ▸mks_926", "'driver' must name one of: alicat, analogue_io, beckhoff_io,"),

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from ald_controller.config import Limits, Mqtt, Signals, ToolConfig, ValveModule, Zone
-from ald_controller.config.model import Fill, Push
+from ald_controller.config.model import Fill, HeatBalance, Push
 from ald_controller.config.watchdog import WatchdogTest
 from ald_controller.interlocks import Blocks, Check, Facts, Hung, Level, Reaction, Reset, RuleSet, Setting
 from ald_controller.interlocks.fingerprint import BEARS_NO_LIMIT, limits_hash, limits_of
@@ -47,6 +47,7 @@ def test_addresses_bottles_and_a_broker_change_no_limit() -> None:
 ANEW: dict[type, Any] = {
     str: "coupler-b.another", int: 7, Push: Push(device="carrier", flow="1 sccm"),
     Mqtt: Mqtt(host="broker", user="ald"), Fill: Fill(outputs=["TMA"], time="1 s"),
+    HeatBalance: HeatBalance(power="60 W", loss="0.15 W/K", source="-", provenance="read"),
     WatchdogTest: WatchdogTest.model_validate({"date": "2025-05-05", "by": "Ann", "closed_after": "1 s"}),
 }  # fmt: skip
 
