@@ -92,7 +92,8 @@ def _factors(layer: LayerForecast) -> str:
 def _cycle(cycle: CycleForecast, made: Forecast) -> Iterator[str]:
     name = cycle.cycle.film or "no known film"
     head = f"{name}, {cycle.times} × {cycle.cycle.seconds:.4g} s"
-    yield from row("cycle", f"{head}: {cycle.growth:.3f} of a saturated layer, {cycle.excess:+.1%} by purges")
+    grows = f"{cycle.growth:.3f} of a saturated layer, {cycle.excess:+.1%} by purges"
+    yield from row("cycle", f"{head}: {grows if cycle.cycle.film else 'what it grows is not known'}")
     cells: list[tuple[str, ...]] = [
         ("", "dose", "exposure", "needs", "covers", "purge", "V/S", "left", "peak", "per cycle")
     ]

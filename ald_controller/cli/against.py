@@ -10,7 +10,9 @@ import click
 
 from ald_controller.cli.asking import TOOL
 
-_FILE = click.Path(path_type=Path)
+_FILE = click.Path(
+    readable=False, path_type=Path
+)  # what cannot be read is a problem of the check, as what is wrong in it
 _OPTIONS = (
     TOOL,
     click.option("--load", type=_FILE, default=None, help="a file with the load register"),

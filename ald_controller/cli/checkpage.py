@@ -10,7 +10,7 @@ from pathlib import Path
 from ald_controller.check import Outlook, clock
 from ald_controller.check.outlook import Placed
 from ald_controller.foresight.findings import litres, mass, spoken, torr
-from ald_controller.foresight.forecast import CycleForecast, Forecast, HalfForecast, LayerForecast
+from ald_controller.foresight.forecast import CycleForecast, Forecast, HalfForecast, LayerForecast, unforeseen
 from ald_controller.plan import Plan
 from ald_controller.records import charts
 from ald_controller.records.figures import table
@@ -59,12 +59,19 @@ def _header(plan: Plan, ahead: Outlook) -> str:
     word, style = (
         ("good", "completed") if not red + amber else ("look", "interrupted") if not red else ("change", "tripped")
     )
-    said = {"good": "✓ nothing found", "look": f"◆ {amber} to look at", "change": f"▲ {red} to change"}[word]
+    if word == "good" and unforeseen(ahead.forecast):
+        word, style = "blind", "interrupted"
+    said = {
+        "good": "✓ nothing found",
+        "blind": "◇ not all foreseen",
+        "look": f"◆ {amber} to look at",
+        "change": f"▲ {red} to change",
+    }[word]
     also = f"and {amber} to look at" if red and amber else "by the model; no rule is broken"
-    assumed = "; ".join(plan.assumptions)
+    assumed, what = "; ".join(plan.assumptions), f"{plan.film or 'no known film'} on {plan.substrate}"
     return (
         f'<div class="top"><div><p class="eyebrow">Check of <b>{escape(plan.recipe)}</b></p>'
-        f'<h1>{escape(plan.title)}</h1><p class="film">{escape(plan.film)} on {escape(plan.substrate)}</p></div>'
+        f'<h1>{escape(plan.title)}</h1><p class="film">{escape(what)}</p></div>'
         f'<div class="ending"><div class="word {style}">{escape(said)}</div><p>{escape(also)}</p></div></div>'
         f'<p class="lead">Assumed: {escape(assumed)}</p>'
     )
@@ -95,6 +102,8 @@ def _figures(plan: Plan, ahead: Outlook) -> str:
 
 def _findings(ahead: Outlook) -> str:
     if not ahead.findings:
+        if blind := unforeseen(ahead.forecast):
+            return f'<p class="lead">Nothing in what it could follow, but {escape("; ".join(blind))}.</p>'
         return '<p class="lead">Doses saturate, purges suffice, nothing condenses, every bottle holds enough.</p>'
     return _table(("", "", "where", ""), (_finding(placed) for placed in ahead.findings), "list")
 
@@ -120,7 +129,8 @@ def _finding(placed: Placed) -> tuple[str, ...]:
 def _cycle(cycle: CycleForecast, made: Forecast) -> str:
     name = cycle.cycle.film or "no known film"
     at = "" if cycle.cycle.surface_c is None else f" at {cycle.cycle.surface_c:g} °C"
-    head = f"{name}{at}, {cycle.times} times: {cycle.growth:.3f} of a saturated layer in {cycle.cycle.seconds:.4g} s"
+    grows = f"{cycle.growth:.3f} of a saturated layer" if cycle.cycle.film else "what it grows is not known,"
+    head = f"{name}{at}, {cycle.times} times: {grows} in {cycle.cycle.seconds:.4g} s"
     columns = ("", "opens", "exposure", "needs", "covers", "purge", "V/S", "left of peak", "peak", "takes", "grows")
     rows = (_half(half, made) for half in cycle.halves)
     return (

@@ -226,7 +226,7 @@ def register_list(socket: str | None, as_json: bool) -> None:
 
 
 @ald.command()
-@click.argument("recipe", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("recipe", type=click.Path(readable=False, path_type=Path))
 @against
 @click.option("--zone", "zones", multiple=True, metavar="NAME=CELSIUS", help="how warm a zone is at the start")
 @HTML
@@ -251,7 +251,7 @@ def check(
 
 
 @ald.command()
-@click.argument("recipe", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("recipe", type=click.Path(readable=False, path_type=Path))
 @against
 @click.option("--tolerance", default="2 %", show_default=True, help="of growth, that doses and purges may cost")
 @PARAMETERS
@@ -269,7 +269,7 @@ def optimise(
 
 
 @ald.command()
-@click.argument("recipe", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("recipe", type=click.Path(readable=False, path_type=Path))
 @TOOL
 @click.option("--load", type=click.Path(path_type=Path), default=None, help="a file with the load register")
 @click.option("--rack", type=click.Path(path_type=Path), default=None, help="a file with the bottles per port")

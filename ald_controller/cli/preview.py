@@ -69,6 +69,8 @@ def preview_command(recipe: Path, tool: Path, options: PreviewOptions) -> int:
         return _refused([str(p) for p in error.problems], options.as_json)
     except Refused as refused:
         return _refused(refused.problems, options.as_json)
+    except OSError as error:  # where the run folder goes
+        return _refused([f"{error.filename or options.state}: {error.strerror or error}"], options.as_json)
     click.echo(json.dumps(result) if options.as_json else _text(assumed, result))
     return 0 if result["ending"] == "completed" else 1
 

@@ -131,6 +131,16 @@ class Forecast:
         return weak / len(self.facts) if self.facts else 0.0
 
 
+def unforeseen(made: Forecast) -> list[str]:
+    """What of a plan nobody can foresee: silence about it is no good news."""
+    unknown = dict.fromkeys(half.half.precursor for one in made.cycles if one.cycle.film is None for half in one.halves)
+    out = [f"nothing is known of what {', '.join(unknown)} would grow"] if unknown else []
+    out += [] if made.cycles else ["there is no dose in it"]
+    out += [f"{made.not_modelled} kinds of cycle are not modelled"] if made.not_modelled else []
+    weighed = dict.fromkeys(bottle.precursor for bottle in made.bottles if bottle.left_g is None)
+    return out + ([f"what is left of {', '.join(weighed)} is not recorded"] if weighed else [])
+
+
 def forecast(
     plan: Plan, vessel: Vessel, chemistry: Chemistry, config: ToolConfig, left_g: Mapping[str, float | None],
     target_nm: Mapping[str, float | None],

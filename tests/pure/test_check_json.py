@@ -55,6 +55,17 @@ def test_a_recipe_that_is_not_there_is_a_problem_to_every_verb_that_takes_one(ve
     assert found["problems"] == [f"{tmp_path / 'gone.yaml'}:1:1: cannot be read: No such file or directory"]
 
 
+@pytest.mark.parametrize("verb", ["check", "optimise", "preview"])
+def test_a_folder_in_place_of_a_recipe_is_a_problem_too(verb, tmp_path) -> None:
+    assert document(verb, str(tmp_path), code=1)["problems"] == [f"{tmp_path}:1:1: cannot be read: Is a directory"]
+
+
+def test_a_preview_that_has_nowhere_to_write_says_where(recipe, tmp_path) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    found = document("preview", recipe, "--state", str(tmp_path / "file" / "state"), code=1)
+    assert found["problems"] == [f"{tmp_path / 'file' / 'state'}: Not a directory"]
+
+
 def test_optimise_tells_problems_as_check_does(recipe) -> None:
     Path(recipe).write_text(ALUMINA.replace("purge: 20 s", "purge: 0.1 s"), "utf-8")
     advised, checked = document("optimise", recipe, code=1), document("check", recipe, code=1)

@@ -81,3 +81,25 @@ def test_a_recipe_with_problems_writes_no_page(tmp_path) -> None:
     recipe.write_text("recipe: t\n", "utf-8")
     assert CliRunner().invoke(ald, ["check", str(recipe), "--html", str(out)]).exit_code == 1
     assert not out.exists()
+
+
+def test_what_nobody_can_foresee_is_not_called_found_good(tmp_path, monkeypatch) -> None:
+    """TMA alone grows no known film: whether it saturates is not known, and silence is no good news."""
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(text(cycles(("TMA", "15 ms", "15 s"))), "utf-8")
+    html = page_of(recipe, tmp_path, monkeypatch)
+    assert "nothing found" not in html and "Doses saturate" not in html
+    assert "◇ not all foreseen" in html and "nothing is known of what TMA would grow" in html
+    assert "of a saturated layer" not in html and "no known film on silicon" in html
+    said = CliRunner().invoke(ald, ["check", str(recipe)]).output
+    assert "what it grows is not known" in said and "of a saturated layer" not in said
+
+
+def test_bottles_that_nobody_weighed_do_not_hold_enough(tmp_path, monkeypatch) -> None:
+    recipe, rack = tmp_path / "r.yaml", tmp_path / "rack.yaml"
+    recipe.write_text(text(cycles(("TMA", "15 ms", "15 s"), ("water", "15 ms", "20 s"))), "utf-8")
+    rack.write_text("{TMA: TMA, H2O: water}\n", "utf-8")
+    monkeypatch.setenv("ALD_SOCKET", str(tmp_path / "nobody.sock"))
+    CliRunner().invoke(ald, ["check", str(recipe), "--rack", str(rack), "--html", str(tmp_path / "p.html")])
+    html = (tmp_path / "p.html").read_text("utf-8")
+    assert "every bottle holds enough" not in html and "what is left of TMA, water is not recorded" in html
