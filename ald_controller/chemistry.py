@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 
 from ald_controller import units
 from ald_controller.curves import ZERO_K, Monotone, activated
+from ald_controller.reactortable import ReactorTable, load_reactor
 from ald_controller.sourced import Confidence, Provenance, Sourced
 from ald_controller.yamlfile import Document, Problem, Problems, Strict, read, validate
 
@@ -346,6 +347,7 @@ class Chemistry:
     materials: dict[str, Material]
     names: dict[str, str]  # name or alias -> the name of a precursor
     material_names: dict[str, str]  # lower case name or alias -> the name of a material
+    reactor: ReactorTable  # what is assumed of a reactor where nobody has measured it
 
     def name(self, written: str) -> str | None:
         """The one name of a precursor from any of its names; None when it is not known."""
@@ -378,7 +380,7 @@ def close(written: str, names: Any) -> str:
 
 
 def load_chemistry(folder: Path) -> Chemistry:
-    """Read precursors.yaml, films.yaml and materials.yaml of `folder`; raises Problems."""
+    """Read precursors.yaml, films.yaml, materials.yaml and reactor.yaml of `folder`; raises Problems."""
     first, second, third = (read(folder / f"{name}.yaml") for name in ("precursors", "films", "materials"))
     precursors = validate(first, _Precursors).precursors
     grown = validate(second, _Films)
@@ -396,7 +398,7 @@ def load_chemistry(folder: Path) -> Chemistry:
     if LITHIUM not in materials:
         raise Problems([Problem(third.mark(("materials",)), f"'{LITHIUM}' is missing: it stands for what is unknown")])
     lower = {name.lower(): one for name, one in _names(third, "materials", materials).items()}
-    return Chemistry(precursors, films, grown.supercycles, materials, names, lower)
+    return Chemistry(precursors, films, grown.supercycles, materials, names, lower, load_reactor(folder))
 
 
 def _names(document: Document, table: str, entries: dict[str, Any]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ald_controller.check import Outlook, outlook
 from ald_controller.config import Tool
+from ald_controller.foresight.vessel import Vessel, vessel_of
 from ald_controller.registers import Registers
 from ald_controller.yamlfile import parse
 from tests.recipe_bench import chemistry, loaded, plan, tool
@@ -42,6 +43,11 @@ def ahead(
     known, given, where = registers or loaded("silicon"), parameters or {}, at or tool()
     made = plan(written, registers=known, at=where, parameters=given)
     return outlook(parse(written, "r.yaml"), given, made, known, chemistry(), where.config, 0.0)
+
+
+def chamber(registers: Registers | None = None, **figures: float) -> Vessel:
+    """The assumed chamber, or the one that registers say, with some figures of its own."""
+    return vessel_of(registers or Registers(), chemistry().reactor.reactor)._replace(**figures)
 
 
 def codes(found: Outlook) -> set[str]:

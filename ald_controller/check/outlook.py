@@ -61,7 +61,7 @@ def outlook(
     recipe = _head(document, parameters)
     left = {port: card.grams for port, card in registers.bottles().items()}
     targets = targets_of(recipe)
-    made = forecast(plan, _vessel(recipe, registers), chemistry, config, left, targets, known)
+    made = forecast(plan, _vessel(recipe, registers, chemistry), chemistry, config, left, targets, known)
     places = Places(document)
     slopes = {zone: heater.slope_k_per_s for zone, heater in registers.constants.heaters.items()}
     found = findings(made, chemistry, config, targets, strained(plan, config, slopes))
@@ -69,14 +69,15 @@ def outlook(
     return Outlook(made, tuple(placed), now_utc_s + plan.duration_s)
 
 
-def vessel_for(document: Document, parameters: Mapping[str, str], registers: Registers) -> Vessel:
+def vessel_for(document: Document, parameters: Mapping[str, str], registers: Registers, chemistry: Chemistry) -> Vessel:
     """The chamber of a tool around what a recipe is for."""
-    return _vessel(_head(document, parameters), registers)
+    return _vessel(_head(document, parameters), registers, chemistry)
 
 
-def _vessel(recipe: Recipe, registers: Registers) -> Vessel:
+def _vessel(recipe: Recipe, registers: Registers, chemistry: Chemistry) -> Vessel:
     sample = recipe.substrate
-    return vessel_of(registers, sample.area if sample else None, sample.aspect_ratio if sample else None)
+    area, aspect = (sample.area, sample.aspect_ratio) if sample else (None, None)
+    return vessel_of(registers, chemistry.reactor.reactor, area, aspect)
 
 
 def elsewhere(found_at: Plan, at: Place, here: Plan, this: Place, chemistry: Chemistry) -> Elsewhere:

@@ -212,8 +212,10 @@ def compared(
     if material := assumed.registers.load_material:
         known = known.with_load(_loaded(material), chemistry)
     there = Assumed(file, known, chemistry, (), assumed.document)
-    vessel = vessel_for(assumed.document, parameters, assumed.registers)
-    at = Place(there.tool.config.tool, vessel_for(there.document, parameters, there.registers), there.tool.config)
+    vessel = vessel_for(assumed.document, parameters, assumed.registers, chemistry)
+    at = Place(
+        there.tool.config.tool, vessel_for(there.document, parameters, there.registers, chemistry), there.tool.config
+    )
     here = Place(assumed.tool.config.tool, vessel, assumed.tool.config)
     if (at.name, at.vessel) == (here.name, here.vessel):
         return None

@@ -34,6 +34,10 @@ and cycles were chosen by it. What the simulated reactor adds is whether these d
 purges are long enough, and how late growth begins on a host. Times that no paper gives are an `unverified default`, and
 the recipe says so.
 
+LiHMDS stands in the table of precursors and in no row: the review does not name it, and with water its growth begins
+slowly, then runs fast, and does not limit itself (Pieters 2024). There is no growth per cycle to predict a film by, so
+check says that nothing is known of what it grows, and warns of it on lithium.
+
 `ald films` prints this table, `ald films --json` its numbers, `ald films --markdown` this page. Where a rack is named,
 `ald check RECIPE --rack recipes/racks/RACK.yaml` plans with its bottles.
 """

@@ -16,8 +16,6 @@ from ald_controller.foresight.vessel import AVOGADRO, LANGMUIR_PA_S, Vessel
 from ald_controller.plan import Layer, LayerReading, Plan
 
 SATURATED = 0.95  # the coverage that counts as saturated
-BANDS = {"high": 0.10, "medium": 0.25, "low": 0.50, "unknown": 0.50}  # tools differ by a tenth at the same process
-EXTRAPOLATED = 0.25  # more, beyond the temperatures of a reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +283,8 @@ def _reading(
     entry, at_c = chemistry.films[key[0]].readings[i], key[1]
     gpc = entry.gpc_nm(at_c) if at_c is not None else 0.0
     nm = gpc * count * factor
-    band = BANDS[entry.confidence] + (EXTRAPOLATED if reading.extrapolated else 0.0)
+    bands = chemistry.reactor.bands
+    band = bands.shares[entry.confidence] + (bands.extrapolated if reading.extrapolated else 0.0)
     provenance = entry.provenance if at_c is None else entry.provenance_at(at_c)
     return ReadingForecast(
         nm, nm * (1.0 - band), nm * (1.0 + band), gpc, entry.source, entry.confidence, provenance, reading.extrapolated

@@ -18,11 +18,8 @@ from ald_controller.foresight.timeline import Cycle, Half, Stage
 from ald_controller.foresight.vessel import (
     AVOGADRO,
     BOLTZMANN,
-    FLOW_LAG_S,
     GAS_CONSTANT,
     MOL_S_PER_SCCM,
-    STOP_LAG_S,
-    ULTIMATE_PA,
     Vessel,
 )
 
@@ -127,7 +124,7 @@ class Reactor:
         self.cycle, self.vessel = cycle, vessel
         film = chemistry.films[cycle.film] if cycle.film else None
         surface_c = cycle.wall_c if cycle.surface_c is None else cycle.surface_c
-        self.gases = _gases(cycle, chemistry, config, film, surface_c)
+        self.gases = _gases(cycle, vessel, chemistry, config, film, surface_c)
         self.by_port = {half.port: self.gases[half.precursor] for half in cycle.halves}
         soft = film.soft if film else None
         classes = ((1.0 - soft.share, 1.0), (soft.share, soft.factor)) if soft else ((1.0, 1.0),)
@@ -136,7 +133,7 @@ class Reactor:
         self.eats = (vessel.wall_m2 + vessel.sample_m2) / AVOGADRO * self.rise  # Pa per molecule on a m²
         first = cycle.halves[0].stages[0]
         self.carrier_sccm, self.push_sccm, self.open = first.carrier_sccm, 0.0, 1.0
-        self.inert_pa = ULTIMATE_PA + self.carrier_sccm * MOL_S_PER_SCCM * self.rise * vessel.decay_s
+        self.inert_pa = vessel.ultimate_pa + self.carrier_sccm * MOL_S_PER_SCCM * self.rise * vessel.decay_s
         self.grown = 0.0
         self.seen: list[Seen] = []
         self.trace: list[Instant] | None = None
@@ -235,17 +232,17 @@ class Reactor:
 
     def _pump(self, stage: Stage, dt_s: float) -> float:
         """Move flows and stop valve on, and with them the inert gas; returns the share that is pumped per s."""
-        vessel, kept = self.vessel, exp(-dt_s / STOP_LAG_S)
+        vessel, kept = self.vessel, exp(-dt_s / self.vessel.stop_lag_s)
         goal = 0.0 if stage.shut else 1.0
-        mean = goal + (self.open - goal) * (1.0 - kept) * STOP_LAG_S / dt_s
+        mean = goal + (self.open - goal) * (1.0 - kept) * vessel.stop_lag_s / dt_s
         self.open = goal + (self.open - goal) * kept
-        follow = exp(-dt_s / FLOW_LAG_S)
+        follow = exp(-dt_s / vessel.flow_lag_s)
         self.carrier_sccm = stage.carrier_sccm + (self.carrier_sccm - stage.carrier_sccm) * follow
         self.push_sccm = stage.push_sccm + (self.push_sccm - stage.push_sccm) * follow
         pumped = mean * vessel.pumping_m3_s + vessel.past_stop_m3_s
         away = pumped / vessel.volume_m3
         fed = (self.carrier_sccm + self.push_sccm) * MOL_S_PER_SCCM * self.rise
-        fed += (vessel.leak_pa_m3_s + pumped * ULTIMATE_PA) / vessel.volume_m3
+        fed += (vessel.leak_pa_m3_s + pumped * vessel.ultimate_pa) / vessel.volume_m3
         level, kept = fed / away, exp(-away * dt_s)
         self.inert_pa = level + (self.inert_pa - level) * kept
         return away
@@ -258,7 +255,7 @@ class Reactor:
             pools = {
                 gas.name: pass_time(
                     gas.gas_pa, gas.wall_pa, fed.get(gas.name, 0.0),
-                    away + gas.per_m2 * self.eats * ready[gas.name], gas.stay_s, dt_s,
+                    away + gas.per_m2 * self.eats * ready[gas.name], gas.stay_s, self.vessel.wall_share, dt_s,
                 )
                 for gas in live
             }  # fmt: skip
@@ -300,14 +297,14 @@ def _found(moved: list[float], doses: list[float], step: int) -> float:
 
 
 def _gases(
-    cycle: Cycle, chemistry: Chemistry, config: ToolConfig, film: Film | None, surface_c: float
+    cycle: Cycle, vessel: Vessel, chemistry: Chemistry, config: ToolConfig, film: Film | None, surface_c: float
 ) -> dict[str, Gas]:
     steps = [chemistry.names[name] for name in film.precursors] if film else []
     sites_m2 = film.sites_m2(surface_c) if film else 1.0
     out: dict[str, Gas] = {}
     for half in cycle.halves:
         entry = chemistry.precursors[half.precursor]
-        bottle = bottle_of(entry, config.ports[half.port], dict(cycle.bottles_c)[half.port])
+        bottle = bottle_of(entry, config.ports[half.port], dict(cycle.bottles_c)[half.port], vessel)
         step = steps.index(half.precursor) if half.precursor in steps else -1
         per_m2 = reacting_per_m2(entry, surface_c) if step >= 0 else 0.0
         per_site = per_m2 * entry.vapour.monomers / sites_m2

@@ -12,11 +12,11 @@ from ald_controller.cli.commands import ald
 from ald_controller.foresight.elsewhere import Place, equal_exposure
 from ald_controller.foresight.timeline import Cycle, cycles
 from ald_controller.foresight.vessel import Vessel
+from tests.foresee import chamber, text, warm
 from tests.foresee import cycles as repeat
-from tests.foresee import text, warm
 from tests.recipe_bench import RECIPES, ROOT, chemistry, loaded, plan, tool
 
-SMALL, LARGE = Vessel(), Vessel(volume_m3=1e-3, pumping_m3_s=2.6e-3)  # of one V/S
+SMALL, LARGE = chamber(), chamber(volume_m3=1e-3, pumping_m3_s=2.6e-3)  # of one V/S
 
 
 def made(*doses: tuple[str, str, str], celsius: float = 150) -> list[Cycle]:
@@ -50,7 +50,7 @@ def test_twice_the_pumping_takes_about_twice_the_opening_of_a_pushed_source() ->
 
 def test_a_slower_pump_purges_longer_to_the_same_share() -> None:
     here = made(*DOSES, celsius=177)
-    slow = Vessel(pumping_m3_s=0.65e-3)
+    slow = chamber(pumping_m3_s=0.65e-3)
     for one in equal_exposure(here, place(SMALL), here, place(slow), chemistry()):
         assert one.purge_there_s is not None and one.decays_there is not None
         assert one.purge_there_s > one.purge_s
@@ -59,7 +59,7 @@ def test_a_slower_pump_purges_longer_to_the_same_share() -> None:
 
 def test_what_a_pulse_cannot_give_there_is_said_and_not_made_up() -> None:
     here = made(("TMA", "900 ms", "5 s"), ("water", "100 ms", "9 s"))
-    huge = Vessel(volume_m3=0.1, pumping_m3_s=2.0)
+    huge = chamber(volume_m3=0.1, pumping_m3_s=2.0)
     assert equal_exposure(here, place(SMALL), here, place(huge), chemistry())[0].opening_there_s is None
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from ald_controller.config import Tool
 from ald_controller.foresight import power
+from ald_controller.foresight.forecast import unforeseen
 from ald_controller.interlocks import thermal_power
 from ald_controller.registers import PLANNED, Registers
 from simulators.plant import heat
@@ -332,3 +333,18 @@ def test_power_and_losses_of_the_reference_tool_are_those_of_the_reactor_that_it
 
 def test_the_share_above_which_a_heater_is_said_to_trip_is_that_of_the_rule() -> None:
     assert power.FULL * 100 == thermal_power.FULL_PERCENT
+
+
+def test_lihmds_with_water_is_checked_without_a_film_and_says_that_its_growth_does_not_limit_itself() -> None:
+    """The negative test of Pieters 2024: no growth per cycle is published, and none is made up."""
+    salt = cycles(("LiHMDS", "6 s", "15 s"), ("water", "50 ms", "60 s"))
+    hung = rack(loaded("silicon"), EG="LiHMDS")
+    found = ahead(text(salt, prepare=warm(120, LiHMDS=85)), registers=hung).forecast
+    assert found.nm is None and {cycle.cycle.film for cycle in found.cycles} == {None}
+    assert unforeseen(found) == ["nothing is known of what LiHMDS, water would grow"]
+    told = "growth with water does not limit itself (Pieters 2024)"
+    lithium = plan(
+        text(salt, head="recipe: t\nsubstrate: lithium foil\nprovenance: read\n", prepare=warm(120, LiHMDS=85)),
+        registers=rack(loaded("lithium"), EG="LiHMDS"),
+    )
+    assert any(told in warning for warning in lithium.warnings)

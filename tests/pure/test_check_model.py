@@ -17,9 +17,11 @@ from ald_controller.foresight.sites import Sites, steady
 from ald_controller.foresight.timeline import cycles
 from ald_controller.foresight.vessel import LANGMUIR_PA_S, Vessel, vessel_of
 from ald_controller.planner import scene
+from ald_controller.registers import Registers
 from simulators.plant import heat
 from simulators.plant.films import films
 from simulators.plant.sample import Sample
+from tests.foresee import chamber
 from tests.plant_bench import Reactor as Plant
 from tests.recipe_bench import chemistry, loaded, plan, recipe, tool
 
@@ -40,7 +42,7 @@ def foresee(celsius: float, *doses: tuple[str, str, str], vessel: Vessel | None 
     text = recipe(cycle(*doses).removeprefix("- "), head=SILICON, prepare=warm(celsius))
     registers = loaded("silicon")
     made = plan(text, registers=registers)
-    return forecast(made, vessel or vessel_of(registers), chemistry(), tool().config, {}, {})
+    return forecast(made, vessel or chamber(registers), chemistry(), tool().config, {}, {})
 
 
 def first(*doses: tuple[str, str, str], celsius: float = 150, vessel: Vessel | None = None) -> CycleForecast:
@@ -58,7 +60,7 @@ def test_tma_at_150_c_saturates_with_the_exposure_of_the_reference_packages() ->
 
 def test_a_flat_surface_takes_three_e_folds_and_holes_what_gordon_says() -> None:
     """At aspect ratio 10 transport alone takes 198.5 molecules per site: 444 L for 4.5e18 sites per m²."""
-    made = first(("TMA", "15 ms", "15 s"), ("water", "15 ms", "20 s"), vessel=Vessel(aspect=10.0)).halves[0]
+    made = first(("TMA", "15 ms", "15 s"), ("water", "15 ms", "20 s"), vessel=chamber(aspect=10.0)).halves[0]
     sites_m2 = chemistry().films["Al2O3"].sites_m2(150)
     assert made.flat_l == pytest.approx(-log(0.05) * 2137 * sites_m2 / 4.3e18, rel=2e-3)
     assert made.deep_l is not None and made.flat_l is not None
@@ -104,19 +106,19 @@ def test_two_vapours_at_once_grow_without_end() -> None:
 
 
 def test_what_walls_and_gas_lose_is_what_was_pumped() -> None:
-    gas, wall, exposure = pass_time(10.0, 2.0, 3.0, 2.6, 4.0, 1.5)
+    gas, wall, exposure = pass_time(10.0, 2.0, 3.0, 2.6, 4.0, 0.2, 1.5)
     assert gas + wall + 2.6 * exposure == pytest.approx(10.0 + 2.0 + 3.0 * 1.5)
 
 
 def test_without_walls_to_speak_of_gas_decays_by_volume_over_speed() -> None:
-    gas, _, exposure = pass_time(10.0, 0.0, 0.0, 2.6, 1e9, 1.0)
+    gas, _, exposure = pass_time(10.0, 0.0, 0.0, 2.6, 1e9, 0.2, 1.0)
     assert gas == pytest.approx(10.0 * exp(-2.6))
     assert exposure == pytest.approx(10.0 * (1 - exp(-2.6)) / 2.6)
 
 
 def test_fifteen_milliseconds_of_tma_are_a_third_of_a_milligram() -> None:
     """By the valve makers' equation 4.4 µmol; it refills a little meanwhile."""
-    bottle = bottle_of(chemistry().precursors["TMA"], tool().config.ports["TMA"], 25.0)
+    bottle = bottle_of(chemistry().precursors["TMA"], tool().config.ports["TMA"], 25.0, chamber())
     assert bottle.give(0.015, 40.0, 0.0) * 72.09 * 1e3 == pytest.approx(0.33, rel=0.06)
 
 
@@ -156,7 +158,7 @@ def test_the_excess_that_a_short_purge_of_water_grows_is_that_of_the_simulated_r
 
 
 def test_a_large_sample_that_eats_the_dose_grows_what_the_simulated_reactor_grows() -> None:
-    made = first(("TMA", "15 ms", "20 s"), ("water", "60 ms", "20 s"), vessel=Vessel(sample_m2=2.0))
+    made = first(("TMA", "15 ms", "20 s"), ("water", "60 ms", "20 s"), vessel=chamber(sample_m2=2.0))
     plant = Plant(150, ("TMA", "water"), sample=Sample(2.0))
     plant.cycles(3, ("TMA", 0.015, 20), ("water", 0.06, 20))
     grown = plant.cycles(3, ("TMA", 0.015, 20), ("water", 0.06, 20)) / 3 / films()["Al2O3"].gpc_nm(150)
@@ -183,7 +185,7 @@ def test_300_cycles_of_alumina_come_to_what_groner_measured(celsius, nm) -> None
         head=SILICON, prepare=warm(celsius),
     )  # fmt: skip
     registers = loaded("silicon")
-    made = forecast(plan(text, registers=registers), vessel_of(registers), chemistry(), tool().config, {}, {})
+    made = forecast(plan(text, registers=registers), chamber(registers), chemistry(), tool().config, {}, {})
     assert made.nm == pytest.approx(nm, rel=0.03)
     assert made.low_nm is not None and made.high_nm is not None and made.nm is not None
     assert made.low_nm < nm < made.high_nm
@@ -197,7 +199,7 @@ def test_on_carbon_the_beginning_costs_what_its_sum_says() -> None:
         head=SILICON.replace("silicon", "carbon"), prepare=warm(120),
     )  # fmt: skip
     registers = loaded("carbon")
-    made = forecast(plan(text, registers=registers), vessel_of(registers), chemistry(), tool().config, {}, {})
+    made = forecast(plan(text, registers=registers), chamber(registers), chemistry(), tool().config, {}, {})
     assert made.layers[0].nucleated == pytest.approx(1 - 0.9 * 20 * (1 - exp(-5)) / 100, rel=1e-3)
 
 
@@ -210,7 +212,7 @@ def test_a_filling_ends_where_the_pressure_is_reached() -> None:
     half, rest = whole.halves
     filled = replace(half, stages=tuple(s._replace(until_pa=60.0) if s.port else s for s in half.stages))
     found = [
-        Reactor(replace(whole, halves=(one, rest)), Vessel(), chemistry(), tool().config).steady().seen[0]
+        Reactor(replace(whole, halves=(one, rest)), chamber(), chemistry(), tool().config).steady().seen[0]
         for one in (half, filled)
     ]
     assert found[0].peak_pa > 120.0
@@ -224,7 +226,7 @@ def test_a_recipe_of_steps_written_one_by_one_is_one_kind_of_cycle() -> None:
     )
     registers = loaded("silicon")
     made = plan(recipe(steps, head=SILICON, prepare=warm(150)), registers=registers)
-    found = forecast(made, vessel_of(registers), chemistry(), tool().config, {}, {})
+    found = forecast(made, chamber(registers), chemistry(), tool().config, {}, {})
     assert [(one.cycle.film, one.times) for one in found.cycles] == [("Al2O3", 20)]
 
 
@@ -235,6 +237,26 @@ def test_an_exposure_that_fills_to_a_pressure_takes_no_more_than_that() -> None:
         other = "expose: {precursor: water, pulse: 100 ms, hold: 1 s, flow: 2 sccm}\npurge: 20 s\n"
         registers = loaded("silicon")
         made = plan(recipe(doses + other, head=SILICON, prepare=warm(150)), registers=registers)
-        return forecast(made, vessel_of(registers), chemistry(), tool().config, {}, {}).bottles[0].grams
+        return forecast(made, chamber(registers), chemistry(), tool().config, {}, {}).bottles[0].grams
 
     assert grams(", to: 600 mTorr, else: hold") < 0.6 * grams("")
+
+
+def test_what_is_assumed_of_a_reactor_is_what_its_table_says() -> None:
+    """Twice the flow coefficient, and twice the walls, in the table: more comes, and more is taken."""
+    table = chemistry().reactor.reactor
+    wide = table.model_copy(update={"valve_cv": table.valve_cv.model_copy(update={"value": 0.54})})
+    doses = (("TMA", "15 ms", "15 s"), ("water", "15 ms", "20 s"))
+    usual = first(*doses, vessel=chamber()).halves[0]
+    more = first(*doses, vessel=vessel_of(Registers(), wide)).halves[0]
+    assert 1.5 * usual.given_mol < more.given_mol < 2.0 * usual.given_mol
+    large = table.model_copy(update={"walls": table.walls.model_copy(update={"value": 0.102})})
+    taken = first(*doses, vessel=vessel_of(Registers(), large)).halves[0].supply_mol
+    assert taken is not None and usual.supply_mol is not None and taken == pytest.approx(2.0 * usual.supply_mol)
+
+
+def test_the_error_band_is_that_of_the_table() -> None:
+    bands = chemistry().reactor.bands
+    assert bands.shares == {"high": 0.10, "medium": 0.25, "low": 0.50, "unknown": 0.50} and bands.extrapolated == 0.25
+    one = foresee(150, ("TMA", "15 ms", "15 s"), ("water", "15 ms", "20 s")).layers[0].readings[0]
+    assert (one.low_nm / one.nm, one.high_nm / one.nm) == (pytest.approx(0.9), pytest.approx(1.1))

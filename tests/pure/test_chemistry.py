@@ -84,6 +84,9 @@ def test_a_film_is_known_by_its_two_precursors_in_any_order() -> None:
         ("films.yaml", "precursors: [TMA, water]", "precursors: [TMA, watr]", "there is no precursor 'watr' in"),
         ("films.yaml", "at: 80 °C", "at: 30 °C", "'points' must rise in temperature"),
         ("materials.yaml", "  lithium:", "  lithiun:", "'lithium' is missing"),
+        ("reactor.yaml", "value: 0.05 m2", "value: 0.05", "'0.05' has no unit"),
+        ("reactor.yaml", "source: a tight chamber, ", "", "'source' is missing"),
+        ("reactor.yaml", ", unknown: 0.5", "", "'shares' must have a band for each confidence; missing: unknown"),
     ],
 )
 def test_a_mistake_in_a_table_is_refused_at_its_place(tmp_path: Path, file: str, old: str, new: str, says: str) -> None:
