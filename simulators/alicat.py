@@ -8,7 +8,7 @@ than the addressed one stay silent; `*` addresses all.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 from typing import Protocol
 
 PSI_PA = 6894.757293168
@@ -40,7 +40,7 @@ def _number(value: float, decimals: int) -> str:
     return f"{value:+07.{decimals}f}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _columns(decimals: int) -> str:
     """The format of a data frame's numbers and gas: pressure and temperature, three flows with so many decimals."""
     return " ".join(["%+07.2f"] * 2 + [f"%+07.{decimals}f"] * 3 + ["%6s"])
