@@ -115,6 +115,10 @@ class Bench:
         files = sorted((RECIPES / "racks").glob("*.yaml"))
         return {"": bare} | {path.stem: bare.with_rack(read(path), self.chemistry) for path in files}
 
+    def dosed(self, recipe: Path) -> set[str]:
+        """The precursors that a recipe doses, by their names in the table; raises Problems."""
+        return {self.chemistry.names[written] for written in _dosed(read(recipe).data)}
+
     def rack_for(self, recipe: Path) -> str:
         """The first rack on which every precursor hangs that the recipe doses; raises Problems."""
         return self._rack_of(read(recipe))

@@ -1,7 +1,7 @@
 """The films of the review once more, each as a whole run over wire bytes: the preview, remembered by what it was of.
 
-A day of virtual time takes a while, so what has run is kept in a file, by a hash of the recipe, its parameters, the
-tool and the tables of chemistry; a film whose hash is there is not run again.
+A day of virtual time takes a while, so what has run is kept in a file, by a hash of the recipe, its parameters, its
+bottles, the tool and what the tables of chemistry say of its substances; a film whose hash is there is not run again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from ald_controller.cli.logs import configure_log
 from ald_controller.cli.preview import PreviewOptions, preview
 from ald_controller.shipped import RECIPES
 
-TABLES = ("precursors", "films", "materials")
 FIRST_GUESS = 60.0  # times real time, before anything has been measured
 
 
@@ -55,6 +54,7 @@ class Wire:
 
     def __init__(self, bench: Bench, kept: Kept, tell: Callable[[str], None]) -> None:
         self._bench, self._kept, self._tell = bench, kept, tell
+        self._blocks = [path.read_text("utf-8") for path in sorted((RECIPES / "blocks").glob("*.yaml"))]
         self._keys = {film_id: self._key(one) for film_id, one in named().items()}
 
     @property
@@ -104,7 +104,15 @@ class Wire:
 
     def _key(self, one: Named) -> str:
         """A name for all that the run of a film rests on, except the program itself."""
-        files = [recipe_path(one.recipe), *(RECIPES / "chemistry" / f"{name}.yaml" for name in TABLES)]
-        files += [path for folder in ("racks", "blocks") for path in sorted((RECIPES / folder).glob("*.yaml"))]
-        texts = [json.dumps(one.parameters, sort_keys=True), *(path.read_text("utf-8") for path in files)]
-        return hashlib.sha256("\0".join([*texts, self._bench.tool.text]).encode()).hexdigest()[:16]
+        path, told = recipe_path(one.recipe), self._bench.tool.text
+        rack = json.dumps(self._bench.racks[self._bench.rack_for(path)].dump(), sort_keys=True)
+        parameters = json.dumps(one.parameters, sort_keys=True)
+        texts = [path.read_text("utf-8"), parameters, rack, told, *self._substances(path), *self._blocks]
+        return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+    def _substances(self, recipe: Path) -> Iterator[str]:
+        """What the tables say of what a recipe doses, and of the films that this can make."""
+        chemistry, dosed = self._bench.chemistry, self._bench.dosed(recipe)
+        yield from (repr(chemistry.precursors[name]) for name in sorted(dosed))
+        yield from (repr(film) for film in chemistry.films.values() if dosed.issuperset(film.precursors))
+        yield repr(chemistry.materials)

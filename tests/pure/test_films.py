@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from ald_controller.chemistry import Chemistry
 from ald_controller.cli import filmtable
 from ald_controller.cli.commands import ald
 from ald_controller.cli.filmrows import Bench, Named, Paper, Row, named, recipe_path, verdict
@@ -271,6 +272,21 @@ def test_two_films_of_one_recipe_with_the_same_parameters_are_one_run(tmp_path: 
     table = named()
     assert wire._key(table["tio2_cu_tan10"]) == wire._key(table["tio2_cu_oya10"])
     assert len({wire._key(table[name]) for name in ("ligl10", "ligl20", "ligl60", "ligl90")}) == 4
+
+
+def test_a_run_rests_on_the_substances_that_it_doses_and_on_no_others(tmp_path: Path) -> None:
+    def key(chemistry: Chemistry, film_id: str) -> str:
+        other = Bench()
+        other.chemistry = chemistry
+        return Wire(other, Kept(tmp_path / "films.json"), lambda line: None)._key(named()[film_id])
+
+    known = bench().chemistry
+    water = known.precursors["water"].model_copy(update={"clear": 1.0})
+    wetter = replace(known, precursors=known.precursors | {"water": water})
+    assert key(wetter, "al2o3_80") != key(known, "al2o3_80") and key(wetter, "ligl10") == key(known, "ligl10")
+    film = known.films["LiGL"].model_copy(update={"unload": "another sentence"})
+    changed = replace(known, films=known.films | {"LiGL": film})
+    assert key(changed, "al2o3_80") == key(known, "al2o3_80") and key(changed, "ligl10") != key(known, "ligl10")
 
 
 def test_films_over_the_wire_are_shown_as_far_as_they_have_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
