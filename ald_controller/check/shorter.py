@@ -67,6 +67,8 @@ def shorten(text: str, name: str, tolerance: float, attempt: Try) -> Advice:
         if cost(search.best) <= tolerance:
             break
         budget *= SMALLER
+    if cost(search.best) > tolerance:
+        search.only_longer()
     final = advised(text, written(text, before.document, search.changed()))
     after = attempt(parse(final, name))
     diff = unified_diff(text.splitlines(keepends=True), final.splitlines(keepends=True), f"a/{name}", f"b/{name}", n=3)
@@ -93,6 +95,11 @@ class _Search:
             these = [knob for knob in self.knobs.values() if knob.kind == kind]
             for knob in these:
                 self._shorten(knob, budget / 2.0 / len(these))
+        self.best = self._with({}) or self.before
+
+    def only_longer(self) -> None:
+        """Take back what is shorter: where a cycle cannot be made to grow, nothing tells what it could do without."""
+        self.times = {at: max(seconds, self.knobs[at].now_s) for at, seconds in self.times.items()}
         self.best = self._with({}) or self.before
 
     def _shorten(self, knob: Knob, share: float) -> None:

@@ -65,7 +65,8 @@ def _equal(one: Cycle, i: int, seen: Seen, at: Place, same: Cycle, other: Place,
         halves = tuple(changed if k == i else each for k, each in enumerate(same.halves))
         return Reactor(replace(same, halves=halves), other.vessel, chemistry, other.config).steady().seen[i]
 
-    opened = _solve(lambda factor: there(_opened(same.halves[i], factor)).exposure_pa_s / seen.exposure_pa_s)
+    reached = seen.exposure_pa_s  # nothing, where no vapour comes: no opening gives the same of that
+    opened = _solve(lambda f: there(_opened(same.halves[i], f)).exposure_pa_s / reached) if reached > 0.0 else None
     base = same.halves[i] if opened is None else _opened(same.halves[i], opened)
     left = seen.left_pa / seen.peak_pa if seen.peak_pa > 0.0 else 0.0
     purged = _solve(lambda factor: left / max(_left(there(_purged(base, factor))), 1e-30)) if left > 0.0 else None

@@ -110,13 +110,13 @@ def _depth(half: HalfForecast, made: Forecast) -> Finding | None:
 
 
 def _supply(half: HalfForecast, made: Forecast) -> Finding | None:
-    if half.supply_mol is None or _short(half) <= 0.0:
-        return None
+    if half.supply_mol is None or _short(half) <= 0.0 or half.given_mol <= 0.0:
+        return None  # where nothing comes at all, `_backflow` says so
     area = made.vessel.wall_m2 + made.vessel.sample_m2
     shots = half.half.shots * half.supply_mol / max(half.given_mol, 1e-15)
     message = (
-        f"{area:.3g} m² of sample and walls take {half.supply_mol * 1e6:.3g} µmol of {half.half.precursor}, and "
-        f"the dose brings {half.given_mol * 1e6:.3g} µmol: about {shots:.0f} such openings are needed"
+        f"{plain(area)} m² of sample and walls take {plain(half.supply_mol * 1e6)} µmol of {half.half.precursor}, and "
+        f"the dose brings {plain(half.given_mol * 1e6)} µmol: about {plain(round(shots))} such openings are needed"
     )
     return _at(half, "red" if _short(half) > 1.0 - RED_COVERAGE else "amber", "supply", message)
 
@@ -289,6 +289,11 @@ def _target(layer: LayerForecast, begin: Where, target: float | None) -> Iterato
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
+
+
+def plain(value: float) -> str:
+    """Three figures, without an exponent up to a million: 0.052, 4.71, 76,200."""
+    return f"{float(f'{value:.3g}'):,g}"
 
 
 def litres(langmuir: float) -> str:

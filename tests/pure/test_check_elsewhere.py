@@ -107,3 +107,12 @@ def test_programs_get_the_comparison_when_they_ask(other) -> None:
 
 def test_the_reference_tool_is_not_compared_with_itself() -> None:
     assert "equal  " not in check("--tool", str(ROOT / "deploy" / "tool.yaml"))
+
+
+def test_a_bottle_that_gives_nothing_has_no_equal_opening_and_breaks_no_check() -> None:
+    """Glycol at 21 °C under 0.8 Torr: gas flows back into the bottle, at either tool."""
+    dead = repeat(("TMA", "15 ms", "10 s"), ("ethylene glycol", "100 ms", "10 s"))
+    made = plan(text(dead, prepare=warm(120, carrier=60, ethylene_glycol=21)), registers=loaded("silicon"))
+    kinds = list(cycles(made, chemistry(), tool().config))
+    _, glycol = equal_exposure(kinds, place(SMALL), kinds, place(LARGE), chemistry())
+    assert (glycol.exposure_pa_s, glycol.opening_there_s) == (0.0, None)

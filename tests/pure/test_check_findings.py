@@ -348,3 +348,12 @@ def test_lihmds_with_water_is_checked_without_a_film_and_says_that_its_growth_do
         registers=rack(loaded("lithium"), EG="LiHMDS"),
     )
     assert any(told in warning for warning in lithium.warnings)
+
+
+def test_openings_that_are_needed_are_counted_in_figures_that_one_reads_and_not_where_nothing_comes() -> None:
+    sponge = ahead(text(GOOD, head=SILICON.replace("silicon", "{material: silicon, area: 10000 m2}")))
+    told = next(str(placed) for placed in sponge.findings if placed.finding.code == "supply")
+    assert "10,000 m² of sample and walls take 76,200 µmol of TMA" in told and "about 16,200 such openings" in told
+    dead = cycles(("TMA", "15 ms", "10 s"), ("ethylene glycol", "100 ms", "10 s"))
+    found = codes(ahead(text(dead, prepare=warm(120, carrier=60, ethylene_glycol=21))))
+    assert "back-flow" in found and "supply" not in found

@@ -150,3 +150,12 @@ def test_thousands_of_steps_written_one_by_one_are_too_many_to_weigh(tmp_path) -
     recipe.write_text(text("\n  - ".join(steps)), "utf-8")
     result = optimise(recipe)
     assert result.exit_code == 1 and "60 at most are weighed: use repeat" in result.output
+
+
+def test_where_nothing_can_grow_no_time_is_made_shorter(tmp_path) -> None:
+    """A cold bottle of glycol gives nothing: that nothing is lost by a purge of a second is no reason for one."""
+    dead = cycles(("TMA", "15 ms", "10 s"), ("ethylene glycol", "100 ms", "10 s"))
+    found = advice(tmp_path, text(dead, prepare=warm(120, carrier=60, ethylene_glycol=21)))
+    assert float(str(found["cost"])) > 0.9
+    assert float(str(found["after_s"])) >= float(str(found["before_s"]))
+    assert not [line for line in str(found["diff"]).splitlines() if line.startswith("+") and "1.1 s" in line]
