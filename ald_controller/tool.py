@@ -89,6 +89,7 @@ class Tool:
         self.on_reading: OnReading | None = None
         self.on_pressure: Callable[[Sample], None] | None = None  # every reading of the gauge for decisions
         self._health = {name: Health() for name in file.devices}
+        self._counts = {name: self._lines[device.line].counts for name, device in file.devices.items()}
         self._signals: dict[str, dict[str, str]] = {name: {} for name in file.devices}  # by channel, as they come
         couplers, self._locks = _with_output(file, SOURCE_CONTACTOR), _with_output(file, GATE_LOCK)
         self._switching = frozenset((*couplers, *self._locks))  # devices with an output that polls look after
@@ -151,7 +152,7 @@ class Tool:
         device: Device = self.devices[name]
         if health.other is not None:
             raise DeviceFault(name, health.instead)
-        losses = 0 if name in self._switching else self._lines[self.file.devices[name].line].counts.lost
+        losses = 0 if name in self._switching else self._counts[name].lost
         if not health.present or losses != health.losses:  # identifying a coupler would switch its outputs off
             recognise(name, health, await device.identify())
             health.losses = losses

@@ -20,6 +20,7 @@ from simulators.modbus_server import (
     ModbusException,
     ModbusServer,
     Unit,
+    word_of,
 )
 from simulators.wired import CouplerFace, OutputPlant, bits_of
 
@@ -214,7 +215,7 @@ class CouplerB(Unit):
 
 
 def _words(bits: Sequence[bool]) -> list[int]:
-    return [sum(1 << i for i, bit in enumerate(bits[at : at + 16]) if bit) for at in range(0, len(bits), 16)]
+    return [word_of(bits[at : at + 16]) for at in range(0, len(bits), 16)]
 
 
 def _span(values: Sequence[T], address: int, count: int) -> Sequence[T]:

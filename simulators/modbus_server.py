@@ -128,13 +128,18 @@ def _span(pdu: bytes, most: int, at: int = 1) -> tuple[int, int]:
     return address, count
 
 
-def _bits_reply(function: int, bits: Sequence[bool]) -> bytes:
+def word_of(bits: Sequence[bool]) -> int:
+    """A number whose lowest bit is the first of these."""
     word = 0
     for i, bit in enumerate(bits):
         if bit:
             word |= 1 << i
+    return word
+
+
+def _bits_reply(function: int, bits: Sequence[bool]) -> bytes:
     size = (len(bits) + 7) // 8
-    return bytes((function, size)) + word.to_bytes(size, "little")
+    return bytes((function, size)) + word_of(bits).to_bytes(size, "little")
 
 
 def _words_reply(function: int, words: Sequence[int]) -> bytes:

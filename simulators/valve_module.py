@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from simulators.modbus_server import ILLEGAL_ADDRESS, ModbusException, ModbusServer, TcpFace, Unit
+from simulators.modbus_server import ILLEGAL_ADDRESS, ModbusException, ModbusServer, TcpFace, Unit, word_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +75,20 @@ class ValveModule(Unit):
 
     def _outputs(self, first: int, count: int) -> Sequence[bool]:
         """The outputs from `first` on."""
-        if first < 0 or first + count > self.coils:
-            raise ModbusException(ILLEGAL_ADDRESS)
+        self._expect(first, count)
         return [bool(self.word >> (first + i) & 1) for i in range(count)]
 
     def _put(self, first: int, values: Sequence[bool]) -> None:
         """A write of the outputs from `first` on."""
-        self._outputs(first, len(values))
+        self._expect(first, len(values))
         self.writes += 1
         mask = ((1 << len(values)) - 1) << first
-        bits = sum(1 << (first + i) for i, value in enumerate(values) if value)
-        self._become(self.word & ~mask | bits, self._now_s, "write")
+        self._become(self.word & ~mask | word_of(values) << first, self._now_s, "write")
+
+    def _expect(self, first: int, count: int) -> None:
+        """Raises ModbusException where there are no such outputs."""
+        if first < 0 or first + count > self.coils:
+            raise ModbusException(ILLEGAL_ADDRESS)
 
 
 class _Server(ModbusServer):
