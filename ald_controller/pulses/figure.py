@@ -84,8 +84,11 @@ class Usual:
     least_pa: float = FLOOR_PA  # below it a rise is not told from noise
 
     def ratio(self, figure: Figure) -> float | None:
-        """The pulse against what is usual; None where that is too small to be told from noise."""
-        return figure.delta_p_pa / self.delta_p_pa if self.delta_p_pa >= self.least_pa else None
+        """The pulse against what is usual; None where that is too small to be told from noise.
+
+        A dose that took pressure away, for gas streamed back into its bottle, brought nothing.
+        """
+        return max(figure.delta_p_pa, 0.0) / self.delta_p_pa if self.delta_p_pa >= self.least_pa else None
 
 
 def window_s(width_s: float) -> float:

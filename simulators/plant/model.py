@@ -70,7 +70,6 @@ class Plant:
         self._stage = next((zone for zone in self.heat.zones.values() if zone.role == "substrate"), self._wall)
         self.flows = {name: Flow() for name in wiring.flows}
         self._flows = tuple(self.flows.values())
-        self._sealed = True  # neither vent nor gate is open
         self.path = Lag(self.vessel.stop_tau_s, 1.0, 1.0, 1e-4)  # of the exposure stop valve: 1 is open
         self._pump = Pump()
         self._lags = (self.path, *(flow.lag for flow in self._flows))
@@ -133,8 +132,7 @@ class Plant:
     def output(self, name: str, on: bool, at_s: float) -> None:
         """Switch one of the plain outputs: vent, gate lock, lamp, buzzer, source contactor."""
         self.advance(at_s)
-        self.outputs[name] = on
-        self._open_or_seal()
+        self.outputs[name], self._pump.longest_s = on, SWITCHED_S
 
     def set_contact(self, name: str, closed: bool, at_s: float) -> None:
         """Open or close a contact, and with it what it reports: pump, gate, compressed air, argon, mains, E-stop."""
@@ -142,7 +140,7 @@ class Plant:
             raise ValueError(f"'{name}' is no contact of the plant: those are {', '.join(CONTACTS)}")
         self.advance(at_s)
         self.contacts[name] = closed
-        self._open_or_seal()
+        self._pump.longest_s = SWITCHED_S
         self._rewire()
 
     # --- faults of dosing valves and bottles ---
@@ -339,8 +337,9 @@ class Plant:
         path = self.path
         opening = path.value if path.value == path.target else path.advance(dt_s)
         other, inert = 0.0, vessel.leak_pa_m3_s / volume_m3
-        if not self._sealed:
-            vent = self.outputs.get("vent", False) and contacts["argon_ok"]
+        vented = self.outputs.get("vent", False)
+        if vented or not contacts["gate_shut"]:
+            vent = vented and contacts["argon_ok"]
             other, more = vessel.inlets(vent, None if contacts["gate_shut"] else ROOM_PA + self.box_over_pa)
             inert += more
         supplied = contacts["argon_ok"] and gas.inert_pa <= vessel.relief_pa  # else nothing flows
@@ -362,11 +361,6 @@ class Plant:
             now = Conditions(dt_s, rate, gas_k - 273.15, self._surface_c(), area_m2 * rise / AVOGADRO)
             self._reactor.advance(fed, now)
         self.gauges.follow(dt_s, gas.inert_pa, gas.reactive_pa)
-
-    def _open_or_seal(self) -> None:
-        """Vent, gate or pump may have been switched."""
-        self._sealed = self.contacts["gate_shut"] and not self.outputs.get("vent", False)
-        self._pump.longest_s = SWITCHED_S
 
     def _port_c(self, port: Port) -> float:
         return self.heat.zones[port.zone].metal_c if port.zone else ROOM_C

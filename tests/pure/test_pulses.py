@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ald_controller.interlocks import Quality, Sample
 from ald_controller.pulses import Conditions, Counts, Figure, History, Judging, Likeness, Pulse, PulseMeter
-from ald_controller.pulses.figure import least_pa
+from ald_controller.pulses.figure import Usual, least_pa
 from ald_controller.pulses.history import figures_of, figures_text, likeness_of, likeness_text
 from ald_controller.valves.wire import Edge, Held, SegmentId
 from simulators.plant import Plant, Port, Wiring
@@ -277,6 +277,11 @@ def test_a_shot_in_the_tail_of_another_has_no_figure_and_the_one_before_it_has()
     first, second = bench.meter.take()
     assert delta(first) == pytest.approx(delta(Bench().dose("TMA")), rel=0.15)
     assert second.figure is None and "not steady before it" in second.why
+
+
+def test_a_dose_that_takes_pressure_away_brought_nothing_and_is_no_broken_reading() -> None:
+    """Its bottle is colder than the chamber's pressure wants, and the gas streams back into it."""
+    assert Usual(20.0, 40.0, 0.0).ratio(Figure(40.0, 40.0, -1.5, 0.0)) == 0.0
 
 
 def test_shots_into_the_shut_chamber_have_a_figure_each_and_a_fuller_chamber_takes_less() -> None:
