@@ -54,9 +54,9 @@ def going_on(running: tuple[Running, ...], name: str, verb: str) -> Running:
     named = [r for r in running if r.repeat.name]
     found = next((r for r in named if name in ("", r.repeat.name)), None)
     if found is None:
-        there = ", ".join(f"'{r.repeat.name}'" for r in named) or "none that has a name"
-        what = f"'{name}'" if name else "a named repeat"
-        raise Misplaced(f"'{verb}' acts in a repeat that is going on, and {what} is not; going on: {there}")
+        there = ", ".join(f"'{r.repeat.name}'" for r in named)
+        what = f"'{name}' is not; going on: {there}" if there else "none that has a name is"
+        raise Misplaced(f"'{verb}' acts in a repeat that is going on, and {what}")
     return found
 
 

@@ -148,7 +148,7 @@ async def test_nothing_is_added_where_no_repeat_of_that_run_goes_on(tmp_path: Pa
         assert "not another" in await rig.refused(extend(rig, 1, run="another"), "misplaced")
         assert "going on: 'first'" in await rig.refused(extend(rig, 1, of="second"), "misplaced")
         await rig.until_step("purge 20 s")
-        assert "a named repeat is not" in await rig.refused(extend(rig, 1), "misplaced")
+        assert "none that has a name is" in await rig.refused(extend(rig, 1), "misplaced")
         await rig.until_open("LTB")
         assert "going on: 'second'" in await rig.refused(extend(rig, 1, of="first"), "misplaced")
         await rig.do(extend(rig, 1))
