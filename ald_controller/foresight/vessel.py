@@ -13,7 +13,8 @@ AVOGADRO, BOLTZMANN = 6.02214076e23, 1.380649e-23
 MOL_S_PER_SCCM = 101_325.0 * 1e-6 / 60.0 / (GAS_CONSTANT * 273.15)
 LANGMUIR_PA_S = 101_325.0 / 760.0 * 1e-6  # 1 L = 1e-6 Torr·s
 AIR_G_PER_MOL = 28.97
-_VALVE_MOL_S = 6950.0 / 1e5 / 60.0 / 22.414  # makers' equation: standard L/min at 1 bar and 1 K, Cv of 1, as mol/s
+# makers' equation: standard L/min at 1 bar and 1 K, Cv of 1, as mol/s. 6950 is N9 of IEC 60534 for litres of 15 °C
+_VALVE_MOL_S = 6950.0 / 1e5 / 60.0 / 23.645
 
 
 class Vessel(NamedTuple):

@@ -20,7 +20,7 @@ THROUGH_GAS_S_PA = 3.4e-4
 CHOKED, CHOKED_DROP, HALVINGS = 0.471, 0.5, 20
 LEAST_PA = 0.5  # between bottle and chamber: below it nothing streams that is worth counting
 _CV = 0.27
-_VALVE_MOL_S = 6950.0 * _CV / 1e5 / 60.0 / 22.414
+_VALVE_MOL_S = 6950.0 * _CV / 1e5 / 60.0 / 23.645  # litres of 15 °C: 6950 is N9 of IEC 60534 for these
 _AIR_G = 28.97
 
 
