@@ -314,6 +314,12 @@ class Nucleation(Sourced):
     first: float = Field(gt=0, le=1)
     cycles: int = Field(gt=0)
 
+    def layers(self, before: int, count: int) -> float:
+        """How many whole layers `count` cycles grow after `before` others, as growth comes in."""
+        near = min(count, max(0, 30 * self.cycles - before))  # beyond that all of it has come
+        late = sum(1.0 - (1.0 - self.first) * math.exp(-(before + n + 0.5) / self.cycles) for n in range(near))
+        return (count - near) + late
+
 
 class Material(Strict):
     """What may lie in the chamber, and the highest set-point of the zones that touch it (°C)."""

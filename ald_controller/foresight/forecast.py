@@ -245,7 +245,7 @@ def _layers(plan: Plan, done: tuple[CycleForecast, ...], chemistry: Chemistry) -
     for layer in plan.layers:
         key = (layer.film, layer.at_c)
         merged.setdefault(key, []).append(layer)
-        shares = _begun(before, layer.cycles, begins.first, begins.cycles) if begins else float(layer.cycles)
+        shares = begins.layers(before, layer.cycles) if begins else float(layer.cycles)
         nucleated[key] = nucleated.get(key, 0.0) + shares
         before += layer.cycles
     for key, parts in merged.items():
@@ -258,12 +258,6 @@ def _layers(plan: Plan, done: tuple[CycleForecast, ...], chemistry: Chemistry) -
             for i, layer_reading in enumerate(parts[0].readings)
         )
         yield LayerForecast(key[0], count, key[1], growth, excess, begun, readings)
-
-
-def _begun(before: int, count: int, first: float, over: int) -> float:
-    """Layers that `count` cycles grow after `before` others where growth has to begin first."""
-    near = min(count, max(0, 30 * over - before))
-    return (count - near) + sum(1.0 - (1.0 - first) * exp(-(before + n + 0.5) / over) for n in range(near))
 
 
 def _factors(done: tuple[CycleForecast, ...], film: str, at_c: float | None) -> tuple[float | None, float]:

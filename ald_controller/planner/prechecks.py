@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ald_controller import units
 from ald_controller.bottles import refused_bottles
 from ald_controller.chemistry import LITHIUM, close
@@ -142,7 +144,7 @@ def check_films(scene: Scene, layers: tuple[Layer, ...]) -> float | None:
             _check_film(scene, recipe.film, recipe.target_nm, ("target",), summed(as_named))
     for layer in summed(layers).values():
         _show_readings(scene, layer)
-    thicknesses = [nearest(layer, targets.get(layer.film)) for layer in summed(layers).values()]
+    thicknesses = [nearest(layer, targets.get(layer.film)) for layer in _begun(scene, summed(layers)).values()]
     known = [t for t in thicknesses if t is not None]
     return round(sum(known), 3) if known and len(known) == len(thicknesses) else None
 
@@ -178,7 +180,21 @@ def _check_film(
     elif film not in grown:
         scene.wrong(document, named, f"the steps deposit {', '.join(grown)}, not {film}")
     elif target is not None and grown[film].readings:
-        _check_target(scene, grown[film], target, at)
+        _check_target(scene, _begun(scene, grown)[film], target, at)
+
+
+def _begun(scene: Scene, grown: dict[str, Layer]) -> dict[str, Layer]:
+    """The same layers, the lowest first, as thick as they get where growth begins slowly on the substrate."""
+    substrate = scene.recipe.substrate
+    material = scene.chemistry.materials.get(scene.chemistry.material(substrate.material) or "") if substrate else None
+    if material is None or material.nucleation is None:
+        return grown
+    before, out = 0, dict[str, Layer]()
+    for film, layer in grown.items():
+        share = material.nucleation.layers(before, layer.cycles) / layer.cycles
+        readings = tuple(replace(r, nm=r.nm * share) for r in layer.readings)
+        out[film], before = replace(layer, readings=readings), before + layer.cycles
+    return out
 
 
 def _check_target(scene: Scene, layer: Layer, target: float, at: tuple[int | str, ...]) -> None:

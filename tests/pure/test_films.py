@@ -249,6 +249,15 @@ def test_a_purge_that_waits_for_a_pressure_it_never_reaches_is_named_with_its_li
 RAN = Ran(13.0, "completed", [], 0, 120.0)
 
 
+def test_a_target_is_held_against_what_grows_where_growth_begins_slowly() -> None:
+    sponge = recipe_path("alumina-on-cnt-sponge")
+    plan = bench().plan(sponge, {})
+    assert plan.thickness_nm == pytest.approx(row("al2o3_cnts").predicted_nm, rel=0.01)
+    assert not [warning for warning in plan.warnings if "give" in warning]
+    few = bench().plan(sponge, {"cycles": "80"}).warnings
+    assert [warning for warning in few if "80 cycles of Al2O3 at 120 °C give 8.35 nm, not 10 nm" in warning]
+
+
 def wire_of(path: Path) -> Wire:
     return Wire(bench(), Kept(path), lambda line: None)
 
