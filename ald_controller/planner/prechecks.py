@@ -180,7 +180,7 @@ def _check_film(
     elif film not in grown:
         scene.wrong(document, named, f"the steps deposit {', '.join(grown)}, not {film}")
     elif target is not None and grown[film].readings:
-        _check_target(scene, _begun(scene, grown)[film], target, at)
+        _check_target(scene, grown[film], _begun(scene, grown)[film], target, at)
 
 
 def _begun(scene: Scene, grown: dict[str, Layer]) -> dict[str, Layer]:
@@ -197,10 +197,10 @@ def _begun(scene: Scene, grown: dict[str, Layer]) -> dict[str, Layer]:
     return out
 
 
-def _check_target(scene: Scene, layer: Layer, target: float, at: tuple[int | str, ...]) -> None:
-    if any(abs(r.nm - target) <= TOLERANCE * target for r in layer.readings):
+def _check_target(scene: Scene, layer: Layer, begun: Layer, target: float, at: tuple[int | str, ...]) -> None:
+    if any(abs(r.nm - target) <= TOLERANCE * target for r in begun.readings):
         return
-    expected = " or ".join(f"{r.nm:.3g} nm" for r in layer.readings)
+    expected = " or ".join(f"{r.nm:.3g} nm" for r in begun.readings)
     message = f"{layer.cycles} cycles of {layer.film} at {layer.at_c:g} °C give {expected}, not {target:g} nm"
     scene.doubt(scene.recipe.document, at, message + _claim(scene, layer, target))
 
