@@ -69,8 +69,7 @@ class Guard:
         self.tool, self._words = tool, words
         self.state = il.boot(il.rules_for(setting, words), now_s)
         self.facts = self.about = il.Facts()  # about: what others know of the tool; chamber and gate are found here
-        self._found_last: tuple[il.Facts, str, bool] | None = None
-        self._found_facts = self.facts
+        self._found_before: tuple[il.Facts, str, bool] | None = None  # what `_known` was made of
         self._known = self.facts  # the same without what a proof test pretends
         self.keeper = GateKeeper(tool, setting)
         self._button: float | None = None  # the button at the tool as the scan before saw it
@@ -123,9 +122,10 @@ class Guard:
     def _found(self, about: il.Facts, gate: bool) -> il.Facts:
         """What others know, with chamber and gate as they are found here; the same object while nothing is new."""
         found = about, self.tool.chamber.state, gate
-        if found != self._found_last:
-            self._found_last, self._found_facts = found, replace(about, chamber=found[1], gate_proven_shut=gate)
-        return self._found_facts
+        if found == self._found_before:
+            return self._known
+        self._found_before = found
+        return replace(about, chamber=found[1], gate_proven_shut=gate)
 
     async def watch(self, reacts: Reacts, after_scan: _AfterScan) -> None:
         """Scan for ever; `after_scan` hears after each good scan how late it was, in seconds."""

@@ -22,37 +22,33 @@ class Witness:
     def __init__(self, tool: Tool, facts: Callable[[], Facts], tell: Callable[..., None]) -> None:
         self._tool, self._facts, self._tell = tool, facts, tell
         self._to: OnReading | None = None
-        self._said: dict[str, float] = {}
         self._fed: list[str] = []  # signals that no device gives
-        self._last: list[Sample | None] = []  # theirs, at the last look
-        self._known = 0  # signals when those were sorted out; 0 = not yet, for this record
+        self._last: list[Sample | None] = []  # theirs, at the last look; None = not yet in this record
+        self._known = 0  # signals when those were sorted out
         self._told: Facts | None = None
 
     def look(self, now_s: float) -> None:
         """Write what has changed since the last look; everything, to a record that is new."""
         record = self._tool.on_reading
         if record is not self._to:
-            self._to, self._said, self._told, self._known = record, {}, None, 0
+            self._to, self._told, self._last = record, None, [None] * len(self._fed)
         if record is None:
             return
-        said = self._said
         for signal, sample in self._changed():
-            if said.get(signal) != sample.value:
-                said[signal] = sample.value
-                record(signal, now_s, sample.value, sample.quality.value)
+            record(signal, now_s, sample.value, sample.quality.value)
         facts = self._facts()
         if facts != self._told:
             self._told = facts
             self._tell("facts", **asdict(facts))
 
     def _changed(self) -> list[tuple[str, Sample]]:
-        """The fed signals that have another sample than at the last look; sorted out anew when one came or went."""
+        """The fed signals with another value than at the last look; sorted out anew when one came or went."""
         samples = self._tool.samples
         now = list(map(samples.get, self._fed))
         if len(samples) != self._known or None in now:
-            self._known = len(samples)
+            before, self._known = dict(zip(self._fed, self._last, strict=True)), len(samples)
             self._fed = [signal for signal in samples if signal.partition(".")[0] not in self._tool.devices]
-            now, self._last = list(map(samples.get, self._fed)), [None] * len(self._fed)
-        pairs = compress(zip(self._fed, now, strict=True), map(is_not, now, self._last))
+            now, self._last = list(map(samples.get, self._fed)), list(map(before.get, self._fed))
+        other = compress(zip(self._fed, now, self._last, strict=True), map(is_not, now, self._last))
         self._last = now
-        return [(signal, sample) for signal, sample in pairs if sample is not None]
+        return [(s, new) for s, new, old in other if new is not None and (old is None or old.value != new.value)]
