@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from ald_controller.config import Role
 from ald_controller.interlocks.measures import MISSING, UNTIMELY, Quality, Samples, Taken
@@ -67,7 +69,7 @@ class Bypass:
     until_s: float
 
 
-class Watch(NamedTuple):
+class Watch(Struct, frozen=True, gc=False):
     """The memory of one check: its measure's own, when each limit was reached, which levels stand, clear since when."""
 
     memory: Any
@@ -110,6 +112,8 @@ class ResetRefused(Exception):
         super().__init__("; ".join(parts))
 
 
+_GOOD = Quality.GOOD  # an Enum looks its members up each time
+
 BOOT = Cause(-1, "K5", "daemon", Reaction.ABORT_PURGE, Reset.L1, Blocks.ALL, 0.0, "the daemon has started")
 
 
@@ -136,10 +140,11 @@ def step(state: State, samples: Samples, facts: Facts, now_s: float) -> State:
     watches = list(state.watches)
     for index, watch in enumerate(state.watches):
         if now_s > watch.until_s and index not in awake:
-            if (until_s := _still_calm_until_s(checks[index], watch, samples)) >= now_s:
-                watches[index] = watch._replace(until_s=until_s)
-            else:
+            still = _still_calm(checks[index], watch, samples, now_s)
+            if still is None:
                 awake.add(index)
+            else:
+                watches[index] = still
     alarming = bool(state.active or state.bypassed)
     for index in awake:
         check, watch = checks[index], watches[index]
@@ -175,20 +180,21 @@ def spent_by(state: State, bypasses: tuple[Bypass, ...], now_s: float) -> tuple[
 
 def _same(check: Check, watch: Watch, taken: Taken, samples: Samples) -> Watch | None:
     """The short way for a believable number far from every limit with nothing pending; None = weigh it."""
-    number, memory, fault, _, quality = taken
-    _, since, standing, clear_since, cause, before_s = watch
-    if fault or quality is not Quality.GOOD or not (number < check.quiet and number <= check.clear):
+    number = taken.number
+    if taken.fault or taken.quality is not _GOOD or not (number < check.quiet and number <= check.clear):
         return None
-    if standing or cause is not None or clear_since is None or since is not check.calm:
+    if watch.standing or watch.cause is not None or watch.clear_since is None or watch.since is not check.calm:
         return None
     until_s = calm_until_s(check.wakers, samples) if check.wakers else -inf
-    unchanged = memory is watch.memory and until_s == before_s
-    return watch if unchanged else Watch(memory, since, 0, clear_since, None, until_s)
+    unchanged = taken.memory is watch.memory and until_s == watch.until_s
+    return watch if unchanged else Watch(taken.memory, check.calm, 0, watch.clear_since, None, until_s)
 
 
-def _still_calm_until_s(check: Check, watch: Watch, samples: Samples) -> float:
-    """How long a calm check is so that nothing has woken: its inputs say what they said, and may be younger now."""
-    return calm_until_s(check.wakers, samples) if watch.until_s > -inf else -inf
+def _still_calm(check: Check, watch: Watch, samples: Samples, now_s: float) -> Watch | None:
+    """A calm check that nothing has woken: its inputs say what they said, and are younger now; None = look at it."""
+    if watch.until_s == -inf or (until_s := calm_until_s(check.wakers, samples)) < now_s:
+        return None
+    return Watch(watch.memory, watch.since, watch.standing, watch.clear_since, watch.cause, until_s)
 
 
 def _said_late(samples: Samples) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, ClassVar
 
+from msgspec.structs import replace
+
 from ald_controller.config import END, ToolConfig, end_of, span_of
 from ald_controller.interlocks.measures import (
     RANGE,
@@ -56,7 +58,7 @@ class Within(Value):
     def take(self, memory: Any, samples: Samples, now_s: float) -> Taken:
         taken = Value.take(self, memory, samples, now_s)
         beyond = taken.fault == RANGE and samples[self.input.signal].value > self.input.high
-        return taken._replace(fault=AT_END) if beyond else taken
+        return replace(taken, fault=AT_END) if beyond else taken
 
 
 @dataclass(frozen=True, slots=True)

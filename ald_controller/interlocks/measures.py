@@ -13,7 +13,9 @@ from enum import Enum
 from functools import reduce
 from math import inf, nan
 from operator import or_
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, Protocol
+
+from msgspec import Struct
 
 FUTURE_S = 0.1  # a stamp further ahead than this is not a stamp
 RISE_WINDOW_S = 1.0  # one digit of noise at 10 Hz must not look like a leak
@@ -28,7 +30,7 @@ class Quality(Enum):
     TEST = "test"  # a simulated input: it may trip a rule and says nothing of the tool
 
 
-class Sample(NamedTuple):
+class Sample(Struct, frozen=True, gc=False):
     """One value in its channel's fixed unit, and the loop time in seconds at which its reply was complete.
 
     After a lost reply the last sample stays in place and ages; BAD is for a device that says so itself.
@@ -65,16 +67,15 @@ class Input:
         """Why this sample cannot be believed; "" when it can. Every comparison fails on NaN, so NaN never passes."""
         if sample is None:
             return MISSING
-        value, at_s, quality = sample
-        age = now_s - at_s
+        age = now_s - sample.at_s
         if not -FUTURE_S <= age <= self.max_age_s:
             return FUTURE if age < 0 else STALE
-        if quality is _BAD:
+        if sample.quality is _BAD:
             return BAD
-        return "" if self.low <= value <= self.high else RANGE
+        return "" if self.low <= sample.value <= self.high else RANGE
 
 
-class Taken(NamedTuple):
+class Taken(Struct, frozen=True, gc=False):
     """One look: the number, the memory for the next look, why an input is BAD (""), its signal, and what is doubted."""
 
     number: float
@@ -277,8 +278,7 @@ class Silence:
         newest, known = -inf, False
         for source in self.inputs:
             if (sample := samples.get(source.signal)) is not None:
-                _, at_s, quality = sample
                 known = True
-                if at_s > newest and quality is not _BAD and at_s - now_s <= FUTURE_S:
-                    newest = at_s
+                if newest < sample.at_s <= now_s + FUTURE_S and sample.quality is not _BAD:
+                    newest = sample.at_s
         return Taken(now_s - newest, memory, "" if known else MISSING)

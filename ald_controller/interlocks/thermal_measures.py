@@ -9,7 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import exp, inf, nan
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ald_controller.interlocks.measures import Input, Moves, Sample, Samples, Taken, worst
 
@@ -84,7 +87,7 @@ class Blind:
         return Taken(1.0, False, fault, self.duty.signal) if fault else Taken(0.0, False)
 
 
-class Looked(NamedTuple):
+class Looked(Struct, frozen=True, gc=False):
     """What one reading gave, so that scans until the next one only repeat it."""
 
     at_s: float
@@ -124,7 +127,7 @@ class OfReading(ABC):
         """The number of a new reading, and what to remember; `memory` is None at the first one."""
 
 
-class _Jumps(NamedTuple):
+class _Jumps(Struct, frozen=True, gc=False):
     points: Points  # of the last second, and the last one in any case
     size_k: float  # of the jump that stands, 0 = none
 
@@ -144,11 +147,12 @@ class Jump(OfReading):
     agree_k: float
 
     def forget(self, memory: Any) -> Any:
-        return memory and memory._replace(points=())
+        return memory and _Jumps((), memory.size_k)
 
     def look(self, memory: _Jumps | None, sample: Sample, samples: Samples, now_s: float) -> tuple[float, _Jumps]:
         at_s, value = sample.at_s, sample.value
-        points, size_k = memory or _NO_JUMPS
+        memory = memory or _NO_JUMPS
+        points, size_k = memory.points, memory.size_k
         changed = 0.0
         for then_s, then_k in points:
             passed_s = at_s - then_s
@@ -170,7 +174,7 @@ class Jump(OfReading):
         return other is not None and abs(value - other) <= self.agree_k
 
 
-class _Still(NamedTuple):
+class _Still(Struct, frozen=True, gc=False):
     value: float
     since_s: float
     least: float  # of the duty since then
@@ -189,7 +193,7 @@ class Frozen(OfReading):
             least, most = (inf, -inf) if duty is None else (duty, duty)
             return 0.0, _Still(sample.value, sample.at_s, least, most)
         if duty is not None and not memory.least <= duty <= memory.most:
-            memory = memory._replace(least=min(memory.least, duty), most=max(memory.most, duty))
+            memory = replace(memory, least=min(memory.least, duty), most=max(memory.most, duty))
         moved = memory.most - memory.least > MOVED_PERCENT
         return (sample.at_s - memory.since_s if moved else 0.0), memory
 

@@ -6,7 +6,10 @@ Each looks at the reading of the zone's controller, once at each new one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ald_controller.commissioned import Curve, along
 from ald_controller.interlocks.measures import Input, Sample, Samples
@@ -50,7 +53,7 @@ def wanted_k_per_s(slope: Curve | None, at_c: float) -> float:
     return LEAST_K_PER_S if slope is None else max(LEAST_K_PER_S, along(slope, at_c) / 3.0)
 
 
-class _Behind(NamedTuple):
+class _Behind(Struct, frozen=True, gc=False):
     points: Points
     at_s: float
     sum_k_s: float
@@ -70,21 +73,21 @@ class Behind(OfReading):
     slope: Curve | None
 
     def forget(self, memory: Any) -> Any:
-        return memory and memory._replace(points=())
+        return memory and replace(memory, points=())
 
     def look(self, memory: _Behind | None, sample: Sample, samples: Samples, now_s: float) -> tuple[float, _Behind]:
         at_s, value = sample.at_s, sample.value
         asked_c = set_point(self.asked, samples, now_s)
         if memory is None:
             return 0.0, _Behind(((at_s, value),), at_s, 0.0, asked_c, at_s + LOOK_BACK_S)
-        points, before_s, total, was_c, patient_s = memory
-        if asked_c is not None and (was_c is None or asked_c > was_c + STEP_K):
+        points, total, patient_s = memory.points, memory.sum_k_s, memory.patient_until_s
+        if asked_c is not None and (memory.asked_c is None or asked_c > memory.asked_c + STEP_K):
             patient_s = at_s + LOOK_BACK_S
         below_k = 0.0 if asked_c is None else asked_c - IN_BAND_K - value
         if below_k <= 0.0:
             total = 0.0
         elif at_s >= patient_s and not self._rising(points, at_s, value):
-            total += below_k * min(at_s - before_s, self.input.max_age_s)
+            total += below_k * min(at_s - memory.at_s, self.input.max_age_s)
         return total, _Behind(kept(points, at_s, value, LOOK_BACK_S), at_s, total, asked_c, patient_s)
 
     def _rising(self, points: Points, at_s: float, value: float) -> bool:
@@ -138,7 +141,7 @@ class Warming(OfReading):
         return self.contactor is not None and believed(self.contactor, samples, now_s) == 0
 
 
-class _Above(NamedTuple):
+class _Above(Struct, frozen=True, gc=False):
     points: Points
     highest_c: float | None  # set-point since the zone was last in its band; None = never commanded
 
@@ -151,11 +154,11 @@ class Above(OfReading):
     window_s: float = RISING_S
 
     def forget(self, memory: Any) -> Any:
-        return memory and memory._replace(points=())
+        return memory and _Above((), memory.highest_c)
 
     def look(self, memory: _Above | None, sample: Sample, samples: Samples, now_s: float) -> tuple[float, _Above]:
         at_s, value = sample.at_s, sample.value
-        points, highest_c = memory or _Above((), None)
+        points, highest_c = (memory.points, memory.highest_c) if memory else ((), None)
         asked_c = set_point(self.asked, samples, now_s)
         if asked_c is not None:
             in_band = abs(value - asked_c) <= IN_BAND_K

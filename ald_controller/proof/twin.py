@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from ald_controller.interlocks import Facts, Sample, Samples, State, step
 
 
@@ -28,5 +30,5 @@ class RealTwin:
     def _unmoved(self, real: Samples) -> Samples:
         """Contacts that a person moves for the test stand as before, and are as old as they are."""
         now = real.items() if self.moved else ()
-        still = {name: s._replace(value=self.moved[name].value) for name, s in now if name in self.moved}
+        still = {name: replace(s, value=self.moved[name].value) for name, s in now if name in self.moved}
         return {**real, **still} if still else real

@@ -267,7 +267,7 @@ def test_a_replay_begins_without_a_latch_and_a_persons_reset_takes_it_again() ->
 
 
 def _later(moment: Moment, by_s: float) -> dict[str, Sample]:
-    return {s: sample._replace(at_s=sample.at_s + by_s) for s, sample in moment.samples.items()}
+    return {s: Sample(sample.value, sample.at_s + by_s, sample.quality) for s, sample in moment.samples.items()}
 
 
 def test_nothing_to_look_at_is_refused() -> None:

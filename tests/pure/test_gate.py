@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ald_controller.config import ToolConfig
-from ald_controller.interlocks import Bypass, Constants, Facts, Quality, RuleSet, Setting, why_no_bypass
+from ald_controller.interlocks import Bypass, Constants, Facts, Quality, RuleSet, Sample, Setting, why_no_bypass
 from ald_controller.interlocks import boxmode as box
 from ald_controller.interlocks import gate as gates
 from ald_controller.interlocks.gate import Gate, GateRefused, Lock
@@ -262,7 +262,7 @@ def test_a_lock_that_does_not_hold_excuses_an_open_gate_for_five_seconds_and_no_
 
     def after(seconds: float) -> Gate:
         state = replace(yard.bench.state, at_s=yard.bench.now_s + seconds)
-        samples = {n: s._replace(at_s=state.at_s) for n, s in yard.bench.samples.items()}
+        samples = {n: Sample(s.value, state.at_s, s.quality) for n, s in yard.bench.samples.items()}
         return gates.step(locking, yard.permissive, state, samples, facts)
 
     assert after(4.9).released

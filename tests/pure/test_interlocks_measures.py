@@ -32,6 +32,7 @@ from ald_controller.interlocks.measures import (
     Value,
     worst,
 )
+from tests.taken import nothing
 
 NOW = 64.0
 PRESSURE, FLOW = Input("gauge.pressure", 1.0, 9.0, 2.0), Input("mfc.flow", 0.0, 100.0, 0.5)
@@ -129,7 +130,7 @@ def test_what_is_made_of_a_value(measure: Any, value: float, number: float) -> N
 def test_what_cannot_be_believed_is_no_number_and_names_its_signal(measure: Any) -> None:
     for found, fault in (({}, MISSING), (samples(pressure=99.0), RANGE)):
         taken = measure.take("kept", found, NOW)
-        assert isnan(taken.number) and taken[1:] == ("kept", fault, "gauge.pressure", GOOD)
+        assert nothing(taken) == ("kept", fault, "gauge.pressure", GOOD)
 
 
 def test_a_doubted_value_stays_doubted() -> None:
@@ -226,7 +227,7 @@ def test_the_first_of_several_that_cannot_be_believed_is_named_and_nothing_is_lo
     found: Samples, fault: str, signal: str
 ) -> None:
     taken = SHARE.take("kept", found, NOW)
-    assert isnan(taken.number) and taken[1:] == ("kept", fault, signal, GOOD)
+    assert nothing(taken) == ("kept", fault, signal, GOOD)
 
 
 @pytest.mark.parametrize(

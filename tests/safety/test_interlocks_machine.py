@@ -378,7 +378,8 @@ class Interlocks(RuleBasedStateMachine):
         base = step(self.state, fresh, self.facts, now_s)
         sample = fresh.get(signal)
         if sample is not None and sample.value == HEALTHY.get(signal):
-            worse = step(self.state, fresh | {signal: sample._replace(quality=Quality.BAD)}, self.facts, now_s)
+            doubted = Sample(sample.value, sample.at_s, Quality.BAD)
+            worse = step(self.state, fresh | {signal: doubted}, self.facts, now_s)
             assert worse.level >= base.level
 
     @invariant()
