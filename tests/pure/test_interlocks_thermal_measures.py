@@ -287,9 +287,9 @@ def test_unheated_is_the_rise_that_is_missing_in_a_minute_of_full_power() -> Non
 
 
 def test_unheated_begins_anew_when_power_falls_or_is_not_known() -> None:
-    for lost in (79.9, None):
+    for duty in (79.9, None):
         readings = ramp(0.0, 130, duty=80.0)
-        readings[65][1].pop("duty") if lost is None else readings[65][1].update(duty=lost)
+        readings[65][1].pop("duty") if duty is None else readings[65][1].update(duty=duty)
         numbers = [t.number for t in fed(Unheated(A, DUTY, None), readings)]
         assert numbers[64] == pytest.approx(1.0) and numbers[65:126] == [-1.0] * 61
         assert numbers[126] == pytest.approx(1.0)
