@@ -139,12 +139,13 @@ def step(state: State, samples: Samples, facts: Facts, now_s: float) -> State:
     awake = woken(state.rules.wakes, state.samples, samples, now_s)
     watches = list(state.watches)
     for index, watch in enumerate(state.watches):
-        if now_s > watch.until_s and index not in awake:
-            still = _still_calm(checks[index], watch, samples, now_s)
-            if still is None:
-                awake.add(index)
-            else:
-                watches[index] = still
+        if now_s <= watch.until_s or index in awake:
+            continue
+        if watch.until_s > -inf and (until_s := calm_until_s(checks[index].wakers, samples)) >= now_s:
+            # nothing has woken it: its inputs say what they said, and are younger now
+            watches[index] = Watch(watch.memory, watch.since, 0, watch.clear_since, None, until_s)
+        else:
+            awake.add(index)
     alarming = bool(state.active or state.bypassed)
     for index in awake:
         check, watch = checks[index], watches[index]
@@ -188,13 +189,6 @@ def _same(check: Check, watch: Watch, taken: Taken, samples: Samples) -> Watch |
     until_s = calm_until_s(check.wakers, samples) if check.wakers else -inf
     unchanged = taken.memory is watch.memory and until_s == watch.until_s
     return watch if unchanged else Watch(taken.memory, check.calm, 0, watch.clear_since, None, until_s)
-
-
-def _still_calm(check: Check, watch: Watch, samples: Samples, now_s: float) -> Watch | None:
-    """A calm check that nothing has woken: its inputs say what they said, and are younger now; None = look at it."""
-    if watch.until_s == -inf or (until_s := calm_until_s(check.wakers, samples)) < now_s:
-        return None
-    return Watch(watch.memory, watch.since, watch.standing, watch.clear_since, watch.cause, until_s)
 
 
 def _said_late(samples: Samples) -> str:

@@ -47,12 +47,14 @@ def woken(wakes: Wakes, before: Samples, samples: Samples, now_s: float) -> set[
     """Whom the samples of this scan wake, after those of the scan before."""
     out: set[int] = set()
     for signal in changed(before, samples):
-        if (who := wakes.get(signal)) is not None:
-            moved, renewed = who
-            if renewed is not moved and _alike(before.get(signal), samples.get(signal), now_s):
-                out.update(renewed)
-            else:
-                out.update(moved)
+        who = wakes.get(signal)
+        if who is None:
+            continue
+        moved, renewed = who
+        if renewed is not moved and _alike(before.get(signal), samples.get(signal), now_s):
+            moved = renewed
+        if moved:
+            out.update(moved)
     return out
 
 
@@ -75,6 +77,7 @@ def calm_until_s(inputs: tuple[Input, ...], samples: Samples) -> float:
     """When a calm check has to be looked at though nothing wakes it: one of these is too old by then."""
     until_s = inf if inputs else -inf
     for source in inputs:
-        if (sample := samples.get(source.signal)) is not None:  # one that comes wakes it
-            until_s = min(until_s, sample.at_s + source.max_age_s)
+        sample = samples.get(source.signal)
+        if sample is not None and sample.at_s + source.max_age_s < until_s:  # one that comes wakes it
+            until_s = sample.at_s + source.max_age_s
     return until_s - EARLY_S
