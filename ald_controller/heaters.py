@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -27,14 +26,16 @@ class Aux(Protocol):
 class Heaters:
     """All zones of one tool. What a zone is sent is worked out at the moment of sending, never kept.
 
-    `devices` are all devices by name, `couplers` those that switch the contactor of sources and lines.
+    `devices` are all devices by name, `couplers` those that switch the contactor of sources and lines; `clock` is the
+    loop's, in seconds.
     """
 
     def __init__(
-        self, config: ToolConfig, devices: Mapping[str, Any], valves: Aux, couplers: tuple[str, ...], measured: Measured
-    ) -> None:
+        self, config: ToolConfig, devices: Mapping[str, Any], valves: Aux, couplers: tuple[str, ...],
+        measured: Measured, clock: Callable[[], float],
+    ) -> None:  # fmt: skip
         self._config, self._devices, self._valves, self._couplers = config, devices, valves, couplers
-        self._measured_c = measured
+        self._measured_c, self._clock = measured, clock
         self._order = order_of(config)
         self._touching = tuple(config.zones_of("substrate", "chamber"))  # lithium, that is
         self._contactor = config.valves.mask("contactor")
@@ -54,7 +55,7 @@ class Heaters:
         Closes the contactors that the goals need; opens those that no goal needs any more. Raises DriverError, and
         Refused for a goal above the clamp of a zone that touches lithium, whoever asks for it.
         """
-        zones, now_s = self._config.zones, asyncio.get_running_loop().time()
+        zones, now_s = self._config.zones, self._clock()
         for zone, goal in targets_c.items():
             if goal is not None and goal > self._clamp_c(zone):
                 least = f"at most {LITHIUM_CLAMP_C:g} °C is expected where lithium may lie"
@@ -94,14 +95,14 @@ class Heaters:
         higher, self._ceiling_c = ceiling_c > self._ceiling_c, ceiling_c
         for zone in self._touching if higher else ():
             if zone in self._ramps and (start_c := self._measured_c(zone)) is not None:
-                now_s = asyncio.get_running_loop().time()
+                now_s = self._clock()
                 self._ramps[zone] = replace(self._ramps[zone], start_c=start_c, since_s=now_s)
 
     # --- what instruments are sent ---------------------------------------------------------------------------------
 
     def asked_c(self) -> dict[str, float | None]:
         """The set-point of every commanded zone now, in °C; None = off, also by an interlock."""
-        targets = self._order.setpoints(self._ramps, self._measured_c, asyncio.get_running_loop().time())
+        targets = self._order.setpoints(self._ramps, self._measured_c, self._clock())
         return {zone: self._allowed(zone, target_c) for zone, target_c in targets.items()}
 
     async def refresh(self, device: str) -> None:
@@ -110,7 +111,7 @@ class Heaters:
         ramp = self._ramps.get(zone)
         if ramp is not None:
             heater: Heater = self._devices[device]
-            now_s = asyncio.get_running_loop().time()
+            now_s = self._clock()
             await heater.follow(self._allowed(zone, self._order.setpoint(zone, ramp, self._measured_c, now_s)))
 
     def _allowed(self, zone: str, target_c: float | None) -> float | None:

@@ -71,6 +71,7 @@ class Tool:
 
     def __init__(self, file: ToolFile, open_line: Callable[[str, LineConfig], Any], valves: Valves) -> None:
         self.file, self.config, self.valves = file, file.config, valves
+        self._clock = asyncio.get_running_loop().time
         used = {d.line for d in file.devices.values()}
         self._lines = {name: open_line(name, line) for name, line in file.config.lines.items() if name in used}
         self.devices: dict[str, Any] = {name: self._build(d) for name, d in file.devices.items()}
@@ -93,7 +94,7 @@ class Tool:
         self._signals: dict[str, dict[str, str]] = {name: {} for name in file.devices}  # by channel, as they come
         couplers, self._locks = _with_output(file, SOURCE_CONTACTOR), _with_output(file, GATE_LOCK)
         self._switching = frozenset((*couplers, *self._locks))  # devices with an output that polls look after
-        self.heaters = Heaters(self.config, self.devices, valves, couplers, self.temperature_c)
+        self.heaters = Heaters(self.config, self.devices, valves, couplers, self.temperature_c, self._clock)
         self._lock_wanted = self._lock_told = False  # whether the gate's lock is energised, which releases it
         self.asked_sccm: dict[str, float] = {}  # what each flow controller was last told, and confirmed
         self._isolate = False  # an interlock wants the chamber isolated, whatever it is open to
@@ -132,19 +133,18 @@ class Tool:
                 group.create_task(self._poll_device(name, device.poll_s), name=f"poll {name}")
 
     async def _poll_device(self, name: str, period_s: float) -> None:
-        loop = asyncio.get_running_loop()
         health, free = self._health[name], self._free[self.file.devices[name].line]
         async for _ in every(period_s):
             if not free.is_set():
                 await free.wait()
-            if health.failures >= DEAD_AFTER and loop.time() < health.probe_at_s:
+            if health.failures >= DEAD_AFTER and self._clock() < health.probe_at_s:
                 continue
             try:
                 await self._turn(name, health)
             except DeviceFault as fault:
-                self._disown(name, health, fault, loop.time())
+                self._disown(name, health, fault, self._clock())
             except DriverError as error:
-                self._failed(health, error, loop.time())
+                self._failed(health, error, self._clock())
             else:
                 health.failures = 0
 
@@ -203,7 +203,7 @@ class Tool:
         sample = self.samples.get(signal or "")
         if sample is None or sample.quality not in _BELIEVED:
             return None
-        return None if asyncio.get_running_loop().time() - sample.at_s > BELIEVED_S else sample.value
+        return None if self._clock() - sample.at_s > BELIEVED_S else sample.value
 
     def temperature_c(self, zone: str) -> float | None:
         return self.good(self._temperature[zone])
@@ -359,14 +359,13 @@ class Tool:
                 self._lock_told = self._lock_told and output.name != GATE_LOCK
 
     async def _confirm(self, name: str, act: Awaitable[None]) -> Confirmed:
-        loop = asyncio.get_running_loop()
-        start_s = loop.time()
+        start_s = self._clock()
         try:
             async with asyncio.timeout(SAFE_DEVICE_S):
                 await act
         except (DriverError, TimeoutError) as error:
-            return Confirmed(name, False, loop.time() - start_s, str(error) or f"no answer in {SAFE_DEVICE_S} s")
-        return Confirmed(name, True, loop.time() - start_s)
+            return Confirmed(name, False, self._clock() - start_s, str(error) or f"no answer in {SAFE_DEVICE_S} s")
+        return Confirmed(name, True, self._clock() - start_s)
 
     def misplaced(self) -> dict[str, int]:
         """By device: how many replies were no answer to what was asked, since the start."""
