@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
+
+import msgspec
 
 T = TypeVar("T")
 
 
-class Tick(NamedTuple):
+class Tick(msgspec.Struct, frozen=True, gc=False):
     """One turn of `every`: its number from 0, when it was due (loop seconds), how late it is, how many were skipped."""
 
     number: int
@@ -56,10 +58,11 @@ async def every(period_s: float) -> AsyncIterator[Tick]:
     while True:
         due_s = start_s + number * period_s
         await _until(loop, due_s)
-        yield Tick(number, due_s, max(0.0, loop.time() - due_s), missed)
-        ahead = max(number + 1, int((loop.time() - start_s) / period_s + 1e-9))
-        missed = ahead - number - 1
-        number = ahead
+        late_s = loop.time() - due_s
+        yield Tick(number, due_s, late_s if late_s > 0.0 else 0.0, missed)
+        passed = int((loop.time() - start_s) / period_s + 1e-9)
+        missed = passed - number - 1 if passed > number else 0
+        number += 1 + missed
 
 
 async def _until(loop: asyncio.AbstractEventLoop, due_s: float) -> None:
