@@ -7,9 +7,9 @@ happened while nothing watched is unknown. Times are loop seconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterator, Mapping
+
+import msgspec
 
 SHUT_S = 120.0
 HOT_C = 100.0  # water and most precursors leave the walls in minutes above it, in hours below
@@ -18,13 +18,12 @@ LONGEST_CLEAR_S = 3600.0  # HF; nothing that is known asks for more, so what is 
 BLIND_S = 1.0  # a purge that was not looked at for longer than this was not seen
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(msgspec.Struct, frozen=True, gc=False):
     """What is known now; None, and False, where it is not.
 
     `open`: the precursors whose sources are open, were since the last step, or are not known to be shut. `purging`:
-    purge flow through the open stop valve to a running pump. `coldest_c`: of the zones around the chamber.
-    `decay_s`: V/S as commissioned. `rise_test_s`: when the newest rise test below the tool's leak rate was passed.
+    purge flow through the open stop valve to a running pump. `coldest_c`: of the zones around the chamber, while it is
+    purged. `decay_s`: V/S as commissioned. `rise_test_s`: when the newest rise test below the tool's leak rate passed.
     """
 
     open: frozenset[str]
@@ -36,12 +35,7 @@ class Inputs:
     clear_s: Mapping[str, float]  # by precursor
 
 
-def _unseen() -> Iterator[str]:
-    yield "it has not been looked at since the start"
-
-
-@dataclass(frozen=True, slots=True)
-class Clearing:
+class Clearing(msgspec.Struct, frozen=True, gc=False):
     """The mark between two steps. `dosed`: precursors since the last clearing; `since_s`: shut, without air, since."""
 
     at_s: float
@@ -50,12 +44,12 @@ class Clearing:
     purged_s: float = 0.0  # hot, since then
     purging: bool = False  # and hot, at the last step
     cleared: bool = False
-    why: Callable[[], Iterator[str]] = field(default=_unseen, compare=False)  # it is not cleared
+    inputs: Inputs | None = None  # of the last step
 
     @property
     def missing(self) -> tuple[str, ...]:
         """Sentences for people, found when they are asked for; none when it is cleared."""
-        return () if self.cleared else tuple(self.why())
+        return () if self.cleared else tuple(_missing(self))
 
 
 def boot(now_s: float, dosed: frozenset[str]) -> Clearing:
@@ -65,26 +59,25 @@ def boot(now_s: float, dosed: frozenset[str]) -> Clearing:
 
 def step(state: Clearing, inputs: Inputs, now_s: float) -> Clearing:
     """One look at loop time `now_s`."""
-    dosed = state.dosed | inputs.open
     if inputs.open or inputs.air:
-        return Clearing(now_s, now_s, dosed, why=partial(_open_now, inputs))
+        return Clearing(now_s, now_s, state.dosed | inputs.open, inputs=inputs)
     purging = inputs.purging and inputs.coldest_c is not None and inputs.coldest_c >= HOT_C
     if state.cleared:
-        return Clearing(now_s, state.since_s, dosed, cleared=True)
+        return Clearing(now_s, state.since_s, state.dosed, cleared=True, inputs=inputs)
     passed_s = now_s - state.at_s
     seen = state.purging and purging and 0.0 <= passed_s <= BLIND_S
     purged_s = state.purged_s + (passed_s if seen else 0.0)
-    if _shut(state.since_s, now_s) and _purged(dosed, purged_s, inputs) and _tested(state.since_s, inputs, now_s):
-        return Clearing(now_s, state.since_s, frozenset(), cleared=True)
-    why = partial(_missing, dosed, state.since_s, purged_s, inputs, now_s)
-    return Clearing(now_s, state.since_s, dosed, purged_s, purging, why=why)
+    after = Clearing(now_s, state.since_s, state.dosed, purged_s, purging, inputs=inputs)
+    if _shut(after) and _tested(after, inputs) and _purged(after, inputs):
+        return Clearing(now_s, state.since_s, frozenset(), cleared=True, inputs=inputs)
+    return after
 
 
 # --- what earns it ---------------------------------------------------------------------------------------------------
 
 
-def _shut(since_s: float, now_s: float) -> bool:
-    return now_s - since_s >= SHUT_S
+def _shut(state: Clearing) -> bool:
+    return state.at_s - state.since_s >= SHUT_S
 
 
 def _needed(dosed: frozenset[str], inputs: Inputs) -> tuple[float, str] | None:
@@ -96,42 +89,45 @@ def _needed(dosed: frozenset[str], inputs: Inputs) -> tuple[float, str] | None:
     return (clear_s, worst) if clear_s >= volumes_s else (volumes_s, "")
 
 
-def _purged(dosed: frozenset[str], purged_s: float, inputs: Inputs) -> bool:
-    needed = _needed(dosed, inputs)
-    return needed is not None and purged_s >= needed[0]
+def _purged(state: Clearing, inputs: Inputs) -> bool:
+    needed = _needed(state.dosed, inputs)
+    return needed is not None and state.purged_s >= needed[0]
 
 
-def _tested(since_s: float, inputs: Inputs, now_s: float) -> bool:
-    return inputs.rise_test_s is not None and since_s <= inputs.rise_test_s <= now_s
+def _tested(state: Clearing, inputs: Inputs) -> bool:
+    return inputs.rise_test_s is not None and state.since_s <= inputs.rise_test_s <= state.at_s
 
 
 # --- for people ------------------------------------------------------------------------------------------------------
 
 
-def _open_now(inputs: Inputs) -> Iterator[str]:
-    if inputs.open:
+def _missing(state: Clearing) -> Iterator[str]:
+    inputs = state.inputs
+    if inputs is None:
+        yield "it has not been looked at since the start"
+    elif inputs.open:
         yield f"open, or not known to be shut: {', '.join(sorted(inputs.open))}"
-    else:
+    elif inputs.air:
         yield "the chamber is open to air, or its gate is not proven shut"
+    else:
+        yield from _unearned(state, inputs)
 
 
-def _missing(
-    dosed: frozenset[str], since_s: float, purged_s: float, inputs: Inputs, now_s: float
-) -> Iterator[str]:  # fmt: skip
-    if not _shut(since_s, now_s):
-        yield f"sources shut and no air: {(now_s - since_s) // 10 * 10:.0f} of {SHUT_S:.0f} s"
-    if not _purged(dosed, purged_s, inputs):
-        yield _unpurged(dosed, purged_s, inputs)
-    if not _tested(since_s, inputs, now_s):
+def _unearned(state: Clearing, inputs: Inputs) -> Iterator[str]:
+    if not _shut(state):
+        yield f"sources shut and no air: {(state.at_s - state.since_s) // 10 * 10:.0f} of {SHUT_S:.0f} s"
+    if not _purged(state, inputs):
+        yield _unpurged(state, inputs)
+    if not _tested(state, inputs):
         yield "no rise test below the tool's leak rate was passed since sources shut and air was out"
 
 
-def _unpurged(dosed: frozenset[str], purged_s: float, inputs: Inputs) -> str:
-    needed = _needed(dosed, inputs)
+def _unpurged(state: Clearing, inputs: Inputs) -> str:
+    needed = _needed(state.dosed, inputs)
     if needed is None:
         return "V/S has not been commissioned (constant.volume, constant.pumping): nobody knows what 20 volumes are"
     after = f" after {needed[1]}" if needed[1] else ""
-    return f"hot purge{after}: {_spoken(purged_s, needed[0])}" + _not_counting(inputs)
+    return f"hot purge{after}: {_spoken(state.purged_s, needed[0])}" + _not_counting(inputs)
 
 
 def _not_counting(inputs: Inputs) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from ald_controller import clearing as cl
 from ald_controller import stamp
@@ -50,17 +52,20 @@ class ClearingWatch:
     ) -> None:  # fmt: skip
         self._tool, self._row, self._registers, self._utc_s = tool, row, registers, utc_s
         self._clear_s = {name: each.clear for name, each in chemistry.precursors.items()}
-        ports, valves = tool.config.ports, tool.config.valves
+        config = tool.config
+        ports, valves = config.ports, config.valves
         self._stop = valves.mask("stop")
-        self._around = tuple(tool.config.zones_of("substrate", "chamber"))
+        self._around = tuple(config.zones_of("substrate", "chamber"))
+        self._carrier, self._purge_sccm = f"{config.carrier}.flow_sccm", PURGED * config.purge_flow
         self._masks = {name: valves.word(port.every_output) for name, port in ports.items()}
+        self._sources = reduce(or_, self._masks.values(), 0)
         self._known = _Known.of(registers(), ports)
-        self._opened: frozenset[str] = frozenset()  # ports, since the last look
+        self._opened = NOTHING  # ports, since the last look
         self._leak = self._known.registers.entries.get("leak")  # of before the start
         self._rise_test_s: float | None = None
         remembered = row.before.dosed if row.before else frozenset()
         self.state = cl.boot(now_s, remembered | self._known.hanging)
-        self._kept: frozenset[str] | None = None
+        self._kept: tuple[frozenset[str] | None, float] = None, now_s  # what was dosed, and since when it is shut
         self.told = _told(row.before)
 
     def hear(self, message: wire.FromEngine) -> None:
@@ -74,13 +79,17 @@ class ClearingWatch:
             self._known = _Known.of(registers, self._masks)
             self._look_for_rise_test(registers.entries.get("leak"), now_s)
         self.state = cl.step(self.state, self._inputs(now_s), now_s)
-        self._opened = frozenset()
+        self._opened = NOTHING
         put(self._tool.samples, CLEARED, float(self.state.cleared), now_s)
-        if self.state.dosed != self._kept or self.state.since_s < now_s:  # while a source is open the time moves on
-            self._kept = self.state.dosed
-            self._row.keep(Kept(self.state.dosed, self.state.since_s + self._utc_s))
+        self._keep(self.state.dosed, self.state.since_s, now_s)
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _keep(self, dosed: frozenset[str], since_s: float, now_s: float) -> None:
+        """Into the file where it is another; while a source is open only the time moves on, which can wait."""
+        if dosed != self._kept[0] or (since_s != self._kept[1] and since_s < now_s):
+            self._kept = dosed, since_s
+            self._row.keep(Kept(dosed, since_s + self._utc_s))
 
     def _in(self, word: int) -> frozenset[str]:
         return frozenset(name for name, mask in self._masks.items() if word & mask)
@@ -89,24 +98,26 @@ class ClearingWatch:
         tool, status = self._tool, self._tool.valves.status
         known = status is not None and status.connected and now_s - status.at_ns / 1e9 <= FRESH_S
         word = status.word if status is not None and known else 0
-        ports = self._opened | self._in(word)
+        ports = self._opened | self._in(word) if word & self._sources else self._opened
+        dosing = frozenset(self._known.precursors[port] for port in ports) if ports else NOTHING
+        purging = known and self._purging(word)
         return cl.Inputs(
-            open=frozenset(self._known.precursors[port] for port in ports)
-            | (NOTHING if known else self._known.hanging),
+            open=dosing if known else dosing | self._known.hanging,
             air=tool.good(tool.config.signals.gate_shut) != 1 or tool.chamber.state == "AT_AIR",
-            purging=known and self._purging(word),
-            coldest_c=self._coldest_c(),
+            purging=purging,
+            coldest_c=self._coldest_c() if purging else None,
             decay_s=self._known.constants.decay_s,
             rise_test_s=self._rise_test_s,
             clear_s=self._clear_s,
         )
 
     def _purging(self, word: int) -> bool:
-        tool, config = self._tool, self._tool.config
-        flow_sccm = tool.good(f"{config.carrier}.flow_sccm")
-        pumped = config.signals.pump_running is None or tool.good(config.signals.pump_running) == 1
-        flows = flow_sccm is not None and flow_sccm >= PURGED * config.purge_flow
-        return tool.chamber.state == "VACUUM" and not word & self._stop and pumped and flows
+        tool, pump = self._tool, self._tool.config.signals.pump_running
+        if tool.chamber.state != "VACUUM" or word & self._stop:
+            return False
+        flow_sccm = tool.good(self._carrier)
+        flows = flow_sccm is not None and flow_sccm >= self._purge_sccm
+        return flows and (pump is None or tool.good(pump) == 1)
 
     def _coldest_c(self) -> float | None:
         found = [self._tool.temperature_c(zone) for zone in self._around]
