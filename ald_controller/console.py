@@ -53,6 +53,7 @@ class Console:
         wear = WearDesk(parts, self._in_use)
         extend = ExtendDesk(self.recipes, lambda: self._job)
         self._desks = (self, self.recipes, self._known, self._safety, self.gate, self.proof, wear, extend)
+        self._about, self._found = Facts(), tuple[object, ...]()  # and what it was made of
         self._idle: ProcessState = "IDLE"
         self._busy = ""
         self._job: Job | None = None
@@ -122,15 +123,14 @@ class Console:
 
     @property
     def about(self) -> Facts:
-        """What the interlocks cannot find out by themselves; lithium limits follow the load register and it alone."""
-        run = self.run
-        return Facts(
-            process=self.state,
-            lithium=self.registers.is_lithium,
-            pyrophoric=self._known.pyrophoric,
-            step=run.doing if run else "",
-            part=run.progress.part if run else "",
-        )
+        """What the interlocks cannot find out, lithium by the load register alone; one object while nothing is new."""
+        run, registers, pyrophoric = self.run, self.registers, self._known.pyrophoric
+        step, part = (run.doing, run.progress.part) if run else ("", "")
+        found = self.state, registers, pyrophoric, step, part
+        if found != self._found:
+            facts = Facts(self.state, lithium=registers.is_lithium, pyrophoric=pyrophoric, step=step, part=part)
+            self._found, self._about = found, facts
+        return self._about
 
     def run_status(self) -> c.RunStatus | None:
         return self._job.status(asyncio.get_running_loop().time()) if self._job else None
@@ -214,7 +214,7 @@ class Console:
         run = Run(journal.run, plan, self.tool, journal, self.guard.note, self._machine.journal_failed)
         job = self._job = Job(run, journal, now_s, self.ledger.actuations, checked.asked)
         self.ended.clear()
-        self.tool.on_reading = journal.reading
+        self.tool.on_readings = journal.readings
         job.task = self._spawn(self._work(job), f"run {run.name}")
         return yes(f"run {run.name} has begun", run=run.name, folder=str(journal.folder))
 
@@ -226,7 +226,7 @@ class Console:
         self._make_report(job)
 
     async def _close(self, job: Job, ending: Ending) -> None:
-        self.tool.on_reading = None
+        self.tool.on_readings = None
         await self._record_end(job, ending)
         status = self.run_status()
         self._job, self._machine.recipe_edited = None, False

@@ -6,7 +6,7 @@ or in tests/contract/test_flags.py, with its reason.
 
 from __future__ import annotations
 
-import math
+from math import isfinite
 
 from ald_controller.interlocks import Quality
 from drivers.base import Reading
@@ -47,14 +47,13 @@ TOLERABLE: dict[str, str] = {  # flag -> why the value is still a measurement
     "zeroed at the instrument": "the thickness since then",
 }
 _WORDS = frozenset(TOLERABLE)
-_GOOD, _UNCERTAIN, _BAD = ((q, q.value) for q in (Quality.GOOD, Quality.UNCERTAIN, Quality.BAD))
+_GOOD, _UNCERTAIN, _BAD = Quality.GOOD, Quality.UNCERTAIN, Quality.BAD  # an Enum looks its members up each time
 
 
-def quality(reading: Reading) -> tuple[Quality, str]:
-    """What a device says of its value, and its word; no flag makes something else than a number believable."""
-    value, _, flags = reading
-    if not math.isfinite(value):
+def quality(reading: Reading) -> Quality:
+    """What a device says of its value; no flag makes something else than a number believable."""
+    if not isfinite(reading.value):
         return _BAD
-    if not flags:
+    if not reading.flags:
         return _GOOD
-    return _UNCERTAIN if _WORDS.issuperset(flags) else _BAD
+    return _UNCERTAIN if _WORDS.issuperset(reading.flags) else _BAD

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -63,7 +63,7 @@ class Confirmed:
     detail: str = ""
 
 
-OnReading = Callable[[str, float, float, str], None]
+OnReadings = Callable[[Mapping[str, Sample]], None]  # what came at once, by signal
 
 
 class Tool:
@@ -79,19 +79,22 @@ class Tool:
             if device.pace_s:
                 self._lines[device.line].paces_s[device.name] = device.pace_s
         self._pressure = self.config.signals.pressure
-        self._gauge, _, self._gauge_channel = self._pressure.partition(".")
         self._pa_per_unit = pa_per_unit(self._pressure)
+        self._second, self._delta = self.config.signals.atmosphere, self.config.signals.delta_p
+        self._second_pa_per_unit = pa_per_unit(self._second) if self._second else 1.0
+        self._delta_pa_per_unit = pa_per_unit(self._delta) if self._delta else 1.0
         end_pa = end_of(self.config, self._pressure) * self._pa_per_unit  # at its end a gauge proves nothing
         self._vacuum_pa = min(self.config.limits.vacuum, end_pa)
         self._temperature = {name: f"{zone.device}.temperature_c" for name, zone in self.config.zones.items()}
         self.samples: dict[str, Sample] = {}
         self.chamber = Chamber()
         self.pumping = False
-        self.on_reading: OnReading | None = None
+        self.on_readings: OnReadings | None = None
         self.on_pressure: Callable[[Sample], None] | None = None  # every reading of the gauge for decisions
         self._health = {name: Health() for name in file.devices}
         self._counts = {name: self._lines[device.line].counts for name, device in file.devices.items()}
-        self._signals: dict[str, dict[str, str]] = {name: {} for name in file.devices}  # by channel, as they come
+        self._misplaced = {name: self._lines[device.line].misplaced for name, device in file.devices.items()}
+        self._signals = {name: _Signals(name) for name in file.devices}
         couplers, self._locks = _with_output(file, SOURCE_CONTACTOR), _with_output(file, GATE_LOCK)
         self._switching = frozenset((*couplers, *self._locks))  # devices with an output that polls look after
         self.heaters = Heaters(self.config, self.devices, valves, couplers, self.temperature_c, self._clock)
@@ -183,18 +186,13 @@ class Tool:
             health.probe_at_s = now_s + PROBE_S
 
     def _take(self, name: str, readings: dict[str, Reading]) -> None:
-        samples, signals, record = self.samples, self._signals[name], self.on_reading
-        for channel, reading in readings.items():
-            signal = signals.get(channel)
-            if signal is None:
-                signal = signals[channel] = f"{name}.{channel}"
-            value, at_s, _ = reading
-            said, word = quality(reading)
-            samples[signal] = Sample(value, at_s, said)
-            if record is not None:
-                record(signal, at_s, value, word)
-        if self.on_pressure is not None and name == self._gauge and self._gauge_channel in readings:
-            self.on_pressure(samples[self._pressure])
+        signals = self._signals[name]
+        taken = {signals[channel]: Sample(r.value, r.at_s, quality(r)) for channel, r in readings.items()}
+        self.samples.update(taken)
+        if self.on_readings is not None:
+            self.on_readings(taken)
+        if self.on_pressure is not None and self._pressure in taken:
+            self.on_pressure(taken[self._pressure])
 
     # --- what interlocks and screens read --------------------------------------------------------------------------
 
@@ -215,9 +213,8 @@ class Tool:
 
     def second_pa(self) -> float | None:
         """What the gauge that reads up to atmosphere says, in Pa; None for a tool without one."""
-        signal = self.config.signals.atmosphere
-        value = self.good(signal)
-        return None if signal is None or value is None else value * pa_per_unit(signal)
+        value = self.good(self._second)
+        return None if value is None else value * self._second_pa_per_unit
 
     def follow_chamber(self, now_s: float, gate_proven_shut: bool) -> None:
         """Bring the chamber state up to date and tell the valve engine where to rest."""
@@ -230,11 +227,10 @@ class Tool:
 
     def _open_to_box(self) -> bool:
         """The gate is seen open and chamber and box are at one pressure."""
-        signals = self.config.signals
-        delta = self.good(signals.delta_p)
-        if signals.delta_p is None or delta is None or self.good(signals.gate_shut) != 0:
+        if self.good(self.config.signals.gate_shut) != 0:
             return False
-        return abs(delta * pa_per_unit(signals.delta_p)) <= self.config.limits.gate_delta_p
+        delta = self.good(self._delta)
+        return delta is not None and abs(delta * self._delta_pa_per_unit) <= self.config.limits.gate_delta_p
 
     def isolate(self, wanted: bool) -> None:
         """Rest as in a chamber of unknown state: stop valve shut, nothing flowing, for as long as it is wanted."""
@@ -369,7 +365,7 @@ class Tool:
 
     def misplaced(self) -> dict[str, int]:
         """By device: how many replies were no answer to what was asked, since the start."""
-        return {name: self._lines[device.line].misplaced[name] for name, device in self.file.devices.items()}
+        return {name: counted.get(name, 0) for name, counted in self._misplaced.items()}
 
     @property
     def transactions(self) -> int:
@@ -381,6 +377,18 @@ class Tool:
         await self.valves.close()
         for line in self._lines.values():
             await line.close()
+
+
+class _Signals(dict[str, str]):
+    """The signals of one device by channel, named when a channel first comes."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__()
+        self._device = device
+
+    def __missing__(self, channel: str) -> str:
+        signal = self[channel] = f"{self._device}.{channel}"
+        return signal
 
 
 def _with_output(file: ToolFile, output: str) -> tuple[str, ...]:

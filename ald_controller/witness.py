@@ -13,7 +13,7 @@ from itertools import compress
 from operator import is_not
 
 from ald_controller.interlocks import Facts, Sample
-from ald_controller.tool import OnReading, Tool
+from ald_controller.tool import OnReadings, Tool
 
 
 class Witness:
@@ -21,7 +21,7 @@ class Witness:
 
     def __init__(self, tool: Tool, facts: Callable[[], Facts], tell: Callable[..., None]) -> None:
         self._tool, self._facts, self._tell = tool, facts, tell
-        self._to: OnReading | None = None
+        self._to: OnReadings | None = None
         self._fed: list[str] = []  # signals that no device gives
         self._last: list[Sample | None] = []  # theirs, at the last look; None = not yet in this record
         self._known = 0  # signals when those were sorted out
@@ -29,15 +29,14 @@ class Witness:
 
     def look(self, now_s: float) -> None:
         """Write what has changed since the last look; everything, to a record that is new."""
-        record = self._tool.on_reading
+        record = self._tool.on_readings
         if record is not self._to:
             self._to, self._told, self._last = record, None, [None] * len(self._fed)
         if record is None:
             return
-        for signal, sample in self._changed():
-            record(signal, now_s, sample.value, sample.quality.value)
+        record({signal: Sample(sample.value, now_s, sample.quality) for signal, sample in self._changed()})
         facts = self._facts()
-        if facts != self._told:
+        if facts is not self._told and facts != self._told:
             self._told = facts
             self._tell("facts", **asdict(facts))
 

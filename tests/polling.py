@@ -13,11 +13,13 @@ import gc
 import json
 import resource
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ald_controller.cli.addresses import read_addresses
 from ald_controller.config import load_tool
+from ald_controller.interlocks import Sample
 from ald_controller.tool import Tool
 from drivers.line import open_line
 
@@ -50,15 +52,16 @@ async def poll(file: Any, seconds: float) -> dict[str, Any]:
     read = dict.fromkeys(file.devices, 0)
     first = {name: min(config.channels) for name, config in file.devices.items()}
 
-    def count(signal: str, at_s: float, value: float, quality: str) -> None:
-        device, _, channel = signal.partition(".")
-        read[device] += channel == first[device]
+    def count(taken: Mapping[str, Sample]) -> None:
+        for signal in taken:
+            device, _, channel = signal.partition(".")
+            read[device] += channel == first[device]
 
     polls = asyncio.create_task(tool.poll_forever())
     await asyncio.sleep(2.0)
     await tool.heaters.heat(dict.fromkeys(file.config.zones_of("source", "line", "substrate"), 40.0), None)
     await asyncio.sleep(SETTLED_S - 2.0)
-    tool.on_reading = count
+    tool.on_readings = count
     gc.collect()
     asked, began_s, used_s, began_kib = tool.transactions, loop.time(), cpu_s(), rss_kib()
     await asyncio.sleep(seconds)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ald_controller.interlocks import Sample
 from ald_controller.plan import Dose, Plan
 from ald_controller.records.folder import Lane, Papers, RunHeader, ZoneFacts
 from ald_controller.records.journal import RunJournal
@@ -191,21 +192,22 @@ class Synthetic:
         self.openings = [o for o in self.openings if t - o[0] < 8]
         target = BASE_TORR + inflow + (2.2 if self.shut else 0.0)
         self.pressure += (target - self.pressure) * (1 - math.exp(-step / (4.0 if self.shut else 0.35)))
-        read = self.journal.reading
-        read("coupler-b.pressure_torr", t, max(0.001, self.pressure + noise(0, 0.002)), "good")
-        read("pirani.pressure_pa", t, self.pressure * 133.3 * (1 + noise(0, 0.01)), "good")
-        read("carrier.flow_sccm", t, 5.0 if self.shut else 20.0 + noise(0, 0.02), "good")
-        read("coupler-b.o2_ppm", t, 0.31 + 0.1 * math.sin(t / 700) + noise(0, 0.01), "good")
-        read("coupler-b.h2o_ppm", t, 0.12 + 0.03 * math.sin(t / 900 + 1) + noise(0, 0.004), "good")
-        read("coupler-b.gate_shut", t, 1.0, "good")
+        values = {
+            "coupler-b.pressure_torr": max(0.001, self.pressure + noise(0, 0.002)),
+            "pirani.pressure_pa": self.pressure * 133.3 * (1 + noise(0, 0.01)),
+            "carrier.flow_sccm": 5.0 if self.shut else 20.0 + noise(0, 0.02),
+            "coupler-b.o2_ppm": 0.31 + 0.1 * math.sin(t / 700) + noise(0, 0.01),
+            "coupler-b.h2o_ppm": 0.12 + 0.03 * math.sin(t / 900 + 1) + noise(0, 0.004),
+            "coupler-b.gate_shut": 1.0,
+        }
         if slow:
             if self.grown_nm is not None:
-                read("film.thickness_nm", t, self.grown_nm, "good")
+                values["film.thickness_nm"] = self.grown_nm
             warm = 1 - math.exp(-(t - START_S) / 150)
             for zone, goal in (("substrate", 150.0), ("chamber", 145.0), ("source-3", 140.0), ("lines", 160.0)):
-                value = 24 + (goal - 24) * warm + noise(0, 0.08)
-                read(f"{zone}.temperature_c", t, value, "good")
-                read(f"{zone}.working_setpoint_c", t, min(goal, 24 + (t - START_S) * 0.9), "good")
+                values[f"{zone}.temperature_c"] = 24 + (goal - 24) * warm + noise(0, 0.08)
+                values[f"{zone}.working_setpoint_c"] = min(goal, 24 + (t - START_S) * 0.9)
+        self.journal.readings({channel: Sample(value, t) for channel, value in values.items()})
 
 
 async def begin(root: Path, cycles: int = 60, rate: float = 1.0, *, inline: bool = True, **changes: Any) -> Synthetic:

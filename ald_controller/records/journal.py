@@ -21,16 +21,18 @@ import dataclasses
 import json
 import sqlite3
 import typing
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import IO
 
+from ald_controller.interlocks import Sample
 from ald_controller.journal import JournalError
 from ald_controller.plan import Dose, Plan
 from ald_controller.records import folder as folders
-from ald_controller.records.blocks import QUALITY, Buffer, pack
+from ald_controller.records.blocks import pack, raw
 from ald_controller.records.folder import Extension, Papers, RunHeader
 from ald_controller.records.writer import LIMIT, Writer, connect
 from ald_controller.states import Ending
@@ -69,7 +71,7 @@ class RunJournal:
         self._word, self._half = 0, -1
         self._sources = sum(lane.mask for lane in header.valves if lane.role != "stop")
         self._names: dict[int, tuple[str, str]] = {}
-        self._buffers: dict[str, Buffer] = {}
+        self._kept: defaultdict[str, list[Sample]] = defaultdict(list)  # by channel, since the last hand-over
         self._block_s = header.start_s + BLOCK_S
         self._next_s = self._block_s if writer.inline else header.start_s + TAIL_S
 
@@ -143,16 +145,12 @@ class RunJournal:
         if now >= self._next_s:
             self._roll(now)
 
-    def reading(self, channel: str, at_s: float, value: float, quality: str) -> None:
-        """One value of a channel in the channel's unit at loop time `at_s`; `quality` as in commands.Value."""
-        buffer = self._buffers.get(channel)
-        if buffer is None:
-            buffer = self._buffers[channel] = Buffer()
-        buffer.quality.append(QUALITY[quality])
-        buffer.times.append(at_s)
-        buffer.values.append(value)
-        if at_s >= self._next_s:
-            self._roll(at_s)
+    def readings(self, taken: Mapping[str, Sample]) -> None:
+        """One value for each of these channels, in the channel's unit."""
+        for channel, sample in taken.items():
+            self._kept[channel].append(sample)
+            if sample.at_s >= self._next_s:
+                self._roll(sample.at_s)
 
     async def decided(self, kind: str, **fields: object) -> None:
         """Something that is about to take effect: an event that the disk holds on return; raises JournalError."""
@@ -217,9 +215,9 @@ class RunJournal:
         self._next_s = self._block_s if self._writer.inline else min(now + TAIL_S, self._block_s)
 
     def _hand_over(self) -> None:
-        if self._buffers:
-            self._writer.put(partial(_append_tail, self._buffers))
-            self._buffers = {}
+        if self._kept:
+            self._writer.put(partial(_append_tail, self._kept))
+            self._kept = defaultdict(list)
 
 
 def seal(folder: Path, done: RunHeader) -> None:
@@ -293,14 +291,9 @@ def _insert(sql: str, row: tuple[object, ...], con: sqlite3.Connection) -> None:
     con.execute(sql, row)
 
 
-def _append_tail(buffers: dict[str, Buffer], con: sqlite3.Connection) -> None:
-    con.executemany(
-        "INSERT INTO tail VALUES(?,?,?,?,?,?)",
-        [
-            (channel, b.times[0], len(b.times), b.times.tobytes(), b.values.tobytes(), bytes(b.quality))
-            for channel, b in buffers.items()
-        ],
-    )
+def _append_tail(kept: Mapping[str, list[Sample]], con: sqlite3.Connection) -> None:
+    rows = ((channel, samples[0].at_s, len(samples), *raw(samples)) for channel, samples in kept.items())
+    con.executemany("INSERT INTO tail VALUES(?,?,?,?,?,?)", rows)
 
 
 def _compact(con: sqlite3.Connection) -> None:

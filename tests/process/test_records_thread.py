@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ald_controller.interlocks import Sample
 from ald_controller.records import journal
 from ald_controller.records.folder import list_runs
 from ald_controller.records.journal import JournalError, RunJournal
@@ -24,13 +25,14 @@ ROOT = Path(__file__).parents[2]
 VICTIM = """
 import asyncio, sys
 from pathlib import Path
+from ald_controller.interlocks import Sample
 from ald_controller.valves.wire import Edge, SegmentId
 from tests.synthetic_run import START_S, begin
 
 async def main():
     run = await begin(Path(sys.argv[1]), inline=False)
     for i in range(1000):
-        run.journal.reading("pirani.pressure_pa", START_S + i * 0.1, float(i), "good")
+        run.journal.readings({"pirani.pressure_pa": Sample(float(i), START_S + i * 0.1)})
     id = SegmentId(run.journal.run, 1, 0)
     run.journal.edge(Edge(id, 0, 2, 1, 2, 3))
     await run.journal.intent(id, "H2O 15 ms", (), 1, "deposit")
@@ -143,7 +145,7 @@ async def test_a_call_costs_the_loop_far_less_than_a_tenth_of_a_millisecond(tmp_
     n = 20_000
     began = time.perf_counter()
     for i in range(n):
-        run.journal.reading("pirani.pressure_pa", START_S + i * 0.05, 1.0, "good")
+        run.journal.readings({"pirani.pressure_pa": Sample(1.0, START_S + i * 0.05)})
     each = (time.perf_counter() - began) / n
     await run.journal.close("completed", {})
     assert each < 100e-6  # a handful of microseconds in fact; a shared machine may take more

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ald_controller.config import load_tool
+from ald_controller.interlocks import Quality, Sample
 from ald_controller.plan import PLAN, Dose
 from ald_controller.records.blocks import pack, unpack
 from ald_controller.records.folder import RecordError, free_bytes, header_for, list_runs, read_header
@@ -81,8 +82,8 @@ async def test_a_finished_run_reads_back_whole(tmp_path: Path) -> None:
 async def test_readings_come_back_in_order_across_blocks(tmp_path: Path) -> None:
     run = await begin(tmp_path)
     for i in range(2000):
-        run.journal.reading("pirani.pressure_pa", START_S + i * 0.1, float(i), "good")
-    run.journal.reading("pirani.pressure_pa", START_S + 200.0, math.nan, "bad")
+        run.journal.readings({"pirani.pressure_pa": Sample(float(i), START_S + i * 0.1)})
+    run.journal.readings({"pirani.pressure_pa": Sample(math.nan, START_S + 200.0, Quality.BAD)})
     await run.journal.close("stopped", {})
     record = open_run(run.journal.folder)
     series = record.series("pirani.pressure_pa")

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ald_controller.interlocks import Quality, Sample
 from ald_controller.records import scales
 from ald_controller.records.charts import LABEL_GAP, spread_out
 from ald_controller.records.digest import Digest, digest, pulse_heights
@@ -132,8 +133,8 @@ async def test_a_damaged_block_costs_its_channel_and_nothing_else(tmp_path: Path
 async def test_bad_readings_are_left_out_and_counted(tmp_path: Path) -> None:
     run = await begin(tmp_path, 1, 0.5)
     await run.cycle(1)
-    run.journal.reading("coupler-b.pressure_torr", run.clock.now, math.nan, "bad")
-    run.journal.reading("coupler-b.pressure_torr", run.clock.now, math.inf, "good")
+    run.journal.readings({"coupler-b.pressure_torr": Sample(math.nan, run.clock.now, Quality.BAD)})
+    run.journal.readings({"coupler-b.pressure_torr": Sample(math.inf, run.clock.now)})
     await run.journal.close("stopped", {})
     d = digest(open_run(run.journal.folder))
     assert d.pressure is not None and d.pressure.bad == 2
@@ -225,8 +226,8 @@ async def test_a_second_sensor_is_drawn_beside_its_zone_and_named_where_it_went_
         run = await begin(tmp_path / str(named), 2, zones=zones)
         await run.prepare(100)
         for n in range(50):
-            run.journal.reading("coupler-b.substrate_2_c", run.clock.now + n, 150.0 + drift_k, "good")
-            run.journal.reading("substrate.temperature_c", run.clock.now + n, 150.0, "good")
+            second, first = Sample(150.0 + drift_k, run.clock.now + n), Sample(150.0, run.clock.now + n)
+            run.journal.readings({"coupler-b.substrate_2_c": second, "substrate.temperature_c": first})
         await run.journal.close("completed", {})
         html = write_report(run.journal.folder).read_text("utf-8")
         assert "a second sensor dotted" in html and "substrate, second sensor" in html

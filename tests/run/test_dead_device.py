@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from ald_controller.interlocks import Sample
 from simulators.faults import Fault
 from tests.run.rig import LIGL_C, Rig, virtually
 
@@ -26,7 +28,12 @@ async def test_a_dead_device_is_probed_every_ten_seconds_and_costs_the_others_of
         asked: dict[str, list[float]] = defaultdict(list)
         read: dict[str, list[float]] = defaultdict(list)
         line.tap = lambda at_s, device, way, data: asked[device].append(at_s) if way == "sent" else None
-        tool.on_reading = lambda signal, at_s, value, word: read[signal].append(at_s)
+
+        def note(taken: Mapping[str, Sample]) -> None:
+            for signal, sample in taken.items():
+                read[signal].append(sample.at_s)
+
+        tool.on_readings = note
         rig.world.faults["source-5"].put(Fault(silent=True))
         await rig.rest(DEAD_S)
         dead = asked["source-5"]
