@@ -16,6 +16,9 @@ from ald_controller.tool import Tool
 Event = Literal["opened", "forced", "locking", "locked", "box-ready"]
 
 
+_TOLD: dict[gate.Lock, Event] = {gate.Lock.LOCKING: "locking", gate.Lock.LOCKED: "locked"}
+
+
 def _nobody(event: Event) -> None:
     """Until somebody listens."""
 
@@ -54,8 +57,6 @@ class GateKeeper:
         now, out = self.gate, list[Event]()
         if now.open and not before.open:
             out.append("opened" if before.released else "forced")
-        if now.lock is not before.lock and now.lock is gate.Lock.LOCKING:
-            out.append("locking")
-        if now.lock is not before.lock and now.lock is gate.Lock.LOCKED:
-            out.append("locked")
+        if now.lock is not before.lock and (event := _TOLD.get(now.lock)) is not None:
+            out.append(event)
         return [*out, "box-ready"] if mode is not None and self.regeneration is None else out

@@ -71,6 +71,7 @@ class Guard:
         self.facts = self.about = il.Facts()  # about: what others know of the tool; chamber and gate are found here
         self._found_before: tuple[il.Facts, str, bool] | None = None  # what `_known` was made of
         self._known = self.facts  # the same without what a proof test pretends
+        self._told_heaters: tuple[object, ...] = ()  # what they were told last follows from this
         self.keeper = GateKeeper(tool, setting)
         self._button: float | None = None  # the button at the tool as the scan before saw it
         self._pressed_s = -math.inf  # when it was last seen to go from released to pressed
@@ -210,9 +211,12 @@ class Guard:
 
     def _keep_heaters(self) -> None:
         """Zones that an interlock switched off stay off for as long as it stands, whatever was asked of them."""
-        cut = il.source_contactor_off(self.state)
-        self.tool.heaters.forbid(il.heaters_off(self.state), il.contactor_off(self.state), cut)
-        self.tool.heaters.cap(il.heat_ceiling_c(self.state))
+        state, heaters = self.state, self.tool.heaters
+        judged = state.rules, state.level, state.active, state.latched
+        if judged != self._told_heaters:
+            self._told_heaters = judged
+            heaters.forbid(il.heaters_off(state), il.contactor_off(state), il.source_contactor_off(state))
+            heaters.cap(il.heat_ceiling_c(state))
 
     @property
     def may_open(self) -> bool:

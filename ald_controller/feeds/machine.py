@@ -127,7 +127,10 @@ class MachineFeeds:
         self._clocks = (wall_s, now_s)
 
     def _look_at_bypasses(self) -> None:
-        bypassed = frozenset(bypass.row for bypass in self._guard.state.bypasses)
+        bypasses = self._guard.state.bypasses
+        if not bypasses and not self._bypassed:
+            return
+        bypassed = frozenset(bypass.row for bypass in bypasses)
         self._bypasses_ended += len(self._bypassed - bypassed)
         self._bypassed = bypassed
 
