@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ald_controller.config import ToolConfig
 
 _LEAD_K = 0.5  # a line runs this far above the bare margin: its source overshoots, and both regulate
+_LOW_C = -273.15  # of a line that cannot be read
 _COOL_C = 45.0  # below this nothing condenses in a line, whatever its source does
 
 Measured = Callable[[str], float | None]  # a zone's temperature in °C, None where its reading is not to be believed
@@ -29,12 +30,11 @@ class Ramp:
 
     def at(self, now_s: float) -> float | None:
         """The set-point now in °C, None when off."""
-        if self.goal_c is None:
-            return None
-        travelled = self.rate_k_per_s * (now_s - self.since_s)
-        if self.goal_c >= self.start_c:
-            return min(self.goal_c, self.start_c + travelled)
-        return self.goal_c  # downwards the zone cools by itself; a set-point held above it would heat on the way
+        goal_c = self.goal_c
+        if goal_c is None or goal_c < self.start_c:
+            return goal_c  # downwards the zone cools by itself; a set-point held above it would heat on the way
+        climbed_c = self.start_c + self.rate_k_per_s * (now_s - self.since_s)
+        return climbed_c if climbed_c < goal_c else goal_c
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,20 @@ class Order:
 
     def _most_c(self, measured_c: Measured) -> float:
         """What a source may have at most: its coldest line less the margin."""
-        coldest_c = min((_or_low(measured_c(line)) for line in self.lines_limit_c), default=math.inf)
+        coldest_c = math.inf
+        for line in self.lines_limit_c:
+            read_c = measured_c(line)
+            coldest_c = min(coldest_c, _LOW_C if read_c is None else read_c)
         return coldest_c - self.margin_k
 
     def _least_c(self, measured_c: Measured) -> float | None:
         """What a line has at least: its hottest source and more; None while no source is hot."""
-        read = (measured_c(source) for source in self.sources)
-        hottest_c = max((t for t in read if t is not None and t > _COOL_C), default=None)
-        return None if hottest_c is None else hottest_c + self.margin_k + _LEAD_K
+        hottest_c = _COOL_C
+        for source in self.sources:
+            read_c = measured_c(source)
+            if read_c is not None and read_c > hottest_c:
+                hottest_c = read_c
+        return hottest_c + self.margin_k + _LEAD_K if hottest_c > _COOL_C else None
 
     def _between(self, zone: str, own_c: float | None, most_c: float, least_c: float | None) -> float | None:
         if zone in self.sources and own_c is not None:
@@ -82,7 +88,3 @@ def order_of(config: ToolConfig) -> Order:
     """The order of heat of this tool."""
     limits_c = {name: zone.limit for name, zone in config.zones_of("line").items()}
     return Order(tuple(config.zones_of("source")), limits_c, config.limits.margin)
-
-
-def _or_low(value: float | None) -> float:
-    return value if value is not None else -273.15
