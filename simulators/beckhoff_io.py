@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from simulators.face import SOON_S
 from simulators.modbus_server import (
@@ -20,11 +19,9 @@ from simulators.modbus_server import (
     ModbusException,
     ModbusServer,
     Unit,
-    word_of,
 )
-from simulators.wired import CouplerFace, OutputPlant, bits_of
+from simulators.wired import CouplerFace, OutputPlant, bits_in, bits_of, contacts_now, words_of
 
-T = TypeVar("T")
 FULL = 0x7FFF
 TWELVE_BITS = 0x7FF8
 BROKEN_WIRE, BROKEN_COUPLE = 0x41, 0x42  # error with under range; error with over range
@@ -72,8 +69,8 @@ class CouplerB(Unit):
     ) -> None:
         self._plant, self.channels, self._contacts, self._outputs = plant, dict(channels), dict(contacts), dict(outputs)
         self.now_s = 0.0
-        self.coils = [False] * bits_of(outputs)
-        self._inputs = bits_of(contacts)
+        self.word = 0  # of the outputs
+        self._coils, self._inputs = bits_of(outputs), bits_of(contacts)
         self._registers = max((channel.register + 2 for channel in channels.values()), default=0)
         self.time_ms, self.type, self.trips = 1000, ANY_TELEGRAM, 0
         self.fallback = TO_ZERO  # as an EK9000 has it
@@ -91,7 +88,7 @@ class CouplerB(Unit):
         fell_s, self.deadline_s = self.deadline_s, None
         self.tripped, self.trips = True, self.trips + 1
         if self.fallback != FREEZE:
-            self._switch([False] * len(self.coils), 0, fell_s)
+            self._switch(0, self._coils, 0, fell_s)
 
     def next_at(self) -> float | None:
         return self.deadline_s
@@ -116,38 +113,36 @@ class CouplerB(Unit):
 
     def power_cycle(self, now_s: float) -> None:
         """Its power went off and on: outputs off, the watchdog as delivered."""
-        self._switch([False] * len(self.coils), 0, now_s)
+        self._switch(0, self._coils, 0, now_s)
         self.time_ms, self.type, self.trips = 1000, ANY_TELEGRAM, 0
         self.deadline_s, self.tripped, self._reset_begun = None, False, False
 
     # --- bits ---
 
-    def read_coils(self, address: int, count: int) -> Sequence[bool]:
+    def read_coils(self, address: int, count: int) -> int:
         self._telegram(write=False)
-        return _span(self.coils, address, count)
+        _expect(address + count, self._coils)
+        return self.word >> address & (1 << count) - 1
 
-    def read_discretes(self, address: int, count: int) -> Sequence[bool]:
+    def read_discretes(self, address: int, count: int) -> int:
         self._telegram(write=False)
-        return _span(self._contacts_now(), address, count)
+        bits = contacts_now(self._plant, self._contacts, self.now_s)
+        _expect(address + count, self._inputs)
+        return bits >> address & (1 << count) - 1
 
-    def write_coils(self, address: int, values: Sequence[bool]) -> None:
-        _span(self.coils, address, len(values))
+    def write_coils(self, address: int, count: int, bits: int) -> None:
+        _expect(address + count, self._coils)
         if self.tripped:
             raise ModbusException(DEVICE_FAILURE)
         self._telegram(write=True)
-        self._switch(values, address, self.now_s)
+        self._switch(address, count, bits, self.now_s)
 
-    def _switch(self, values: Sequence[bool], address: int, at_s: float) -> None:
-        for coil, on in enumerate(values, start=address):
-            self.coils[coil] = on
-            if coil in self._outputs:
-                self._plant.output(self._outputs[coil], on, at_s)
-
-    def _contacts_now(self) -> list[bool]:
-        bits = [False] * self._inputs
-        for number, name in self._contacts.items():
-            bits[number] = self._plant.contact(name, self.now_s)
-        return bits
+    def _switch(self, address: int, count: int, bits: int, at_s: float) -> None:
+        others = self.word & ~((1 << count) - 1 << address)
+        self.word = others | bits << address
+        for coil, name in self._outputs.items():
+            if address <= coil < address + count:
+                self._plant.output(name, bool(self.word >> coil & 1), at_s)
 
     # --- registers ---
 
@@ -159,7 +154,7 @@ class CouplerB(Unit):
         if address + count <= OUTPUT_IMAGE:
             return _span(self._input_image(address + count), address, count)
         if OUTPUT_IMAGE <= address < LENGTHS:
-            return _span(_words(self.coils), address - OUTPUT_IMAGE, count)
+            return _span(words_of(self.word, self._coils), address - OUTPUT_IMAGE, count)
         known = self._control()
         if any(one not in known for one in range(address, address + count)):
             raise ModbusException(ILLEGAL_ADDRESS)
@@ -170,11 +165,13 @@ class CouplerB(Unit):
         image = [0] * self._registers
         for channel in self.channels.values():
             image[channel.register : channel.register + 2] = channel.registers(self.now_s)
-        return image if end <= self._registers else image + _words(self._contacts_now())
+        if end <= self._registers:
+            return image
+        return image + words_of(contacts_now(self._plant, self._contacts, self.now_s), self._inputs)
 
     def _control(self) -> dict[int, int]:
         left = 0 if self.deadline_s is None else round(max(self.deadline_s - self.now_s, 0.0) * 1000)
-        lengths = (0, 16 * self._registers, len(self.coils), self._inputs)
+        lengths = (0, 16 * self._registers, self._coils, self._inputs)
         return {
             **{LENGTHS + i: length for i, length in enumerate(lengths)},
             TIME_LEFT: left,
@@ -186,10 +183,10 @@ class CouplerB(Unit):
         }
 
     def write_registers(self, address: int, values: Sequence[int]) -> None:
-        if address >= OUTPUT_IMAGE and address + len(values) <= OUTPUT_IMAGE + len(_words(self.coils)):
-            bits = [bool(word >> i & 1) for word in values for i in range(16)]
-            first = 16 * (address - OUTPUT_IMAGE)
-            self.write_coils(first, bits[: len(self.coils) - first])
+        first = 16 * (address - OUTPUT_IMAGE)
+        if address >= OUTPUT_IMAGE and first + 16 * (len(values) - 1) < self._coils:
+            count = min(16 * len(values), self._coils - first)
+            self.write_coils(first, count, bits_in(values) & (1 << count) - 1)
             return
         if any(one not in (TIME, RESET, TYPE, FALLBACK) for one in range(address, address + len(values))):
             raise ModbusException(ILLEGAL_ADDRESS)
@@ -214,14 +211,15 @@ class CouplerB(Unit):
         self._telegram(write=True)
 
 
-def _words(bits: Sequence[bool]) -> list[int]:
-    return [word_of(bits[at : at + 16]) for at in range(0, len(bits), 16)]
-
-
-def _span(values: Sequence[T], address: int, count: int) -> Sequence[T]:
-    if address + count > len(values):
+def _expect(end: int, length: int) -> None:
+    """Raises ModbusException where an image of this length has ended before."""
+    if end > length:
         raise ModbusException(ILLEGAL_ADDRESS)
-    return values[address : address + count]
+
+
+def _span(words: Sequence[int], address: int, count: int) -> Sequence[int]:
+    _expect(address + count, len(words))
+    return words[address : address + count]
 
 
 class CouplerBFace(CouplerFace[CouplerB]):

@@ -29,18 +29,19 @@ class ModbusException(Exception):
 class Unit:
     """One device behind a unit address: override what it has, the rest is answered with exception 01.
 
-    Addresses are 0-based. Registers are unsigned 16-bit numbers. Every method may raise ModbusException. A read must
-    return exactly `count` values. `functions` are the function codes that the device knows at all; `identity` the
-    objects of function 43/14 (0 vendor, 1 product, 2 revision …).
+    Addresses are 0-based. Registers are unsigned 16-bit numbers, of which a read must return exactly `count`. Bits
+    stand in one number, the first of them in its lowest bit. Every method may raise ModbusException. `functions` are
+    the function codes that the device knows at all; `identity` the objects of function 43/14 (0 vendor, 1 product,
+    2 revision …).
     """
 
     functions: frozenset[int] = frozenset({1, 2, 3, 4, 5, 6, 8, 15, 16, 23, 43})
     identity: Mapping[int, str] = {}
 
-    def read_coils(self, address: int, count: int) -> Sequence[bool]:
+    def read_coils(self, address: int, count: int) -> int:
         raise ModbusException(ILLEGAL_FUNCTION)
 
-    def read_discretes(self, address: int, count: int) -> Sequence[bool]:
+    def read_discretes(self, address: int, count: int) -> int:
         raise ModbusException(ILLEGAL_FUNCTION)
 
     def read_holding(self, address: int, count: int) -> Sequence[int]:
@@ -49,7 +50,7 @@ class Unit:
     def read_input(self, address: int, count: int) -> Sequence[int]:
         raise ModbusException(ILLEGAL_FUNCTION)
 
-    def write_coils(self, address: int, values: Sequence[bool]) -> None:
+    def write_coils(self, address: int, count: int, bits: int) -> None:
         raise ModbusException(ILLEGAL_FUNCTION)
 
     def write_registers(self, address: int, values: Sequence[int]) -> None:
@@ -128,20 +129,6 @@ def _span(pdu: bytes, most: int, at: int = 1) -> tuple[int, int]:
     return address, count
 
 
-def word_of(bits: Sequence[bool]) -> int:
-    """A number whose lowest bit is the first of these."""
-    word = 0
-    for i, bit in enumerate(bits):
-        if bit:
-            word |= 1 << i
-    return word
-
-
-def _bits_reply(function: int, bits: Sequence[bool]) -> bytes:
-    size = (len(bits) + 7) // 8
-    return bytes((function, size)) + word_of(bits).to_bytes(size, "little")
-
-
 def _words_reply(function: int, words: Sequence[int]) -> bytes:
     count = len(words)
     return bytes((function, 2 * count)) + _packing(count).pack(*words)
@@ -165,7 +152,9 @@ def _payload(pdu: bytes, at: int, size: int) -> bytes:
 
 def _read_bits(device: Unit, pdu: bytes) -> bytes:
     read = device.read_coils if pdu[0] == 1 else device.read_discretes
-    return _bits_reply(pdu[0], read(*_span(pdu, 2000)))
+    address, count = _span(pdu, 2000)
+    size = (count + 7) // 8
+    return bytes((pdu[0], size)) + read(address, count).to_bytes(size, "little")
 
 
 def _read_words(device: Unit, pdu: bytes) -> bytes:
@@ -177,7 +166,7 @@ def _write_coil(device: Unit, pdu: bytes) -> bytes:
     address, value = _PAIR.unpack_from(pdu, 1)
     if value not in (0, 0xFF00):
         raise ModbusException(ILLEGAL_VALUE)
-    device.write_coils(address, [value == 0xFF00])
+    device.write_coils(address, 1, int(value == 0xFF00))
     return pdu[:5]
 
 
@@ -196,8 +185,8 @@ def _diagnose(device: Unit, pdu: bytes) -> bytes:
 
 def _write_coils(device: Unit, pdu: bytes) -> bytes:
     address, count = _span(pdu, 1968)
-    bits = int.from_bytes(_payload(pdu, 5, (count + 7) // 8), "little")
-    device.write_coils(address, [bool(bits >> i & 1) for i in range(count)])
+    filled = int.from_bytes(_payload(pdu, 5, (count + 7) // 8), "little")  # to whole bytes, with what is no coil
+    device.write_coils(address, count, filled & (1 << count) - 1)
     return pdu[:5]
 
 

@@ -64,20 +64,20 @@ class CouplerA(ValveModule):
         if starts or (runs and self._kind == _ANY_TELEGRAM):
             self._expires_s = self._now_s + self._watchdog_ms / 1000
 
-    def read_coils(self, address: int, count: int) -> Sequence[bool]:
+    def read_coils(self, address: int, count: int) -> int:
         self._feed(by_write=False)
         return self._outputs(address, count)
 
-    def read_discretes(self, address: int, count: int) -> Sequence[bool]:
+    def read_discretes(self, address: int, count: int) -> int:
         raise ModbusException(ILLEGAL_ADDRESS)  # there is no input terminal
 
-    def write_coils(self, address: int, values: Sequence[bool]) -> None:
-        if address + len(values) > self.coils:
+    def write_coils(self, address: int, count: int, bits: int) -> None:
+        if address + count > self.coils:
             raise ModbusException(ILLEGAL_ADDRESS)
         if self.tripped:
             raise ModbusException(DEVICE_FAILURE)
         self._feed(by_write=True)
-        self._put(address, values)
+        self._put(address, count, bits)
 
     # --- registers -------------------------------------------------------------------------------------------------
 

@@ -6,10 +6,10 @@ A module is a subclass in a file of its own; `valve_modules.py` lists them. Time
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulators.modbus_server import ILLEGAL_ADDRESS, ModbusException, ModbusServer, TcpFace, Unit, word_of
+from simulators.modbus_server import ILLEGAL_ADDRESS, ModbusException, ModbusServer, TcpFace, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +73,17 @@ class ValveModule(Unit):
         if changed & ~self._quiet:
             self._tell(Change(at_s, word, cause))
 
-    def _outputs(self, first: int, count: int) -> Sequence[bool]:
+    def _outputs(self, first: int, count: int) -> int:
         """The outputs from `first` on."""
         self._expect(first, count)
-        return [bool(self.word >> (first + i) & 1) for i in range(count)]
+        return self.word >> first & (1 << count) - 1
 
-    def _put(self, first: int, values: Sequence[bool]) -> None:
+    def _put(self, first: int, count: int, bits: int) -> None:
         """A write of the outputs from `first` on."""
-        self._expect(first, len(values))
+        self._expect(first, count)
         self.writes += 1
-        mask = ((1 << len(values)) - 1) << first
-        self._become(self.word & ~mask | word_of(values) << first, self._now_s, "write")
+        others = self.word & ~((1 << count) - 1 << first)
+        self._become(others | bits << first, self._now_s, "write")
 
     def _expect(self, first: int, count: int) -> None:
         """Raises ModbusException where there are no such outputs."""

@@ -7,7 +7,7 @@ Sources: Moxa's default address map of the ioLogik E1200 series; Advantech's ADA
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from simulators.modbus_server import ILLEGAL_ADDRESS, ModbusException
 from simulators.valve_module import Change, ValveModule
@@ -29,18 +29,18 @@ class _Idle(ValveModule):
     def answered(self, function: int, *, done: bool) -> None:
         self._expires_s = self._now_s + self.idle_s
 
-    def read_discretes(self, address: int, count: int) -> Sequence[bool]:
+    def read_discretes(self, address: int, count: int) -> int:
         raise ModbusException(ILLEGAL_ADDRESS)  # nothing hangs on its inputs here
 
 
 class AdamA(_Idle):
     """Outputs from coil 16 on. Nothing tells that its watchdog has acted; the next write is carried out as ever."""
 
-    def read_coils(self, address: int, count: int) -> Sequence[bool]:
+    def read_coils(self, address: int, count: int) -> int:
         return self._outputs(address - 16, count)
 
-    def write_coils(self, address: int, values: Sequence[bool]) -> None:
-        self._put(address - 16, values)
+    def write_coils(self, address: int, count: int, bits: int) -> None:
+        self._put(address - 16, count, bits)
 
 
 class MoxaA(_Idle):
@@ -61,13 +61,13 @@ class MoxaA(_Idle):
     def _expired(self) -> None:
         self.tripped = True
 
-    def read_coils(self, address: int, count: int) -> Sequence[bool]:
+    def read_coils(self, address: int, count: int) -> int:
         if (address, count) == (self.FLAG, 1):
-            return [self.tripped]
+            return int(self.tripped)
         return self._outputs(address, count)
 
-    def write_coils(self, address: int, values: Sequence[bool]) -> None:
-        if address == self.FLAG and len(values) == 1:
-            self.tripped &= not values[0]
+    def write_coils(self, address: int, count: int, bits: int) -> None:
+        if address == self.FLAG and count == 1:
+            self.tripped &= not bits
         elif not self.tripped:
-            self._put(address, values)
+            self._put(address, count, bits)

@@ -142,15 +142,15 @@ class WagoA(ValveModule):
         if self.state == _EXPIRED and not self.alternative:
             raise ModbusException(DEVICE_FAILURE)
 
-    def read_coils(self, address: int, count: int) -> Sequence[bool]:
+    def read_coils(self, address: int, count: int) -> int:
         self._refuse_if_expired()
         return self._outputs(address - _ALIAS, count)  # below it lie inputs, and there is no input terminal
 
-    def read_discretes(self, address: int, count: int) -> Sequence[bool]:
+    def read_discretes(self, address: int, count: int) -> int:
         return self.read_coils(address, count)
 
-    def write_coils(self, address: int, values: Sequence[bool]) -> None:
+    def write_coils(self, address: int, count: int, bits: int) -> None:
         self._refuse_if_expired()
         if address >= 2 * _ALIAS:
             raise ModbusException(ILLEGAL_ADDRESS)
-        self._put(address % _ALIAS, values)
+        self._put(address % _ALIAS, count, bits)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from simulators.modbus_server import ILLEGAL_ADDRESS, ILLEGAL_VALUE, ModbusException, RegisterMap
 from simulators.valve_module import Change
 from simulators.valve_wago import Starter, WagoA
-from simulators.wired import CouplerFace, OutputPlant, bits_of
+from simulators.wired import CouplerFace, OutputPlant, bits_in, bits_of, contacts_now, words_of
 
 FULL = 0x7FF8
 ALIAS, REGISTERS = 0x0200, 0x1000
@@ -131,17 +131,15 @@ class WagoB(WagoA):
 
     # --- bits --------------------------------------------------------------------------------------------------------
 
-    def read_coils(self, address: int, count: int) -> Sequence[bool]:
+    def read_coils(self, address: int, count: int) -> int:
         """Inputs below the alias, outputs from it on."""
         if address >= ALIAS:
             return super().read_coils(address, count)
         self._refuse_if_expired()
-        bits = [False] * self._bits
-        for number, name in self._contacts.items():
-            bits[number] = self._plant.contact(name, self._now_s)
-        if address + count > len(bits):
+        bits = contacts_now(self._plant, self._contacts, self._now_s)
+        if address + count > self._bits:
             raise ModbusException(ILLEGAL_ADDRESS)
-        return bits[address : address + count]
+        return bits >> address & (1 << count) - 1
 
     # --- registers ---------------------------------------------------------------------------------------------------
 
@@ -163,8 +161,8 @@ class WagoB(WagoA):
         first = address % ALIAS
         if address >= 2 * ALIAS or first + len(values) > len(self._output_words()):
             raise ModbusException(ILLEGAL_ADDRESS)
-        bits = [bool(word >> i & 1) for word in values for i in range(16)]
-        self._put(16 * first, bits[: self.coils - 16 * first])
+        count = min(16 * len(values), self.coils - 16 * first)
+        self._put(16 * first, count, bits_in(values) & (1 << count) - 1)
 
     def _control(self, address: int) -> RegisterMap:
         mine = address in (0x1007, 0x1009) or address >= ANALOGUE_OUT
@@ -174,11 +172,10 @@ class WagoB(WagoA):
         words = [0] * self._analogue
         for one in self.channels.values():
             words[one.register] = one.word(self._now_s)
-        bits = [self._plant.contact(name, self._now_s) << number for number, name in self._contacts.items()]
-        return words + _words(sum(bits), self._bits)
+        return words + words_of(contacts_now(self._plant, self._contacts, self._now_s), self._bits)
 
     def _output_words(self) -> list[int]:
-        return _words(self.word, self.coils)
+        return words_of(self.word, self.coils)
 
 
 class WagoBFace(CouplerFace[WagoB]):
@@ -196,7 +193,3 @@ def _items(channels: Mapping[str, Channel]) -> list[int]:
         items.append(item)
         place += CHANNELS[item]
     return items
-
-
-def _words(value: int, bits: int) -> list[int]:
-    return [value >> at & 0xFFFF for at in range(0, bits, 16)]

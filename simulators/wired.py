@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from simulators.modbus_server import TcpFace
@@ -55,3 +55,22 @@ class CouplerFace(Generic[C]):
 def bits_of(wired: Mapping[int, str]) -> int:
     """How many bits of the image there are: terminals have eight each."""
     return (max(wired, default=-1) + 8) // 8 * 8
+
+
+def words_of(bits: int, count: int) -> list[int]:
+    """`count` bits of an image in its registers, sixteen in each."""
+    return [bits >> at & 0xFFFF for at in range(0, count, 16)]
+
+
+def bits_in(words: Sequence[int]) -> int:
+    """The bits of registers in a row."""
+    return sum(word << 16 * i for i, word in enumerate(words))
+
+
+def contacts_now(plant: OutputPlant, contacts: Mapping[int, str], at_s: float) -> int:
+    """What the input terminals see."""
+    bits = 0
+    for number, name in contacts.items():
+        if plant.contact(name, at_s):
+            bits |= 1 << number
+    return bits

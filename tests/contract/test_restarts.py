@@ -66,7 +66,7 @@ def test_a_coupler_that_forgot_its_watchdog_has_a_trip_until_it_is_armed_anew(sw
         await device.identify()
         await device.set_output("gate lock", True)
         assert (await polls(device, 2.0))["watchdog_trips"].value == 0
-        assert (simulated.time_ms, simulated.type, simulated.coils[0]) == (5000, 1, True)
+        assert (simulated.time_ms, simulated.type, simulated.word) == (5000, 1, 0b01)
 
     run_virtual(main())
 
@@ -89,7 +89,7 @@ def test_an_output_that_fell_is_noticed_even_if_the_watchdog_is_as_it_was() -> N
         await device.identify()
         await device.set_output("source contactor", True)
         await polls(device, 1.0)
-        simulated.coils[1] = False
+        simulated.word &= ~0b10
         assert (await polls(device, 0.6))["watchdog_trips"].value == 1
 
     run_virtual(main())
@@ -100,7 +100,7 @@ def test_an_output_that_another_client_switched_on_is_a_fault_that_names_it() ->
         simulated, device = coupler()
         await device.identify()
         await polls(device, 1.0)
-        simulated.coils[1] = True
+        simulated.word |= 0b10
         with pytest.raises(DeviceFault, match="output source contactor is on and was not switched on from here"):
             await polls(device, 0.6)
 

@@ -190,8 +190,8 @@ def test_a_module_that_cannot_be_proven_is_not_used(lies: dict[int, int], why: s
 
 def test_coils_that_stay_on_are_no_safe_word() -> None:
     class Stuck(CouplerA):
-        def read_coils(self, address: int, count: int) -> list[bool]:
-            return [True] * count
+        def read_coils(self, address: int, count: int) -> int:
+            return (1 << count) - 1
 
     with pytest.raises(OutputsFault, match="the safe word was written, coils read 0xffff"):
         converse(Stuck(), BeckhoffOutputs(1, 16, 500))

@@ -32,7 +32,7 @@ class Bench(Unit):
     identity: Mapping[int, str] = {0: "Maker", 1: "Bench", 2: "1.0", 0x80: "x" * 200, 0x81: "y" * 200}
 
     def __init__(self) -> None:
-        self.coils = [False] * 20
+        self.word = 0  # of its coils
         self.registers = {0: 100, 1: 0xFFFF, 2: 0}
         read = {address: (lambda address=address: self.registers[address]) for address in self.registers}
         write = {address: (lambda value, address=address: self.put(address, value)) for address in (0, 2)}
@@ -43,17 +43,16 @@ class Bench(Unit):
             raise ModbusException(ILLEGAL_VALUE)
         self.registers[address] = value
 
-    def read_coils(self, address: int, count: int) -> Sequence[bool]:
-        if address + count > len(self.coils):
+    def read_coils(self, address: int, count: int) -> int:
+        if address + count > 20:
             raise ModbusException(ILLEGAL_ADDRESS)
-        return self.coils[address : address + count]
+        return self.word >> address & (1 << count) - 1
 
-    def read_discretes(self, address: int, count: int) -> Sequence[bool]:
-        return [not coil for coil in self.read_coils(address, count)]
+    def read_discretes(self, address: int, count: int) -> int:
+        return self.read_coils(address, count) ^ (1 << count) - 1
 
-    def write_coils(self, address: int, values: Sequence[bool]) -> None:
-        self.read_coils(address, len(values))
-        self.coils[address : address + len(values)] = values
+    def write_coils(self, address: int, count: int, bits: int) -> None:
+        self.word ^= (self.read_coils(address, count) ^ bits) << address
 
     def read_holding(self, address: int, count: int) -> Sequence[int]:
         return self.map.read(address, count)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
 from drivers.valve_outputs import OutputsFault
@@ -105,9 +103,9 @@ def test_a_flag_that_is_set_is_a_trip_and_only_a_fresh_process_clears_it() -> No
 
 def test_a_flag_that_stays_set_is_no_start() -> None:
     class Sticky(MoxaA):
-        def write_coils(self, address: int, values: Sequence[bool]) -> None:
+        def write_coils(self, address: int, count: int, bits: int) -> None:
             if address != self.FLAG:
-                super().write_coils(address, values)
+                super().write_coils(address, count, bits)
 
     module = Sticky()
     module.tripped = True
@@ -134,7 +132,7 @@ def test_a_module_that_refuses_is_not_used(absent: str, why: str) -> None:
 @pytest.mark.parametrize(("module", "made"), [(MoxaA, moxa()), (AdamA, adam())])
 def test_coils_that_stay_on_are_no_safe_word(module: type[MoxaA], made: UnarmedOutputs) -> None:
     class Stuck(module):  # type: ignore[misc, valid-type]
-        def _put(self, first: int, values: Sequence[bool]) -> None:
+        def _put(self, first: int, count: int, bits: int) -> None:
             self.word = 2
 
     with pytest.raises(OutputsFault, match="the safe word was written, coils read 0x0002"):

@@ -274,8 +274,8 @@ def test_the_alternative_watchdog_is_refused_before_anything_is_set() -> None:
 
 def test_coils_that_stay_on_are_no_safe_word() -> None:
     class Stuck(WagoA):
-        def read_coils(self, address: int, count: int) -> Sequence[bool]:
-            return [True] * count
+        def read_coils(self, address: int, count: int) -> int:
+            return (1 << count) - 1
 
     with pytest.raises(OutputsFault, match="the safe word was written, coils read 0xffff"):
         converse(Stuck(), outputs())

@@ -179,7 +179,7 @@ async def test_two_sources_set_by_a_foreign_writer_are_shut_within_a_quarter_of_
         await _dosing(rig)
         coupler = rig.world.coupler_a
         coupler.at(rig.now_s)
-        coupler.write_coils(0, [True, True])
+        coupler.write_coils(0, 2, 0b11)
         start_s = rig.now_s
         await rig.until(lambda: not rig.sources_open, 1, 0.005)
         assert rig.now_s - start_s <= 0.25

@@ -119,7 +119,7 @@ async def test_c1_two_sources_that_a_foreign_writer_opened_are_shut(tmp_path: Pa
 
         def write() -> None:
             coupler.at(rig.now_s)
-            coupler.write_coils(0, [True, True])
+            coupler.write_coils(0, 2, 0b11)
 
         how = "a second writer opens two sources at the module"
         await shown(rig, "C1", ABORT, how, write, lambda: not rig.sources_open)
