@@ -42,8 +42,8 @@ def _number(value: float, decimals: int) -> str:
 
 @cache
 def _columns(decimals: int) -> str:
-    """The format of a data frame's numbers and gas: pressure and temperature, three flows with so many decimals."""
-    return " ".join(["%+07.2f"] * 2 + [f"%+07.{decimals}f"] * 3 + ["%6s"])
+    """The format of a data frame: unit, pressure and temperature, three flows with so many decimals, gas."""
+    return " ".join(["%s"] + ["%+07.2f"] * 2 + [f"%+07.{decimals}f"] * 3 + ["%6s"])
 
 
 class AlicatFace:
@@ -105,7 +105,7 @@ class AlicatFace:
     def _line(self, line: str) -> bytes:
         if not line or line[0].upper() not in (self._unit, "*"):
             return b""
-        return "".join(f"{text}\r" for text in self._answer(line[1:].strip())).encode("ascii")
+        return "\r".join([*self._answer(line[1:].strip()), ""]).encode("ascii")
 
     def _answer(self, command: str) -> list[str]:
         if not command:
@@ -127,12 +127,15 @@ class AlicatFace:
         """The data frame, with status words."""
         flow, psia = self.mass_sccm(), self._plant.supply_pa(self._now) / PSI_PA
         volume = flow * 14.696 / psia * (273.15 + 21.89) / 298.15
-        status = (["HLD"] if self.hold else []) + (["LCK"] if self.locked else [])
-        status += ["MOV"] if flow > 1.28 * self.full_scale else []
-        flows, decimals = (volume, flow, self.setpoint), self.decimals
-        if self.flow_unit == "SLPM":
-            flows, decimals = (volume / 1000.0, flow / 1000.0, self.setpoint / 1000.0), decimals + 3
-        return " ".join([self._unit, _columns(decimals) % (psia, 21.89, *flows, GASES[self.gas][0]), *status])
+        per, decimals = (1000.0, self.decimals + 3) if self.flow_unit == "SLPM" else (1.0, self.decimals)
+        frame = _columns(decimals) % (
+            self._unit, psia, 21.89, volume / per, flow / per, self.setpoint / per, GASES[self.gas][0]
+        )  # fmt: skip
+        if self.hold:
+            frame += " HLD"
+        if self.locked:
+            frame += " LCK"
+        return frame + " MOV" if flow > 1.28 * self.full_scale else frame
 
     def _statistic(self, which: int) -> float | None:
         return {

@@ -68,7 +68,7 @@ class _Frames:
         self._buffer += data
         replies, end = b"", 0
         for frame in _FRAME.finditer(self._buffer):
-            replies += self._frame(int(frame[1]), frame[2], frame[3], frame[4])
+            replies += self._frame(*frame.groups())
             end = frame.end()
         self._buffer = self._buffer[end:][-LONGEST:]
         return replies
@@ -83,7 +83,8 @@ class _Frames:
         """Its power went off and on: all that can be set is kept."""
         self._buffer = b""
 
-    def _frame(self, address: int, name: bytes, mark: bytes | None, value: bytes) -> bytes:
+    def _frame(self, digits: bytes, name: bytes, mark: bytes | None, value: bytes) -> bytes:
+        address = int(digits)
         if address not in (self._address, ANY, BROADCAST):
             return b""
         answering = self._address  # what sets a new address is answered from the old one
@@ -128,24 +129,38 @@ class MksFace(_Frames):
         }
 
     def _answer(self, name: str, mark: bytes | None, value: str) -> str:
-        if (name, mark) == ("FD", b"!"):
-            return self._unlock(value.upper())
-        if self.locked and mark == b"!":
-            raise _Nak(SET_UP_LOCKED)
-        if name not in self._queries and name not in self.facts | self.settings | self.relay_pa:
-            raise _Nak(UNKNOWN)
-        if mark == b"!" and name in CHOICES:
-            self.settings[name] = self._one_of(value.upper(), CHOICES[name])
-        elif mark == b"!" and name in self.relay_pa:
-            self.relay_pa[name] = self._given_pa(value)
-        elif mark != b"?" or value:
-            raise _Nak(WRONG_BYTE)
+        if mark == b"!":
+            return self._set(name, value)
+        if mark is None or value:
+            raise self._no_such(name)
         return self._show(name)
 
+    def _set(self, name: str, value: str) -> str:
+        if name == "FD":
+            return self._unlock(value.upper())
+        if self.locked:
+            raise _Nak(SET_UP_LOCKED)
+        if name in CHOICES:
+            self.settings[name] = self._one_of(value.upper(), CHOICES[name])
+        elif name in self.relay_pa:
+            self.relay_pa[name] = self._given_pa(value)
+        else:
+            raise self._no_such(name)
+        return self._show(name)
+
+    def _no_such(self, name: str) -> _Nak:
+        """What is wrong with a frame that neither asks nor sets what can be set."""
+        known = name in self._queries or name in self.facts | self.settings | self.relay_pa
+        return _Nak(WRONG_BYTE if known else UNKNOWN)
+
     def _show(self, name: str) -> str:
+        if (query := self._queries.get(name)) is not None:
+            return query()
         if name in self.relay_pa:
             return _science(self._units(self.relay_pa[name]), 3)
-        return self._queries[name]() if name in self._queries else (self.facts | self.settings)[name]
+        if (said := self.facts.get(name, self.settings.get(name))) is None:
+            raise _Nak(UNKNOWN)
+        return said
 
     # --- values ---
 
