@@ -20,7 +20,7 @@ from simulators.modbus_server import (
     ModbusServer,
     Unit,
 )
-from simulators.wired import CouplerFace, OutputPlant, bits_in, bits_of, contacts_now, words_of
+from simulators.wired import CouplerFace, OutputPlant, bits_in, bits_of, contact_bits, words_of
 
 FULL = 0x7FFF
 TWELVE_BITS = 0x7FF8
@@ -126,7 +126,7 @@ class CouplerB(Unit):
 
     def read_discretes(self, address: int, count: int) -> int:
         self._telegram(write=False)
-        bits = contacts_now(self._plant, self._contacts, self.now_s)
+        bits = self._contact_bits()
         _expect(address + count, self._inputs)
         return bits >> address & (1 << count) - 1
 
@@ -143,6 +143,9 @@ class CouplerB(Unit):
         for coil, name in self._outputs.items():
             if address <= coil < address + count:
                 self._plant.output(name, bool(self.word >> coil & 1), at_s)
+
+    def _contact_bits(self) -> int:
+        return contact_bits(self._contacts, self._plant.contacts_at(self.now_s))
 
     # --- registers ---
 
@@ -167,7 +170,7 @@ class CouplerB(Unit):
             image[channel.register : channel.register + 2] = channel.registers(self.now_s)
         if end <= self._registers:
             return image
-        return image + words_of(contacts_now(self._plant, self._contacts, self.now_s), self._inputs)
+        return image + words_of(self._contact_bits(), self._inputs)
 
     def _control(self) -> dict[int, int]:
         left = 0 if self.deadline_s is None else round(max(self.deadline_s - self.now_s, 0.0) * 1000)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from simulators.modbus_server import ILLEGAL_ADDRESS, ILLEGAL_VALUE, ModbusException, RegisterMap
 from simulators.valve_module import Change
 from simulators.valve_wago import Starter, WagoA
-from simulators.wired import CouplerFace, OutputPlant, bits_in, bits_of, contacts_now, words_of
+from simulators.wired import CouplerFace, OutputPlant, bits_in, bits_of, contact_bits, words_of
 
 FULL = 0x7FF8
 ALIAS, REGISTERS = 0x0200, 0x1000
@@ -136,10 +136,13 @@ class WagoB(WagoA):
         if address >= ALIAS:
             return super().read_coils(address, count)
         self._refuse_if_expired()
-        bits = contacts_now(self._plant, self._contacts, self._now_s)
+        bits = self._contact_bits()
         if address + count > self._bits:
             raise ModbusException(ILLEGAL_ADDRESS)
         return bits >> address & (1 << count) - 1
+
+    def _contact_bits(self) -> int:
+        return contact_bits(self._contacts, self._plant.contacts_at(self._now_s))
 
     # --- registers ---------------------------------------------------------------------------------------------------
 
@@ -172,7 +175,7 @@ class WagoB(WagoA):
         words = [0] * self._analogue
         for one in self.channels.values():
             words[one.register] = one.word(self._now_s)
-        return words + words_of(contacts_now(self._plant, self._contacts, self._now_s), self._bits)
+        return words + words_of(self._contact_bits(), self._bits)
 
     def _output_words(self) -> list[int]:
         return words_of(self.word, self.coils)

@@ -12,7 +12,7 @@ class OutputPlant(Protocol):
     """What the outputs switch and the inputs report."""
 
     def output(self, name: str, on: bool, at_s: float) -> None: ...
-    def contact(self, name: str, at_s: float) -> bool: ...
+    def contacts_at(self, at_s: float) -> Mapping[str, bool]: ...
 
 
 class Coupler(Protocol):
@@ -67,10 +67,10 @@ def bits_in(words: Sequence[int]) -> int:
     return sum(word << 16 * i for i, word in enumerate(words))
 
 
-def contacts_now(plant: OutputPlant, contacts: Mapping[int, str], at_s: float) -> int:
-    """What the input terminals see."""
+def contact_bits(contacts: Mapping[int, str], closed: Mapping[str, bool]) -> int:
+    """The bits of the input terminals: which contact hangs on which, and which of them are closed."""
     bits = 0
     for number, name in contacts.items():
-        if plant.contact(name, at_s):
+        if closed[name]:
             bits |= 1 << number
     return bits

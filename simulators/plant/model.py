@@ -248,14 +248,13 @@ class Plant:
         """The chamber's pressure against the glovebox."""
         return self.pressure_pa(at_s) - ROOM_PA - self.box_over_room_pa(at_s)
 
-    def contact(self, name: str, at_s: float) -> bool:
-        """A contact as the input terminal sees it; lock and stop valve follow what drives them."""
+    def contacts_at(self, at_s: float) -> Mapping[str, bool]:
+        """The contacts as the input terminals see them, closed or not; lock and stop valve follow what drives them."""
         self.advance(at_s)
-        if name == "stop_valve_open":
-            return self.contacts[name] and self.path.value > 0.9
-        if name == "gate_locked":
-            return self.contacts[name] and self.contacts["gate_shut"] and not self.outputs.get("gate lock", False)
-        return self.contacts[name]
+        contacts = self.contacts
+        locked = contacts["gate_locked"] and contacts["gate_shut"] and not self.outputs.get("gate lock", False)
+        opened = contacts["stop_valve_open"] and self.path.value > 0.9
+        return contacts | {"gate_locked": locked, "stop_valve_open": opened}
 
     def thickness_nm(self, at_s: float) -> float:
         """How much film has grown."""

@@ -5,6 +5,7 @@ All quantities of the plant behind a face rise with time, so that an old value s
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,8 +33,8 @@ class Rack(Rising):
     def output(self, name: str, on: bool, at_s: float) -> None:
         self.switched[name] = on
 
-    def contact(self, name: str, at_s: float) -> bool:
-        return True
+    def contacts_at(self, at_s: float) -> Mapping[str, bool]:
+        return defaultdict(lambda: True)
 
 
 class Flowing(Rising):

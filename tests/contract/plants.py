@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -52,5 +54,5 @@ class Rack:
             self.fell_s.append(at_s)
         self.switched[name] = on
 
-    def contact(self, name: str, at_s: float) -> bool:
-        return name in self.closed
+    def contacts_at(self, at_s: float) -> Mapping[str, bool]:
+        return defaultdict(bool, dict.fromkeys(self.closed, True))

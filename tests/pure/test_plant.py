@@ -195,12 +195,12 @@ def test_an_open_thermocouple_reads_beyond_full_scale_and_the_second_one_still_t
 
 def test_contacts_follow_what_drives_them():
     plant = hot_plant()
-    assert plant.contact("stop_valve_open", 20.0)
+    assert plant.contacts_at(20.0)["stop_valve_open"]
     plant.valve_word(20.0, STOP)
-    assert not plant.contact("stop_valve_open", 21.0)
-    assert plant.contact("gate_locked", 21.0)
+    assert not plant.contacts_at(21.0)["stop_valve_open"]
+    assert plant.contacts_at(21.0)["gate_locked"]
     plant.output("gate lock", True, 21.0)
-    assert not plant.contact("gate_locked", 21.0)
+    assert not plant.contacts_at(21.0)["gate_locked"]
     with pytest.raises(ValueError, match="no contact"):
         plant.set_contact("gate", True, 22.0)
 
@@ -209,7 +209,7 @@ def test_without_compressed_air_the_sources_shut_and_the_stop_valve_opens():
     plant = hot_plant()
     plant.valve_word(20.0, STOP | H2O)
     plant.set_contact("compressed_air_ok", False, 20.1)
-    assert plant.contact("stop_valve_open", 22.0)
+    assert plant.contacts_at(22.0)["stop_valve_open"]
     assert torr(plant, 30.0) == pytest.approx(0.302, rel=0.03)
 
 
