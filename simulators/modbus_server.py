@@ -100,25 +100,20 @@ class ModbusServer:
 
     def answer(self, unit: int, pdu: bytes) -> bytes:
         """The reply to one request, both from the function code on; an exception is a reply, too."""
-        device = self.units.get(unit)
+        device, function = self.units.get(unit), pdu[0]
         try:
             if device is None:
                 raise ModbusException(self.missing)
-            return _answer(device, pdu)
+            if function not in device.functions or function not in _FUNCTIONS:
+                raise ModbusException(ILLEGAL_FUNCTION)
+            return _FUNCTIONS[function](device, pdu)
         except ModbusException as refusal:
-            return bytes((pdu[0] | 0x80, refusal.code))
+            return bytes((function | 0x80, refusal.code))
+        except struct.error:  # a request that is too short for its own function
+            return bytes((function | 0x80, ILLEGAL_VALUE))
 
 
-def _answer(device: Unit, pdu: bytes) -> bytes:
-    work = _FUNCTIONS.get(pdu[0])
-    if work is None or pdu[0] not in device.functions:
-        raise ModbusException(ILLEGAL_FUNCTION)
-    try:
-        return work(device, pdu)
-    except struct.error:  # a request that is too short for its own function
-        raise ModbusException(ILLEGAL_VALUE) from None
-
-
+@lru_cache(maxsize=1024)  # the same few are asked again and again
 def _span(pdu: bytes, most: int, at: int = 1) -> tuple[int, int]:
     """Address and quantity of a request, or exception 03 for the quantity and 02 for a range past 65535."""
     address, count = _PAIR.unpack_from(pdu, at)
@@ -131,16 +126,17 @@ def _span(pdu: bytes, most: int, at: int = 1) -> tuple[int, int]:
 
 def _words_reply(function: int, words: Sequence[int]) -> bytes:
     count = len(words)
-    return bytes((function, 2 * count)) + _packing(count).pack(*words)
-
-
-def _words(data: bytes) -> tuple[int, ...]:
-    return _packing(len(data) // 2).unpack(data)
+    return _counted(count).pack(function, 2 * count, *words)
 
 
 @cache
-def _packing(count: int) -> struct.Struct:
-    return struct.Struct(f">{count}H")
+def _counted(count: int) -> struct.Struct:
+    """A function code, how many bytes follow, and so many words."""
+    return struct.Struct(f">BB{count}H")
+
+
+def _words(data: bytes) -> tuple[int, ...]:
+    return struct.unpack(f">{len(data) // 2}H", data)
 
 
 def _payload(pdu: bytes, at: int, size: int) -> bytes:
@@ -256,21 +252,21 @@ class TcpFace:
 
     def hear(self, now_s: float, data: bytes) -> bytes:
         """Take bytes as they came and return the replies to every request that they complete."""
-        buffer = self._buffer + data
-        replies = []
+        buffer, replies = self._buffer + data, b""
         while len(buffer) >= 7 and not self.broken:
             transaction, protocol, length, unit = _MBAP.unpack_from(buffer)
+            end = 6 + length
             if not 2 <= length <= 254:
                 self.broken, buffer = True, b""
-            elif len(buffer) < 6 + length:
+            elif len(buffer) < end:
                 break
             else:
-                pdu, buffer = buffer[7 : 6 + length], buffer[6 + length :]
+                pdu, buffer = buffer[7:end], buffer[end:]
                 if protocol == 0:
                     reply = self._server.answer(unit, pdu)
-                    replies.append(_MBAP.pack(transaction, 0, 1 + len(reply), unit) + reply)
+                    replies += _MBAP.pack(transaction, 0, 1 + len(reply), unit) + reply
         self._buffer = buffer
-        return b"".join(replies)
+        return replies
 
     def next_at(self) -> float | None:
         return None
@@ -338,18 +334,18 @@ class RtuFace:
         if self._buffer and now_s - self._heard_s > self._silence_s:
             self._buffer = b""
         self._heard_s = now_s
-        buffer = self._buffer + data
-        replies = []
-        while (length := _frame_length(buffer)) is not None and len(buffer) >= length:
+        buffer, replies = self._buffer + data, b""
+        while buffer and (length := _frame_length(buffer)) is not None and len(buffer) >= length:
             frame, buffer = buffer[:length], buffer[length:]
-            if frame[0] and frame[0] not in self._server.units:
+            unit = frame[0]
+            if unit and unit not in self._server.units:
                 continue  # for another unit on this line, whose business its checksum is
             if crc(frame[:-2]) != frame[-2:]:
                 buffer = b""  # no telling where the next frame begins: wait for silence
                 break
-            replies.append(self._reply(frame[0], frame[1:-2]))
+            replies += self._reply(unit, frame[1:-2])
         self._buffer = buffer
-        return b"".join(replies)
+        return replies
 
     @property
     def half_heard(self) -> bool:
