@@ -26,7 +26,7 @@ ROOM_C = 25.0
 PV, TARGET, MANUAL_OUTPUT, OUTPUT, WORKING, BAND, INTEGRAL, DERIVATIVE = 1, 2, 3, 4, 5, 6, 8, 9
 SELECTED, SP1, SP2, REMOTE, HIGH, LOW, SAFE_OUTPUT, RATE, STATUS = 15, 24, 25, 26, 30, 31, 34, 35, 75
 STANDBY, BREAK, NEW_ALARM, MANUAL, ACKNOWLEDGE, USE_REMOTE = 199, 258, 260, 273, 274, 276
-ALARMS, ALARM_STATES = (13, 14, 81, 82), (294, 295, 296, 297)
+ALARM_STATES = {13: 294, 14: 295, 81: 296, 82: 297}  # by the register of the alarm's limit
 IN_RAM = {MANUAL_OUTPUT, REMOTE, STANDBY, MANUAL, ACKNOWLEDGE, USE_REMOTE}  # the others are kept in EEPROM
 
 Law = Callable[[float, float], float]
@@ -65,11 +65,11 @@ class Eurotherm(Unit):
             SP1: local, SP2: local, REMOTE: local, HIGH: 1000, LOW: 0, SAFE_OUTPUT: 0, RATE: 0, STATUS: 0, 76: 0xFFFF,
             107: 0x0240, 122: 0x3216, 131: unit, STANDBY: 0, 203: local, BREAK: 0, NEW_ALARM: 0, 263: 0, 270: 0,
             MANUAL: 0, ACKNOWLEDGE: 0, USE_REMOTE: 0, 516: 0, 525: decimals, 12290: 1,  # °C, type K
-            **dict.fromkeys(ALARMS, high), **dict.fromkeys(ALARM_STATES, 0),
+            **dict.fromkeys(ALARM_STATES, high), **dict.fromkeys(ALARM_STATES.values(), 0),
         }  # fmt: skip
         setpoint, share, flag = (low, high), (0, 1000), (0, 1)
         self._settable = {
-            **dict.fromkeys((TARGET, SP1, SP2, REMOTE, *ALARMS), setpoint),
+            **dict.fromkeys((TARGET, SP1, SP2, REMOTE, *ALARM_STATES), setpoint),
             **dict.fromkeys((MANUAL_OUTPUT, HIGH, LOW, SAFE_OUTPUT), share),
             **dict.fromkeys((SELECTED, MANUAL, ACKNOWLEDGE, USE_REMOTE), flag),
             BAND: (1, 32767), INTEGRAL: (0, 9999), DERIVATIVE: (0, 9999), RATE: (0, 32767), STANDBY: (0, 2),
@@ -86,19 +86,20 @@ class Eurotherm(Unit):
 
     def law(self, at_s: float, sensor_c: float) -> float:
         """The share of full power at this sensor reading; ramps, looks at the alarms and at the remote's age, too."""
+        values = self.values
         step_s = at_s - self._law_s if self._law_s == self._law_s else 0.0
         self._law_s = at_s
-        target, most = self._target(at_s) / self._scale, self.values[RATE] / self._scale / 60.0 * step_s
-        if not self.values[RATE] or abs(target - self._working_c) <= most:
+        target, most = self._target(at_s) / self._scale, values[RATE] / self._scale / 60.0 * step_s
+        if not values[RATE] or abs(target - self._working_c) <= most:
             self._working_c = target
         else:
             self._working_c += most if target > self._working_c else -most
         self._look(sensor_c)
-        if self.values[MANUAL]:
-            self._output = self.values[MANUAL_OUTPUT] / 1000.0
+        if values[MANUAL]:
+            self._output = values[MANUAL_OUTPUT] / 1000.0
         else:
             self._output = self._automatic(sensor_c, step_s)
-        return 0.0 if self.values[STANDBY] else self._output
+        return 0.0 if values[STANDBY] else self._output
 
     def _remote_failed(self, at_s: float) -> bool:
         return bool(self.values[USE_REMOTE]) and at_s - self._refreshed_s > REMOTE_TIMEOUT_S
@@ -110,21 +111,24 @@ class Eurotherm(Unit):
 
     def _automatic(self, sensor_c: float, step_s: float) -> float:
         """Proportional, integral and feed-forward; the integral rests while the output is at a limit."""
-        if self.values[BREAK]:
-            return self.values[SAFE_OUTPUT] / 1000.0
-        low, high = self.values[LOW] / 1000.0, self.values[HIGH] / 1000.0
-        share = (self._working_c - sensor_c) * self._scale / self.values[BAND]
+        values = self.values
+        if values[BREAK]:
+            return values[SAFE_OUTPUT] / 1000.0
+        low, high = values[LOW] / 1000.0, values[HIGH] / 1000.0
+        share = (self._working_c - sensor_c) * self._scale / values[BAND]
         wanted = self._hold_per_k * (self._working_c - ROOM_C) + share + self._integral
-        if low < wanted < high and self.values[INTEGRAL]:
-            self._integral += share * step_s / self.values[INTEGRAL]
+        if low < wanted < high and values[INTEGRAL]:
+            self._integral += share * step_s / values[INTEGRAL]
         return min(max(wanted, low), high)
 
     def _look(self, sensor_c: float) -> None:
-        self.values[BREAK] = int(sensor_c > HIGHEST_C)
-        for limit, state in zip(ALARMS, ALARM_STATES, strict=True):
-            active = int(sensor_c * self._scale > self.values[limit])
-            self.values[NEW_ALARM] |= active & ~self.values[state]
-            self.values[state] = active
+        values, reading = self.values, sensor_c * self._scale
+        values[BREAK] = int(sensor_c > HIGHEST_C)
+        for limit, state in ALARM_STATES.items():
+            active = reading > values[limit]
+            if active and not values[state]:
+                values[NEW_ALARM] = 1
+            values[state] = int(active)
 
     def power_cycle(self, now_s: float) -> None:
         """Its power went off and on: what is in RAM is 0, the remote set-point too; EEPROM is kept."""
@@ -181,11 +185,11 @@ class Eurotherm(Unit):
         """Bring the registers that show something up to date."""
         values, now_s = self.values, self.now_s
         values[PV] = values[203] = self._digits(self._plant.temperature_c(self._zone, now_s))
-        values[TARGET] = self._target(now_s)
-        values[OUTPUT] = 0 if values[STANDBY] else round(self._output * 1000)
+        values[TARGET] = target = self._target(now_s)
+        values[OUTPUT] = output = 0 if values[STANDBY] else round(self._output * 1000)
         if not values[MANUAL]:
-            values[MANUAL_OUTPUT] = values[OUTPUT]
-        values[WORKING] = values[TARGET] if not values[RATE] else self._digits(self._working_c)
+            values[MANUAL_OUTPUT] = output
+        values[WORKING] = target if not values[RATE] else self._digits(self._working_c)
         values[STATUS] = status = self._status()
         values[76] = ~status & 0xFFFF
 
@@ -195,7 +199,7 @@ class Eurotherm(Unit):
     def _status(self) -> int:
         values = self.values
         word = values[MANUAL] << 4 | values[BREAK] << 5 | values[NEW_ALARM] << 12
-        one, two, three, four = ALARM_STATES
+        one, two, three, four = ALARM_STATES.values()
         word |= values[one] | values[two] << 1 | values[three] << 2 | values[four] << 3
         word |= (not values[11] <= values[PV] <= values[12]) << 10
         word |= (values[RATE] != 0 and values[WORKING] != values[TARGET]) << 13

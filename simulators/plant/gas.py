@@ -128,7 +128,7 @@ class Contents:
     @property
     def reactive_pa(self) -> float:
         """All that is not inert: vapours, and what their reactions gave off."""
-        return sum(self.vapours_pa.values(), self.given_off_pa)
+        return sum(self.vapours_pa.values(), self.given_off_pa) if self.vapours_pa else self.given_off_pa
 
     def advance_inert(self, dt_s: float, rate: float, fed_pa_s: float) -> None:
         """Feed and pump (`rate` per s) for `dt_s`."""
