@@ -13,6 +13,8 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from typing import Any, Never, TypeVar
 
+import msgspec
+
 T = TypeVar("T")
 START_S = 1000.0  # not zero, so that a time is never mistaken for "none"
 FARTHEST_S = 86_400.0  # of one jump
@@ -23,14 +25,13 @@ class VirtualTimeError(RuntimeError):
     """Something asked for the wall clock, or every task waits for something that no timer will ever bring."""
 
 
-class _Call:
+class _Call(msgspec.Struct, eq=False):
     """What `call_soon` promised: asyncio's Handle without what only a debugger asks of it."""
 
-    __slots__ = ("args", "callback", "cancelled_", "context")
-
-    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None) -> None:
-        self.callback, self.args, self.cancelled_ = callback, args, False
-        self.context = copy_context() if context is None else context
+    callback: Callable[..., object]
+    args: tuple[Any, ...]
+    context: Context
+    cancelled_: bool = False
 
     def cancel(self) -> None:
         self.cancelled_ = True
@@ -90,7 +91,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     ) -> _Call:
         if self._closed:  # type: ignore[attr-defined]
             raise RuntimeError("Event loop is closed")
-        call = _Call(callback, args, context)
+        call = _Call(callback, args, copy_context() if context is None else context)
         self._ready.append(call)
         return call
 
@@ -99,17 +100,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> _Timer:
-        return self._set(self._now + delay, callback, args, context)
+        return self.call_at(self._now + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> _Timer:
-        return self._set(when, callback, args, context)
-
-    def _set(
-        self, when_s: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
-    ) -> _Timer:
-        timer = _Timer(when_s)
+        timer = _Timer(when)
         timer.loop, timer.callback, timer.args, timer.cancelled_, timer.waits = self, callback, args, False, True
         timer.context = copy_context() if context is None else context
         heapq.heappush(self._scheduled, timer)
