@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 from math import floor, nan, sqrt
 
+_PARTS = struct.Struct("<4H")
 _MASK = (1 << 64) - 1
 _SCALE = sqrt(3.0) / 65535.0
 
@@ -17,7 +19,8 @@ def _normal(key: int) -> float:
     key = ((key ^ (key >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     key = ((key ^ (key >> 27)) * 0x94D049BB133111EB) & _MASK
     key ^= key >> 31
-    return ((key & 0xFFFF) + (key >> 16 & 0xFFFF) + (key >> 32 & 0xFFFF) + (key >> 48) - 131070) * _SCALE
+    one, two, three, four = _PARTS.unpack(key.to_bytes(8, "little"))
+    return (one + two + three + four - 131070) * _SCALE
 
 
 class Noise:
