@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from simulators.face import SOON_S
 from simulators.modbus_server import (
@@ -18,6 +19,7 @@ from simulators.modbus_server import (
     ILLEGAL_VALUE,
     ModbusException,
     ModbusServer,
+    RegisterMap,
     Unit,
 )
 from simulators.wired import CouplerFace, OutputPlant, bits_in, bits_of, contact_bits, words_of
@@ -52,7 +54,8 @@ class Channel:
         if self.broken:
             return BROKEN_WIRE, 0
         share = (self.read(now_s) - self.at_low) / (self.at_high - self.at_low)
-        return 0, round(min(max(share, 0.0), 1.0) * FULL) & TWELVE_BITS
+        number = 0 if share < 0.0 else FULL if share > 1.0 else round(share * FULL)
+        return 0, number & TWELVE_BITS
 
 
 class CouplerB(Unit):
@@ -77,6 +80,7 @@ class CouplerB(Unit):
         self.deadline_s: float | None = None  # of the watchdog, while it is armed
         self.tripped = False
         self._reset_begun = False
+        self._control = self._controls()
 
     # --- watchdog ---
 
@@ -158,32 +162,36 @@ class CouplerB(Unit):
             return _span(self._input_image(address + count), address, count)
         if OUTPUT_IMAGE <= address < LENGTHS:
             return _span(words_of(self.word, self._coils), address - OUTPUT_IMAGE, count)
-        known = self._control()
-        if any(one not in known for one in range(address, address + count)):
-            raise ModbusException(ILLEGAL_ADDRESS)
-        return [known[one] for one in range(address, address + count)]
+        return self._control.read(address, count)
 
     def _input_image(self, end: int) -> list[int]:
         """The analogue channels, and the contacts behind them for whoever reads so far."""
         image = [0] * self._registers
         for channel in self.channels.values():
-            image[channel.register : channel.register + 2] = channel.registers(self.now_s)
+            at = channel.register
+            image[at], image[at + 1] = channel.registers(self.now_s)
         if end <= self._registers:
             return image
         return image + words_of(self._contact_bits(), self._inputs)
 
-    def _control(self) -> dict[int, int]:
-        left = 0 if self.deadline_s is None else round(max(self.deadline_s - self.now_s, 0.0) * 1000)
-        lengths = (0, 16 * self._registers, self._coils, self._inputs)
-        return {
-            **{LENGTHS + i: length for i, length in enumerate(lengths)},
-            TIME_LEFT: left,
-            TRIPS: self.trips & 0xFFFF,
-            TIME: self.time_ms,
-            RESET: 0,
-            TYPE: self.type,
-            FALLBACK: self.fallback,
+    def _controls(self) -> RegisterMap:
+        """The registers beside the image; a write of several of them is none unless all may be written."""
+        read: dict[int, Callable[[], int]] = {
+            LENGTHS: lambda: 0,
+            LENGTHS + 1: lambda: 16 * self._registers,
+            LENGTHS + 2: lambda: self._coils,
+            LENGTHS + 3: lambda: self._inputs,
+            TIME_LEFT: self._left_ms,
+            TRIPS: lambda: self.trips,
+            TIME: lambda: self.time_ms,
+            RESET: lambda: 0,
+            TYPE: lambda: self.type,
+            FALLBACK: lambda: self.fallback,
         }
+        return RegisterMap(read, {one: partial(self._write, one) for one in (TIME, RESET, TYPE, FALLBACK)})
+
+    def _left_ms(self) -> int:
+        return 0 if self.deadline_s is None else round(max(self.deadline_s - self.now_s, 0.0) * 1000)
 
     def write_registers(self, address: int, values: Sequence[int]) -> None:
         first = 16 * (address - OUTPUT_IMAGE)
@@ -191,10 +199,7 @@ class CouplerB(Unit):
             count = min(16 * len(values), self._coils - first)
             self.write_coils(first, count, bits_in(values) & (1 << count) - 1)
             return
-        if any(one not in (TIME, RESET, TYPE, FALLBACK) for one in range(address, address + len(values))):
-            raise ModbusException(ILLEGAL_ADDRESS)
-        for one, value in enumerate(values, start=address):
-            self._write(one, value)
+        self._control.write(address, values)
 
     def _write(self, address: int, value: int) -> None:
         if address == RESET:
