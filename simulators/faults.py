@@ -6,6 +6,7 @@ spoiled reply contains is made in `faults_content.py`; the faults by their names
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -161,11 +162,7 @@ class Asked:
     """The last two requests on a line that differ: what another master could ask."""
 
     def __init__(self) -> None:
-        self.last = b"", b""
-
-    def note(self, request: bytes) -> None:
-        """A request that differs from both."""
-        self.last = self.last[1], request
+        self.last: deque[bytes] = deque(maxlen=2)
 
     def another(self, request: bytes) -> bytes:
         """One of them that is not `request`, if there is one."""
@@ -186,7 +183,7 @@ class Faulty:
     def hear(self, now_s: float, data: bytes) -> bytes:
         if self._faults.fault is None:
             if data not in self._asked.last:
-                self._asked.note(data)
+                self._asked.last.append(data)
             return self._face.hear(now_s, data)
         fault = self._faults.due()
         if fault is None:

@@ -343,7 +343,7 @@ class RtuFace:
             if crc(frame[:-2]) != frame[-2:]:
                 buffer = b""  # no telling where the next frame begins: wait for silence
                 break
-            replies += self._reply(unit, frame[1:-2])
+            replies += self._reply(frame)
         self._buffer = buffer
         return replies
 
@@ -352,12 +352,13 @@ class RtuFace:
         """Whether a frame has begun and not ended."""
         return bool(self._buffer)
 
-    def _reply(self, unit: int, pdu: bytes) -> bytes:
+    def _reply(self, frame: bytes) -> bytes:
+        unit, pdu = frame[0], frame[1:-2]
         if unit == 0:
             for each in self._server.units:
                 self._server.answer(each, pdu)
             return b""
-        reply = bytes((unit,)) + self._server.answer(unit, pdu)
+        reply = frame[:1] + self._server.answer(unit, pdu)
         return reply + crc(reply)
 
     def next_at(self) -> float | None:
