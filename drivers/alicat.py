@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
+from msgspec import structs
+
 from drivers.base import BadReply, DeviceFault, Identity, Reading, Refused
 from drivers.debts import Ask
 from drivers.line import Line
@@ -140,7 +142,7 @@ class Alicat:
         words += self._beyond(numbers, layout)
         readings = {channel: Reading(numbers[at] * factor, now_s, words) for channel, at, factor in layout.channels}
         if expected == self._set and self._moved(readings["setpoint_sccm"].value, layout):  # else written meanwhile
-            readings["setpoint_sccm"] = readings["setpoint_sccm"]._replace(flags=(*words, MOVED))
+            readings["setpoint_sccm"] = structs.replace(readings["setpoint_sccm"], flags=(*words, MOVED))
         return readings
 
     def _beyond(self, numbers: list[float], layout: _Layout) -> tuple[str, ...]:

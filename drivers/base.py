@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, Protocol
+
+from msgspec import Struct
 
 SHOWN = 300  # bytes of a message in the text of an error: a whole frame of Modbus
 
 
-class Reading(NamedTuple):
+class Reading(Struct, frozen=True, gc=False):
     """One measured value in a fixed unit, with the loop time in seconds at which its reply was complete.
 
     `flags` are the device's own status words (`OPL`, `HLD`, `sensor break` …); an empty tuple is a clean reading.

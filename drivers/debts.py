@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from drivers.base import BadReply
 
@@ -18,7 +19,7 @@ LATE = 10  # a missing reply may still come within this many time-outs
 MOST = 64  # replies that one device can owe: a device that is asked on and on answers none of the oldest
 
 
-class Ask(NamedTuple):
+class Ask(Struct, frozen=True):
     """One request: `tagged` and `numbered` as in `Line.ask`; `probing` is the line's own."""
 
     device: str

@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import structs
+
 from drivers.base import BadReply, DeviceFault, Identity, Reading, Refused
 from drivers.line import Line
 
@@ -136,7 +138,7 @@ class Sqm160:
         """Marked once when somebody zeroed the thickness at the instrument."""
         before, self._last_nm = self._last_nm, reading.value
         fell = abs(before) > ZEROED_NM and abs(reading.value) <= ZERO_NM
-        return reading._replace(flags=("zeroed at the instrument",)) if fell else reading
+        return structs.replace(reading, flags=("zeroed at the instrument",)) if fell else reading
 
     async def _reading(self, command: str, factor: float = 1.0) -> Reading:
         value = await self._number(command)

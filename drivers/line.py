@@ -25,6 +25,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from msgspec import structs
+
 from drivers.base import BadReply, NoReply
 from drivers.debts import Ask, Debts, Framer, Probe
 from drivers.serialport import Parity, Port, Warn, ignore
@@ -218,7 +220,7 @@ class Line:
                 raise NoReply(ask.device, f"its last probe had no answer; the next goes in {rest_s:.1f} s", ask.request)
             return rest_s
         request, framer = ask.probe
-        await self._exchange(ask._replace(request=request, framer=framer, probing=True))
+        await self._exchange(structs.replace(ask, request=request, framer=framer, probing=True))
         self._debts.trust(ask.device)
         if self._gap_s:
             await self._make_ready(ask)

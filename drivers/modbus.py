@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Literal, cast
 
+from msgspec import structs
 from pymodbus.framer import FramerRTU, FramerSocket
 from pymodbus.pdu import DecodePDU, ModbusPDU
 from pymodbus.pdu.bit_message import (
@@ -159,7 +160,7 @@ class Registers:
     async def _ask(self, request: _Request, urgent: bool = False) -> bytes:
         """The PDU of the reply, no exception among them."""
         ask = self._question(request)
-        reply = await self._line.put(ask._replace(probe=None) if urgent else ask)
+        reply = await self._line.put(structs.replace(ask, probe=None) if urgent else ask)
         pdu = reply[1:-2] if self._rtu else reply[7:]
         if pdu[0] & 0x80:
             meaning = EXCEPTIONS.get(pdu[1], "a code outside the standard")
