@@ -8,9 +8,10 @@ function, byte count, echo of a write, checksum and, on TCP, transaction number 
 from __future__ import annotations
 
 import struct
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from msgspec import structs
 from pymodbus.framer import FramerRTU, FramerSocket
@@ -48,21 +49,21 @@ EXCEPTIONS = {
 }
 
 _DECODER = DecodePDU(False)
-_crc = lru_cache(maxsize=1024)(FramerRTU.compute_CRC)  # most replies come again and again
 _words = lru_cache(maxsize=None)(lambda count: struct.Struct(f">{count}H"))
-_DATA = 2  # behind function and byte count of a reply to a read
+_DATA = 3  # behind unit, function and byte count of a reply to a read
+_RTU, _TCP = (0, 2), (6, 0)  # bytes of a frame before its unit, and behind its PDU
 
 
 @dataclass(slots=True)
 class _Request:
-    """A request's PDU, and what its reply's PDU begins with and measures in bytes; its frame, once it was made.
+    """A request's PDU, what unit and PDU of its reply begin with, the bytes of the whole reply; once made, its frame.
 
     `ask` is all that a line has to know of it, where that is the same each time.
     """
 
     pdu: bytes
     begins: bytes
-    size: int
+    length: int
     frame: bytes = b""
     ask: Ask | None = None
 
@@ -80,10 +81,11 @@ class Registers:
     ) -> None:
         """`probe`, for RTU: address and count of holding registers in a count that is never read otherwise."""
         self._line, self._unit, self._rtu, self._device = line, unit, kind == "rtu", device
+        self._before, self._behind = _RTU if kind == "rtu" else _TCP
         self._framer = FramerRTU(_DECODER) if kind == "rtu" else FramerSocket(_DECODER)
         self._transaction = 0
         self._written = -1, 0  # address and value of the last single register: a set-point is refreshed on and on
-        self._writing = _Request(b"", b"", 0)
+        self._writing: _Request | None = None
         self._reads: dict[tuple[type[ModbusPDU], int, int], _Request] = {}
         self._probe: Probe | None = None
         if probe is not None:
@@ -91,91 +93,92 @@ class Registers:
             self._probe = question.request, cast(Framer, question.framer)
             self._reads.clear()  # that question was made without a probe before it
 
-    async def read_holding(self, address: int, count: int) -> tuple[int, ...]:
-        return await self._registers(ReadHoldingRegistersRequest, address, count)
+    def read_holding(self, address: int, count: int) -> Coroutine[Any, Any, tuple[int, ...]]:
+        return self._registers(ReadHoldingRegistersRequest, address, count)
 
-    async def read_input(self, address: int, count: int) -> tuple[int, ...]:
-        return await self._registers(ReadInputRegistersRequest, address, count)
+    def read_input(self, address: int, count: int) -> Coroutine[Any, Any, tuple[int, ...]]:
+        return self._registers(ReadInputRegistersRequest, address, count)
 
-    async def read_coils(self, address: int, count: int) -> tuple[bool, ...]:
-        return await self._bits(ReadCoilsRequest, address, count)
+    def read_coils(self, address: int, count: int) -> Coroutine[Any, Any, tuple[bool, ...]]:
+        return self._bits(ReadCoilsRequest, address, count)
 
-    async def read_discrete(self, address: int, count: int) -> tuple[bool, ...]:
-        return await self._bits(ReadDiscreteInputsRequest, address, count)
+    def read_discrete(self, address: int, count: int) -> Coroutine[Any, Any, tuple[bool, ...]]:
+        return self._bits(ReadDiscreteInputsRequest, address, count)
 
     async def write_register(self, address: int, value: int, *, urgent: bool = False) -> None:
         """Function 6; the reply is the request. `urgent` is sent without a probe, whatever may still be under way."""
-        if (address, value) != self._written:
-            pdu = _pdu(WriteSingleRegisterRequest(address=address, registers=[value]))
-            self._written, self._writing = (address, value), _Request(pdu, pdu, 5)
-        await self._ask(self._writing, urgent)
+        request = self._writing
+        if request is None or (address, value) != self._written:
+            request = self._echoed(WriteSingleRegisterRequest(address=address, registers=[value]))
+            self._written, self._writing = (address, value), request
+        await self._ask(request, urgent)
 
     async def write_registers(self, address: int, values: tuple[int, ...]) -> None:
         """Function 16."""
-        pdu = _pdu(WriteMultipleRegistersRequest(address=address, registers=list(values)))
-        await self._ask(_Request(pdu, pdu[:5], 5))
+        await self._ask(self._echoed(WriteMultipleRegistersRequest(address=address, registers=list(values))))
 
     async def write_coil(self, address: int, on: bool) -> None:
         """Function 5; the reply is the request."""
-        pdu = _pdu(WriteSingleCoilRequest(address=address, bits=[on]))
-        await self._ask(_Request(pdu, pdu, 5))
+        await self._ask(self._echoed(WriteSingleCoilRequest(address=address, bits=[on])))
 
     async def write_coils(self, address: int, values: tuple[bool, ...]) -> None:
         """Function 15."""
-        pdu = _pdu(WriteMultipleCoilsRequest(address=address, bits=list(values)))
-        await self._ask(_Request(pdu, pdu[:5], 5))
+        await self._ask(self._echoed(WriteMultipleCoilsRequest(address=address, bits=list(values))))
 
     async def _registers(self, kind: type[ModbusPDU], address: int, count: int) -> tuple[int, ...]:
         reply = await self._ask(self._read(kind, address, count, 2 * count))
-        return _words(count).unpack_from(reply, _DATA)
+        return _words(count).unpack_from(reply, self._before + _DATA)
 
     async def _bits(self, kind: type[ModbusPDU], address: int, count: int) -> tuple[bool, ...]:
-        reply = await self._ask(self._read(kind, address, count, (count + 7) // 8))
-        return _bits(reply[_DATA:], count)
+        size = (count + 7) // 8
+        reply, at = await self._ask(self._read(kind, address, count, size)), self._before + _DATA
+        return _bits(reply[at : at + size], count)
 
     def _read(self, kind: type[ModbusPDU], address: int, count: int, data_bytes: int) -> _Request:
         request = self._reads.get((kind, address, count))
         if request is None:
             pdu = _pdu(kind(address=address, count=count))
-            request = self._reads[kind, address, count] = _Request(pdu, bytes([pdu[0], data_bytes]), 2 + data_bytes)
+            begins = bytes([self._unit, pdu[0], data_bytes])
+            request = self._reads[kind, address, count] = _Request(pdu, begins, self._frame_length(2 + data_bytes))
         return request
+
+    def _echoed(self, message: ModbusPDU) -> _Request:
+        """A write: its reply is the first five bytes of the request, which for a single value are all of it."""
+        pdu = _pdu(message)
+        return _Request(pdu, bytes([self._unit]) + pdu[:5], self._frame_length(5))
+
+    def _frame_length(self, pdu_bytes: int) -> int:
+        return self._before + 1 + pdu_bytes + self._behind
 
     def _question(self, request: _Request) -> Ask:
         """A frame is made once; on TCP each has another number in front, and the rest of it stays."""
-        if request.ask is not None:
-            return request.ask
         self._transaction = self._transaction % 0xFFFF + 1
         if not request.frame:
             request.frame = self._framer.encode(request.pdu, self._unit, self._transaction)
         if self._rtu:
-            framer = partial(self._whole_rtu, request.frame, request)
-            request.ask = Ask(
-                self._device, request.frame, framer, RTU_TIMEOUT_S, RTU_QUIET_S, False, False, self._probe
-            )
+            whole = partial(self._whole_rtu, request)
+            request.ask = Ask(self._device, request.frame, whole, RTU_TIMEOUT_S, RTU_QUIET_S, False, False, self._probe)
             return request.ask
         frame = self._transaction.to_bytes(2, "big") + request.frame[2:]
         framer = partial(self._whole_tcp, frame, request)
         return Ask(self._device, frame, framer, TCP_TIMEOUT_S, RTU_QUIET_S, True, False, None)
 
     async def _ask(self, request: _Request, urgent: bool = False) -> bytes:
-        """The PDU of the reply, no exception among them."""
-        ask = self._question(request)
+        """The frame of the reply, no exception among them."""
+        ask = request.ask or self._question(request)
         reply = await self._line.put(structs.replace(ask, probe=None) if urgent else ask)
-        pdu = reply[1:-2] if self._rtu else reply[7:]
-        if pdu[0] & 0x80:
-            meaning = EXCEPTIONS.get(pdu[1], "a code outside the standard")
-            raise Refused(self._device, f"Modbus exception {pdu[1]}: {meaning}", ask.request, reply)
-        return pdu
+        if reply[self._before + 1] & 0x80:
+            code = reply[self._before + 2]
+            meaning = EXCEPTIONS.get(code, "a code outside the standard")
+            raise Refused(self._device, f"Modbus exception {code}: {meaning}", ask.request, reply)
+        return reply
 
-    def _whole_rtu(self, frame: bytes, request: _Request, buffer: bytes) -> int | None:
-        if buffer[0] != self._unit:
-            raise self._bad(f"unit {buffer[0]} answered, unit {self._unit} was asked", frame, buffer)
-        refusal = self._check_pdu(frame, request, buffer, 1)
-        length = 5 if refusal else request.size + 3
+    def _whole_rtu(self, request: _Request, buffer: bytes) -> int | None:
+        length = request.length if buffer.startswith(request.begins) else self._other(request.frame, request, buffer)
         if len(buffer) < length:
             return None
-        if _crc(buffer[: length - 2]) != int.from_bytes(buffer[length - 2 : length], "big"):
-            raise self._bad("the checksum is wrong", frame, buffer)
+        if not _sound(buffer[:length]):
+            raise self._bad("the checksum is wrong", request.frame, buffer)
         return length
 
     def _whole_tcp(self, frame: bytes, request: _Request, buffer: bytes) -> int | None:
@@ -183,25 +186,33 @@ class Registers:
             return None
         if buffer[:4] != frame[:4]:
             raise self._bad("this is the answer to another request", frame, buffer)
-        if buffer[6] != self._unit:
-            raise self._bad(f"unit {buffer[6]} answered, unit {self._unit} was asked", frame, buffer)
-        refusal = self._check_pdu(frame, request, buffer, 7)
-        length = 9 if refusal else request.size + 7
+        length = (
+            request.length if buffer.startswith(request.begins, self._before) else self._other(frame, request, buffer)
+        )
         if int.from_bytes(buffer[4:6], "big") != length - 6:
             raise self._bad("the reply's length is wrong", frame, buffer)
         return length if len(buffer) >= length else None
 
-    def _check_pdu(self, frame: bytes, request: _Request, buffer: bytes, start: int) -> bool:
-        """Whether the PDU at `start`, as far as it has come, is an exception; raises BadReply if it answers nothing."""
-        got = buffer[start : start + len(request.begins)]
-        if got == request.begins[: len(got)]:
-            return False
-        if got[0] == request.pdu[0] | 0x80:
-            return True
-        raise self._bad(f"function, count or echo is wrong: {request.begins.hex(' ')} is expected", frame, buffer)
+    def _other(self, frame: bytes, request: _Request, buffer: bytes) -> int:
+        """Length of a reply that is an exception, or has come in part; raises BadReply if it answers something else."""
+        got = buffer[self._before : self._before + len(request.begins)]
+        if request.begins.startswith(got):
+            return request.length
+        if got[0] != self._unit:
+            raise self._bad(f"unit {got[0]} answered, unit {self._unit} was asked", frame, buffer)
+        if got[1] == request.pdu[0] | 0x80:
+            return self._frame_length(2)
+        expected = request.begins[1:].hex(" ")
+        raise self._bad(f"function, count or echo is wrong: {expected} is expected", frame, buffer)
 
     def _bad(self, what: str, frame: bytes, buffer: bytes) -> BadReply:
         return BadReply(self._device, what, frame, buffer)
+
+
+@lru_cache(maxsize=1024)  # most replies come again and again
+def _sound(frame: bytes) -> bool:
+    """Whether a frame of RTU ends in its own checksum."""
+    return FramerRTU.compute_CRC(frame[:-2]) == int.from_bytes(frame[-2:], "big")
 
 
 @lru_cache(maxsize=1024)  # contacts and outputs seldom change
