@@ -6,11 +6,11 @@ run against hardware. The protocol has no checksum: a digit that noise turns int
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal
 
 from msgspec import structs
@@ -41,6 +41,7 @@ _CHANNELS = {
     "pressure": "pressure_pa",
     "temperature": "temperature_c",
 }
+_FLOWS = _CHANNELS["flow"], _CHANNELS["setpoint"]
 MOVED = "set-point changed elsewhere"
 _FACTORS = {"PSIA": PSI_PA, "`C": 1.0, "C": 1.0, "SCCM": 1.0, "SLPM": 1000.0}
 _UNITS_OF = {"flow": {"SCCM", "SLPM"}, "setpoint": {"SCCM", "SLPM"}, "pressure": {"PSIA"}, "temperature": {"`C", "C"}}
@@ -76,21 +77,47 @@ class _Column:
     decimals: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """A data frame: the values of its channels, the set-point as it is written, the gas, and what is to be flagged."""
+
+    values: tuple[tuple[str, float], ...]
+    setpoint: float
+    gas: str
+    flags: tuple[str, ...]
+
+
 class _Layout:
     """The data frame as the device's own table announces it, and what every poll needs of that."""
 
-    def __init__(self, unit: str, columns: tuple[_Column, ...]) -> None:
+    def __init__(self, settings: AlicatConfig, columns: tuple[_Column, ...]) -> None:
         self.columns = columns
+        self.known = lru_cache(maxsize=1024)(self._known)  # most frames come again and again
+        self._most_sccm = BEYOND * settings.full_scale_sccm
         self.setpoint = next(at for at, column in enumerate(columns) if column.quantity == "setpoint")
         column = columns[self.setpoint]
         self.to_sccm, self.decimals = column.factor, column.decimals  # it can resolve and read back no more of them
         self.moves_sccm = 1.01 * 10.0**-column.decimals * column.factor  # less than that is rounded once more
-        self.channels = [
+        self._channels = [
             (_CHANNELS[one.quantity], at, one.factor) for at, one in enumerate(columns) if one.quantity != "other"
         ]
-        self.flows = [(at, one.factor) for at, one in enumerate(columns) if one.quantity in ("flow", "setpoint")]
         numbers = "".join(f" +{_number_with(one.decimals)}" for one in columns)
-        self.frame = re.compile(rf"{unit}{numbers} +(\S+)((?: +(?:{'|'.join(sorted(STATUS_WORDS))}))*)")
+        self._form = re.compile(rf"{settings.unit}{numbers} +(\S+)((?: +(?:{'|'.join(sorted(STATUS_WORDS))}))*)")
+
+    def _known(self, text: str) -> _Frame | None:
+        """The frame that is written so, None where anything is other than announced."""
+        found = self._form.fullmatch(text)
+        if found is None:
+            return None
+        *numbers, gas, words = found.groups()
+        return self.frame(numbers, gas, words.split())
+
+    def frame(self, numbers: Sequence[str], gas: str, words: Sequence[str]) -> _Frame:
+        """By the numbers of all columns; a flow that this device cannot measure makes the whole frame doubtful."""
+        values = tuple((channel, float(numbers[at]) * factor) for channel, at, factor in self._channels)
+        beyond = any(abs(value) > self._most_sccm for channel, value in values if channel in _FLOWS)
+        flags = (*words, "beyond full scale") if beyond else tuple(words)
+        return _Frame(values, float(numbers[self.setpoint]), gas, flags)
 
 
 def _number_with(decimals: int) -> str:
@@ -118,7 +145,7 @@ class Alicat:
         firmware = (await self._ask("VE"))[1:].strip()
         made = self._maker_lines(await self._ask_table("??M*"))
         self._layout = None
-        _, gas, _ = self._parse(await self._frame(), await self._read_layout())
+        gas = self._parse(await self._frame(), await self._read_layout()).gas
         if gas != self._settings.gas:
             raise Refused(self.name, f"the gas selected is {gas}, the settings say {self._settings.gas}")
         facts = {"gas": gas, "full scale": await self._full_scale(made["model"])}
@@ -132,26 +159,17 @@ class Alicat:
         """
         layout = self._layout or await self._read_layout()
         expected = self._set
-        numbers, gas, words = self._parse(await self._frame(), layout)
-        now_s = asyncio.get_running_loop().time()
-        for word in words:
+        frame = self._parse(await self._frame(), layout)
+        now_s, flags = self._line.clock(), frame.flags
+        for word in flags:
             if word in FAULTS:
                 raise DeviceFault(self.name, f"{word}: {FAULTS[word]}")
-        if gas != self._settings.gas:
-            raise DeviceFault(self.name, f"the gas selected is {gas}, the settings say {self._settings.gas}")
-        words += self._beyond(numbers, layout)
-        readings = {channel: Reading(numbers[at] * factor, now_s, words) for channel, at, factor in layout.channels}
+        if frame.gas != self._settings.gas:
+            raise DeviceFault(self.name, f"the gas selected is {frame.gas}, the settings say {self._settings.gas}")
+        readings = {channel: Reading(value, now_s, flags) for channel, value in frame.values}
         if expected == self._set and self._moved(readings["setpoint_sccm"].value, layout):  # else written meanwhile
-            readings["setpoint_sccm"] = structs.replace(readings["setpoint_sccm"], flags=(*words, MOVED))
+            readings["setpoint_sccm"] = structs.replace(readings["setpoint_sccm"], flags=(*flags, MOVED))
         return readings
-
-    def _beyond(self, numbers: list[float], layout: _Layout) -> tuple[str, ...]:
-        """A flow that this device cannot measure makes its whole frame doubtful."""
-        most = BEYOND * self._settings.full_scale_sccm
-        for at, factor in layout.flows:
-            if abs(numbers[at] * factor) > most:
-                return ("beyond full scale",)
-        return ()
 
     async def set_flow(self, sccm: float) -> None:
         """`AS` works on every firmware; id and bare digits would be a set-point in 64000ths of full scale."""
@@ -172,7 +190,7 @@ class Alicat:
         self._check_setpoint(await self._frame(), layout, 0.0)
 
     def _check_setpoint(self, frame: str, layout: _Layout, wanted: float) -> None:
-        got = self._parse(frame, layout)[0][layout.setpoint]
+        got = self._parse(frame, layout).setpoint
         if abs(got - wanted) > 1.01 * 10**-layout.decimals:  # the device rounds once more
             raise Refused(
                 self.name,
@@ -198,7 +216,7 @@ class Alicat:
         tokens = self._tokens(await self._frame(), columns)
         seen = [_decimals(token) for token in tokens[1 : 1 + len(columns)]]
         columns = tuple(replace(column, decimals=count) for column, count in zip(columns, seen, strict=True))
-        self._layout = layout = _Layout(self._settings.unit, columns)
+        self._layout = layout = _Layout(self._settings, columns)
         return layout
 
     def _parse_table(self, lines: list[str]) -> tuple[_Column, ...]:
@@ -225,18 +243,17 @@ class Alicat:
             columns.append(_Column(quantity, _FACTORS.get(unit, 1.0)))
         raise self._bad("the data-frame table ends before the gas", "\r".join(lines))
 
-    def _parse(self, frame: str, layout: _Layout) -> tuple[list[float], str, tuple[str, ...]]:
-        """Numbers by column, gas, status words; raises BadReply on anything that the table does not announce."""
-        if (found := layout.frame.fullmatch(frame)) is not None:
-            *numbers, gas, words = found.groups()
-            return [float(number) for number in numbers], gas, tuple(words.split())
-        tokens = self._tokens(frame, layout.columns)
+    def _parse(self, text: str, layout: _Layout) -> _Frame:
+        """Raises BadReply on anything that the table does not announce."""
+        if (frame := layout.known(text)) is not None:
+            return frame
+        tokens = self._tokens(text, layout.columns)
         last = 1 + len(layout.columns)
         numbers = tokens[1:last]
         if self._layout and any(_decimals(n) != c.decimals for n, c in zip(numbers, layout.columns, strict=True)):
             self._layout = None
-            raise self._bad("a number has other decimals than its table announced: its unit was changed", frame)
-        return [float(number) for number in numbers], tokens[last], tuple(tokens[last + 1 :])
+            raise self._bad("a number has other decimals than its table announced: its unit was changed", text)
+        return layout.frame(numbers, tokens[last], tokens[last + 1 :])
 
     def _tokens(self, frame: str, columns: tuple[_Column, ...]) -> list[str]:
         """The parts of a data frame with these columns; raises BadReply when it is none."""

@@ -6,7 +6,6 @@ yet run against hardware. Outputs are under the coupler's own watchdog, which an
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import math
 from dataclasses import dataclass
@@ -41,11 +40,11 @@ class AnalogueInput:
     at_high: float
     error: float
 
-    def value(self, register: int) -> float:
-        """Of the value register, in the channel's unit; type K counts tenths of a degree, the others 0…0x7FFF."""
+    def value(self, digits: int) -> float:
+        """In the channel's unit; type K counts tenths of a degree, the others 0…0x7FFF."""
         if self.kind == "type K":
-            return signed(register) * C_PER_DIGIT
-        return self.at_low + signed(register) / FULL_SCALE * (self.at_high - self.at_low)
+            return digits * C_PER_DIGIT
+        return self.at_low + digits / FULL_SCALE * (self.at_high - self.at_low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class BeckhoffIo:
 
     def __init__(self, name: str, line: Line, settings: BeckhoffIoConfig) -> None:
         self.name = name
-        self._settings = settings
+        self._line, self._settings = line, settings
         self._registers = Registers(line, settings.unit, "tcp", name)
         self._coils = {output.name: output.coil for output in settings.outputs}
         first = min((one.register for one in settings.analogue), default=0)
@@ -112,22 +111,22 @@ class BeckhoffIo:
         A coupler that lost its power has a trip of the watchdog: its outputs fell, and its watchdog is as delivered.
         Raises DeviceFault when an output is on that was not switched on, and for that loss where nothing counts trips.
         """
-        loop = asyncio.get_running_loop()
+        clock = self._line.clock
         readings: dict[str, Reading] = {}
         if self._settings.analogue:
             registers = await self._registers.read_input(*self._block)
-            now_s = loop.time()
+            now_s = clock()
             for one in self._settings.analogue:
                 at = one.register - self._block[0]
                 readings[one.channel] = _reading(one, registers[at], registers[at + 1], now_s)
         if self._settings.digital:
             inputs = await self._registers.read_discrete(0, self._inputs)
-            now_s = loop.time()
+            now_s = clock()
             for contact in self._settings.digital:
                 readings[contact.channel] = Reading(float(inputs[contact.input]), now_s)
-        if loop.time() - self._looked_s >= LOOK_S:
+        if clock() - self._looked_s >= LOOK_S:
             await self._look()
-            self._looked_s = loop.time()
+            self._looked_s = clock()
         if self._fallbacks is not None:
             readings["watchdog_trips"] = Reading(float(self._trips), self._looked_s)
         return readings
@@ -261,8 +260,9 @@ def _reading(one: AnalogueInput, status: int, value: int, now_s: float) -> Readi
     if status:
         broken = tuple(word for bit, word in USELESS_BITS.items() if status >> bit & 1)
         flags = tuple(word for bit, word in STATUS_BITS.items() if status >> bit & 1)
-    if signed(value) < LOWEST[one.kind == "type K"]:
+    digits = signed(value)
+    if digits < LOWEST[one.kind == "type K"]:
         broken = (*broken, "below range")
     if broken:
         return Reading(math.nan, now_s, (*flags, *broken))
-    return Reading(one.value(value), now_s, flags)
+    return Reading(one.value(digits), now_s, flags)

@@ -7,7 +7,6 @@ RAM; register 2 is EEPROM with 100,000 writes, and so is the local set-point, wh
 
 from __future__ import annotations
 
-import asyncio
 import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -72,7 +71,7 @@ class Eurotherm3216:
 
     def __init__(self, name: str, line: Line, settings: EurothermConfig) -> None:
         self.name = name
-        self._settings = settings
+        self._line, self._settings = line, settings
         self._registers = Registers(line, settings.unit, "rtu", name, PROBE)
         self._scale = float(10**settings.decimals)
         self._safe = round(settings.safe_local_c * self._scale)
@@ -116,7 +115,7 @@ class Eurotherm3216:
         """
         wanted = self._wanted
         temperature, _, _, output, working = map(signed, await self._registers.read_holding(PV, 5))
-        at_s = asyncio.get_running_loop().time()
+        at_s = self._line.clock()
         moved = self._moved(wanted, working)
         (status,) = await self._registers.read_holding(STATUS, 1)
         if status >> SENSOR_BREAK & 1:
@@ -128,15 +127,17 @@ class Eurotherm3216:
             (status,) = await self._registers.read_holding(STATUS, 1)
         if working != self._following:
             self._following = None  # it does not follow, or not yet: the next `follow` looks at everything
-        changes = (*moved, *await self._look(bool(moved)))
+        changes = await self._look(moved) if moved or self._line.clock() - self._looked_s >= LOOK_S else ()
         flags = tuple(word for bit, word in STATUS_WORDS.items() if status >> bit & 1) if status else ()
-        if not COLDEST_C <= temperature / self._scale <= HOTTEST_C:
+        celsius = temperature / self._scale
+        if not COLDEST_C <= celsius <= HOTTEST_C:
             flags = (*flags, "beyond range")
+        changed = (*flags, *changes)
         return {
-            "temperature_c": Reading(temperature / self._scale, at_s, flags),
-            "working_setpoint_c": Reading(working / self._scale, at_s, (*flags, *changes)),
-            "output_percent": Reading(output / 10, at_s, (*flags, *changes)),
-            "status": Reading(float(status), at_s, (*flags, *changes)),
+            "temperature_c": Reading(celsius, at_s, flags),
+            "working_setpoint_c": Reading(working / self._scale, at_s, changed),
+            "output_percent": Reading(output / 10, at_s, changed),
+            "status": Reading(float(status), at_s, changed),
         }
 
     # --- what somebody else may change -----------------------------------------------------------------------------
@@ -146,15 +147,15 @@ class Eurotherm3216:
         """The working set-point that there should be, if that is known."""
         return self._following if self._asked else self._safe
 
-    def _moved(self, wanted: int | None, working: int) -> tuple[str, ...]:
+    def _moved(self, wanted: int | None, working: int) -> bool:
         """Whether it was where it was wanted, and is not now; one that ramps by itself is not there yet."""
         if wanted is None or wanted != self._wanted:  # this controller has changed it between the reads
             self._settled = None
         elif working == wanted:
             self._settled = wanted
         elif self._settled == wanted:
-            return (MOVED,)
-        return ()
+            return True
+        return False
 
     async def _check_local(self) -> tuple[str, ...]:
         """Makes the local set-point the safe one again; other digits may also be another unit or other decimals."""
@@ -180,11 +181,8 @@ class Eurotherm3216:
         if moved:
             await self._still(DECIMALS)
             await self._still(UNIT)
-            return await self._check_local()
-        now_s = asyncio.get_running_loop().time()
-        if now_s - self._looked_s < LOOK_S:
-            return ()
-        self._looked_s, address = now_s, LOOKS[self._turn]
+            return (MOVED, *await self._check_local())
+        self._looked_s, address = self._line.clock(), LOOKS[self._turn]
         self._turn = (self._turn + 1) % len(LOOKS)
         if address == SP1:
             return await self._check_local()
@@ -220,7 +218,7 @@ class Eurotherm3216:
             self._following = None
             return
         digits = self._digits(setpoint_c)
-        now_s = asyncio.get_running_loop().time()
+        now_s = self._line.clock()
         if digits == self._following:
             if now_s - self._refreshed_s >= REFRESH_S:
                 await self._registers.write_register(REMOTE_SP, digits & 0xFFFF)

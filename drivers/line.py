@@ -67,11 +67,11 @@ class Line:
         self.name, self.counts = name, Counts()
         self.misplaced: Counter[str] = Counter()  # by device: replies that were no answer, bytes that nobody asked for
         self.tap: Tap | None = None
+        self.clock: Callable[[], float] = _loop_s  # of the loop on which it was opened, which need not be looked for
         self.safety: frozenset[str] = frozenset()  # devices by which safety is judged: they are read first
         self.paces_s: dict[str, float] = {}  # by device that needs one: the pause between a reply and its next request
         self._opener, self._gap_s = opener, gap_s
         self._transport: Transport | None = None
-        self._clock: Callable[[], float] = _loop_s  # of the loop on which it was opened, which need not be looked for
         self._closed = False
         self._why, self._retry_s, self._back_off_s = "not opened yet", float("-inf"), BACK_OFF_S[0]
         self._turns = Turnstile()
@@ -148,7 +148,7 @@ class Line:
         self._quiet_s, self._asked_last, self._counted = ask.quiet_s, ask.device, False
         self._buffer, self._asking, self._dirty = b"", ask, True
         length: int | None = None
-        due_s = self._clock() + ask.timeout_s
+        due_s = self.clock() + ask.timeout_s
         try:
             self._send(ask)
             if ask.framer is None:
@@ -173,7 +173,7 @@ class Line:
         finally:
             self._asking = None
             if ask.device in self.paces_s:
-                self._rested_s[ask.device] = self._clock()
+                self._rested_s[ask.device] = self.clock()
             if self._dirty:
                 self._after_failure(ask, due_s, owed=length is None)
 
@@ -267,7 +267,7 @@ class Line:
             raise NoReply(ask.device, f"line {self.name} was lost: {self._why}", ask.request) from error
 
     def _heard(self, data: bytes) -> None:
-        now_s = self._clock()
+        now_s = self.clock()
         if now_s > self._quiet_from_s:
             self._quiet_from_s = now_s
         if self.tap:
@@ -327,7 +327,7 @@ class Line:
         if self._closed or rest_s > SOON_S:
             again = "" if self._closed else f"; next attempt in {rest_s:.1f} s"
             raise NoReply(ask.device, f"line {self.name} is down: {self._why}{again}")
-        self._clock = asyncio.get_running_loop().time
+        self.clock = asyncio.get_running_loop().time
         try:
             async with asyncio.timeout(OPEN_S):
                 self._transport = await self._opener(self._heard, self._lost)

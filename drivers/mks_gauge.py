@@ -7,12 +7,11 @@ turns into another digit is not noticed here.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal
 
 from drivers.base import BadReply, DeviceFault, Identity, Reading, Refused
@@ -260,13 +259,14 @@ class Mks925(_Mks):
         if not self._unit:
             await self._know_unit()
         text = await self._query("PR4")
-        if not _NUMBER.fullmatch(text):
+        number = _number(text)
+        if number is None:
             if _WORD.fullmatch(text):
                 raise DeviceFault(self.name, f"no pressure: the transducer says '{text}'")
             raise self._bad(f"'{text}' is no pressure")
-        now_s = asyncio.get_running_loop().time()
-        before, self._number = self._number, float(text)
-        jumped = not math.isnan(before) and not before / JUMP <= self._number <= before * JUMP
+        now_s = self._line.clock()
+        before, self._number = self._number, number
+        jumped = not math.isnan(before) and not before / JUMP <= number <= before * JUMP
         if jumped or now_s - self._checked_s >= UNIT_CHECK_S:
             await self._expect_unit()
             self._checked_s = now_s
@@ -274,7 +274,7 @@ class Mks925(_Mks):
 
     async def _know_unit(self) -> str:
         self._unit = await self._read_unit()
-        self._checked_s, self._number = asyncio.get_running_loop().time(), math.nan
+        self._checked_s, self._number = self._line.clock(), math.nan
         return self._unit
 
 
@@ -307,7 +307,7 @@ class Mks937(_Mks):
         if not self._unit:
             self._unit = await self._read_unit()
         texts = await self._pressures()
-        now_s = asyncio.get_running_loop().time()
+        now_s = self._line.clock()
         await self._expect_unit()  # after the pressures: they are in the unit that was set before and after
         readings = {_name(gauge): await self._reading(gauge, texts[gauge.channel], now_s) for gauge in self._gauges}
         if not any(WORKING.issuperset(reading.flags) for reading in readings.values()):
@@ -354,6 +354,12 @@ class Mks937(_Mks):
         if state not in ION:
             raise self._bad(f"'{state}' is no state of an ion gauge")
         return ION[state]
+
+
+@lru_cache(maxsize=1024)  # most readings come again and again
+def _number(text: str) -> float | None:
+    """What a transducer measures, None where it says something else than a number."""
+    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def _name(gauge: MksGauge) -> str:
