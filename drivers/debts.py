@@ -42,68 +42,64 @@ class Debt:
 
 
 class Debts:
-    """By device; times are seconds of the loop's clock."""
+    """By device; times are seconds of the loop's clock.
+
+    The next reply of whoever is `doubted`, or has a debt, could belong to an earlier request.
+    """
 
     def __init__(self) -> None:
-        self._of: dict[str, Debt] = {}
-        self._doubts: set[str] = set()  # who gave a reply that was none, or never the one that was owed
-
-    def __contains__(self, device: str) -> bool:
-        return device in self._of
-
-    def unsettled(self, device: str) -> bool:
-        """Whether its next reply could belong to an earlier request."""
-        return device in self._doubts or device in self._of
+        self.of: dict[str, Debt] = {}
+        self.doubted: set[str] = set()  # who gave a reply that was none, or never the one that was owed
 
     def wants_probe(self, device: str) -> bool:
         """Whether that is not to be believed before the answer to a probe; time alone settles nothing."""
-        return device in self._doubts or (device in self._of and bool(self._of[device].owed))
+        return device in self.doubted or (device in self.of and bool(self.of[device].owed))
 
     def rest_s(self, device: str, now_s: float) -> float:
         """How long a device that left a probe without an answer is left alone, in seconds."""
-        owed = self._of[device].owed if device in self._of else []
-        return max(0.0, self._of[device].until_s - now_s) if owed and owed[-1].probing else 0.0
+        owed = self.of[device].owed if device in self.of else []
+        return max(0.0, self.of[device].until_s - now_s) if owed and owed[-1].probing else 0.0
 
     def silent(self, device: str) -> bool:
         """Whether even the time in which its replies may come has passed, and the probe behind it was not answered."""
-        owed = self._of[device].owed if device in self._of else []
-        return device in self._doubts and bool(owed) and owed[0].probing
+        owed = self.of[device].owed if device in self.of else []
+        return device in self.doubted and bool(owed) and owed[0].probing
 
     def doubt(self, device: str) -> None:
-        self._doubts.add(device)
+        self.doubted.add(device)
 
     def trust(self, device: str) -> None:
         """Its probe was answered: behind that nothing older comes in order; what overtook it still may."""
-        self._doubts.discard(device)
-        if device in self._of:
-            self._of[device].owed.clear()
+        self.doubted.discard(device)
+        if device in self.of:
+            self.of[device].owed.clear()
 
     def add(self, ask: Ask, now_s: float) -> None:
-        debt = self._of.setdefault(ask.device, Debt([], 0.0))
+        debt = self.of.setdefault(ask.device, Debt([], 0.0))
         debt.owed.append(ask)
         del debt.owed[:-MOST]
         debt.until_s = now_s + LATE * ask.timeout_s
 
     def forgive(self, device: str) -> None:
-        self._of.pop(device, None)
+        self.of.pop(device, None)
 
     def expire(self, device: str, now_s: float) -> None:
         """Forgets what cannot come any more; whoever may keep it, as a gateway does, is doubted."""
-        if device in self._of and self._of[device].until_s <= now_s and self._of.pop(device).owed:
-            self._doubts.add(device)
+        if device in self.of and self.of[device].until_s <= now_s and self.of.pop(device).owed:
+            self.doubted.add(device)
 
     def seen(self, data: bytes) -> None:
         """These bytes came while nobody asked: a device is free if they are all it owes, and nothing else."""
-        for device, debt in list(self._of.items()):
+        for device, debt in list(self.of.items()):
             if debt.owed and _are_whole(debt.owed, data):
-                del self._of[device]
+                del self.of[device]
 
     def late(self, ask: Ask, data: bytes) -> int | None:
         """Length of the owed reply in front of these bytes, which is then no longer owed; None: more is needed.
 
         Unnumbered replies come in order, so only the oldest can be in front. Raises BadReply when it is none.
         """
-        owed = self._of[ask.device].owed if ask.device in self._of and (ask.probing or ask.numbered) else []
+        owed = self.of[ask.device].owed if ask.device in self.of and (ask.probing or ask.numbered) else []
         for at, one in enumerate(owed if ask.numbered else owed[:1]):
             try:
                 length = one.framer(data) if one.framer else None
@@ -112,7 +108,7 @@ class Debts:
             if length is not None:
                 del owed[at]
                 if not owed and ask.numbered:
-                    del self._of[ask.device]
+                    del self.of[ask.device]
             return length
         raise BadReply(ask.device, "these bytes are no reply that is owed", ask.request, data)
 

@@ -118,7 +118,7 @@ class Line:
                 if not wait_s:
                     if self._dirty or self._transport is None or self._gap_s:
                         await self._make_ready(ask)
-                    if self._debts.unsettled(device):
+                    if device in self._debts.of or device in self._debts.doubted:
                         wait_s = await self._settle(ask)
                 if not wait_s:
                     return await self._exchange(ask)
@@ -144,8 +144,9 @@ class Line:
         await asyncio.sleep(0)  # the loop frees a socket in its next turn
 
     async def _exchange(self, ask: Ask) -> bytes:
+        device = ask.device
         self.counts.asked += 1
-        self._quiet_s, self._asked_last, self._counted = ask.quiet_s, ask.device, False
+        self._quiet_s, self._asked_last, self._counted = ask.quiet_s, device, False
         self._buffer, self._asking, self._dirty = b"", ask, True
         length: int | None = None
         due_s = self.clock() + ask.timeout_s
@@ -155,7 +156,7 @@ class Line:
                 length = await self._until_quiet(ask)
             elif not self._buffer or (length := self._length(ask)) is None:  # in memory it has come already
                 length = await self._whole(ask, due_s)
-            if ask.device in self._debts and not (ask.probing or ask.numbered):
+            if device in self._debts.of and not (ask.probing or ask.numbered):
                 await self._linger(ask)
             if length != len(self._buffer):
                 raise self._bad(ask, "more than one reply came, and which is the right one cannot be known")
@@ -163,17 +164,17 @@ class Line:
             return self._buffer
         except BadReply:
             self.counts.bad += 1
-            self._misplaced(ask.device)
+            self._misplaced(device)
             if not ask.tagged:
-                self._debts.doubt(ask.device)
+                self._debts.doubt(device)
             raise
         except NoReply:
             self.counts.silent += 1
             raise
         finally:
             self._asking = None
-            if ask.device in self.paces_s:
-                self._rested_s[ask.device] = self.clock()
+            if device in self.paces_s:
+                self._rested_s[device] = self.clock()
             if self._dirty:
                 self._after_failure(ask, due_s, owed=length is None)
 

@@ -56,9 +56,9 @@ _RTU, _TCP = (0, 2), (6, 0)  # bytes of a frame before its unit, and behind its 
 
 @dataclass(slots=True)
 class _Request:
-    """A request's PDU, what unit and PDU of its reply begin with, the bytes of the whole reply; once made, its frame.
+    """A request's PDU, what unit and PDU of its reply begin with, and how many bytes the whole reply has.
 
-    `ask` is all that a line has to know of it, where that is the same each time.
+    Once made: its frame, on TCP without the number in front, and all that a line has to know of it, on RTU.
     """
 
     pdu: bytes
@@ -126,20 +126,21 @@ class Registers:
         await self._ask(self._echoed(WriteMultipleCoilsRequest(address=address, bits=list(values))))
 
     async def _registers(self, kind: type[ModbusPDU], address: int, count: int) -> tuple[int, ...]:
-        reply = await self._ask(self._read(kind, address, count, 2 * count))
+        request = self._reads.get((kind, address, count)) or self._read(kind, address, count, 2 * count)
+        reply = await self._ask(request)
         return _words(count).unpack_from(reply, self._before + _DATA)
 
     async def _bits(self, kind: type[ModbusPDU], address: int, count: int) -> tuple[bool, ...]:
-        size = (count + 7) // 8
-        reply, at = await self._ask(self._read(kind, address, count, size)), self._before + _DATA
+        at, size = self._before + _DATA, (count + 7) // 8
+        request = self._reads.get((kind, address, count)) or self._read(kind, address, count, size)
+        reply = await self._ask(request)
         return _bits(reply[at : at + size], count)
 
     def _read(self, kind: type[ModbusPDU], address: int, count: int, data_bytes: int) -> _Request:
-        request = self._reads.get((kind, address, count))
-        if request is None:
-            pdu = _pdu(kind(address=address, count=count))
-            begins = bytes([self._unit, pdu[0], data_bytes])
-            request = self._reads[kind, address, count] = _Request(pdu, begins, self._frame_length(2 + data_bytes))
+        """A read, kept for those that are the same."""
+        pdu = _pdu(kind(address=address, count=count))
+        begins = bytes([self._unit, pdu[0], data_bytes])
+        request = self._reads[kind, address, count] = _Request(pdu, begins, self._frame_length(2 + data_bytes))
         return request
 
     def _echoed(self, message: ModbusPDU) -> _Request:
@@ -151,17 +152,18 @@ class Registers:
         return self._before + 1 + pdu_bytes + self._behind
 
     def _question(self, request: _Request) -> Ask:
-        """A frame is made once; on TCP each has another number in front, and the rest of it stays."""
-        self._transaction = self._transaction % 0xFFFF + 1
-        if not request.frame:
-            request.frame = self._framer.encode(request.pdu, self._unit, self._transaction)
+        """Made once; but on TCP each has another number in front of its frame."""
         if self._rtu:
+            request.frame = self._framer.encode(request.pdu, self._unit, 0)
             whole = partial(self._whole_rtu, request)
             request.ask = Ask(self._device, request.frame, whole, RTU_TIMEOUT_S, RTU_QUIET_S, False, False, self._probe)
             return request.ask
-        frame = self._transaction.to_bytes(2, "big") + request.frame[2:]
-        framer = partial(self._whole_tcp, frame, request)
-        return Ask(self._device, frame, framer, TCP_TIMEOUT_S, RTU_QUIET_S, True, False, None)
+        self._transaction = self._transaction % 0xFFFF + 1
+        if not request.frame:
+            request.frame = self._framer.encode(request.pdu, self._unit, self._transaction)[2:]
+        frame = self._transaction.to_bytes(2, "big") + request.frame
+        whole = partial(self._whole_tcp, frame, request)
+        return Ask(self._device, frame, whole, TCP_TIMEOUT_S, RTU_QUIET_S, True, False, None)
 
     async def _ask(self, request: _Request, urgent: bool = False) -> bytes:
         """The frame of the reply, no exception among them."""
@@ -174,7 +176,8 @@ class Registers:
         return reply
 
     def _whole_rtu(self, request: _Request, buffer: bytes) -> int | None:
-        length = request.length if buffer.startswith(request.begins) else self._other(request.frame, request, buffer)
+        begun = buffer.startswith(request.begins)
+        length = request.length if begun else self._other(request.frame, request, buffer)
         if len(buffer) < length:
             return None
         if not _sound(buffer[:length]):
@@ -186,9 +189,8 @@ class Registers:
             return None
         if buffer[:4] != frame[:4]:
             raise self._bad("this is the answer to another request", frame, buffer)
-        length = (
-            request.length if buffer.startswith(request.begins, self._before) else self._other(frame, request, buffer)
-        )
+        begun = buffer.startswith(request.begins, self._before)
+        length = request.length if begun else self._other(frame, request, buffer)
         if int.from_bytes(buffer[4:6], "big") != length - 6:
             raise self._bad("the reply's length is wrong", frame, buffer)
         return length if len(buffer) >= length else None

@@ -61,27 +61,27 @@ class Turns(Generic[T]):
     """Those who wait, in the order in which they came; knows no time and no loop."""
 
     def __init__(self) -> None:
-        self._waiting: list[_Waiting[T]] = []
+        self.waiting: list[_Waiting[T]] = []
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.waiting)
 
     def join(self, who: T, priority: Priority) -> None:
-        self._waiting.append(_Waiting(who, priority))
+        self.waiting.append(_Waiting(who, priority))
 
     def leave(self, who: T) -> None:
         """Who does not wait any more; nothing happens if it is not among them."""
-        self._waiting = [one for one in self._waiting if one.who is not who]
+        self.waiting = [one for one in self.waiting if one.who is not who]
 
     def next(self) -> T | None:
         """Takes out whoever is to go now, None when nobody waits."""
-        if not self._waiting:
+        if not self.waiting:
             return None
-        chosen = min(self._waiting, key=lambda one: one.rank)  # the first of equal ones
-        at = self._waiting.index(chosen)
-        for one in self._waiting[:at]:
+        chosen = min(self.waiting, key=lambda one: one.rank)  # the first of equal ones
+        at = self.waiting.index(chosen)
+        for one in self.waiting[:at]:
             one.overtaken += 1
-        del self._waiting[at]
+        del self.waiting[at]
         return chosen.who
 
 
@@ -116,7 +116,7 @@ class Turnstile:
 
     def leave(self) -> None:
         """Hand it to the next, or leave it free."""
-        while (future := self._turns.next()) is not None:
+        while self._turns.waiting and (future := self._turns.next()) is not None:
             if not future.done():
                 future.set_result(None)
                 return

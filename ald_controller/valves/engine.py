@@ -167,8 +167,8 @@ class Engine:
         while self._runs and self._runs[0].due_ns <= now_ns:
             if (write := self._advance(now_ns, self._runs[0])) is not None:
                 return write
-        write, self._cut = self._cut or Write(now_ns), None
-        return self._put(now_ns, write) if self._plan_word | self._aux != self.word else None
+        cut, self._cut = self._cut, None
+        return self._put(now_ns, cut or Write(now_ns)) if self._plan_word | self._aux != self.word else None
 
     def next_at(self) -> int | None:
         """When `step` has something to do next if nothing is heard before, or None."""

@@ -123,7 +123,7 @@ class Host:
 
     def check(self, now_ns: int) -> None:
         """A request unanswered for too long ends the connection: no old word may be delivered later."""
-        if any(asked.until_ns <= now_ns for asked in self._asked.values()):
+        if self._asked and any(asked.until_ns <= now_ns for asked in self._asked.values()):
             self.fail(now_ns, f"the module did not confirm within {self._confirm_ns / 1e6:g} ms")
 
     def _take(self, now_ns: int, reply: Reply) -> None:

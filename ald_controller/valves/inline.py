@@ -28,6 +28,8 @@ class Module(Protocol):
 class InlineValves(ValveFace):
     """The valve path without a process: the same engine and the same host, woken by the loop."""
 
+    _loop: asyncio.AbstractEventLoop  # that of `start`
+
     def __init__(
         self, module: Module, *, driver: str = "beckhoff_bk9050", unit: int = 1, coils: int = 16, watchdog_ms: int = 500
     ) -> None:
@@ -42,12 +44,12 @@ class InlineValves(ValveFace):
 
     async def start(self, config: EngineConfig) -> Status:
         """Arm and prove the module and rest it; raises ValveError with the module's fault."""
-        loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         try:
-            self._host = Host(config, self._outputs, degraded=False, now_ns=_ns(loop.time()))
+            self._host = Host(config, self._outputs, degraded=False, now_ns=self._now_ns())
         except ValueError as error:
             raise ValveError(str(error)) from error
-        self._started = loop.create_future()
+        self._started = self._loop.create_future()
         self._turn()
         try:
             async with asyncio.timeout(START_S):
@@ -55,14 +57,14 @@ class InlineValves(ValveFace):
         except TimeoutError:
             await self.close()
             raise ValveError(self._last_fault) from None
-        return self._running.status(_ns(loop.time()))
+        return self._running.status(self._now_ns())
 
     @property
     def status(self) -> Status | None:
         """What the host says of itself now; None when it does not run."""
         if self._host is None:
             return None
-        now_ns = _ns(asyncio.get_running_loop().time())
+        now_ns = self._now_ns()
         if self._said is None or self._said.at_ns != now_ns:
             self._said = self._host.status(now_ns)
         return self._said
@@ -71,12 +73,15 @@ class InlineValves(ValveFace):
         """Rest and end; the module's watchdog then zeroes its outputs alone."""
         if self._host is None:
             return
-        self._host.engine.rest(_ns(asyncio.get_running_loop().time()), "end of file")
+        self._host.engine.rest(self._now_ns(), "end of file")
         self._turn()
         if self._timer is not None:
             self._timer.cancel()
         self._host = self._timer = None
         self._events.put_nowait(None)
+
+    def _now_ns(self) -> int:
+        return _ns(self._loop.time())
 
     # --- turns -----------------------------------------------------------------------------------------------------
 
@@ -88,14 +93,13 @@ class InlineValves(ValveFace):
 
     def _tell(self, message: ToEngine) -> None:
         self._said = None
-        self._running.hear(_ns(asyncio.get_running_loop().time()), message)
+        self._running.hear(self._now_ns(), message)
         if not isinstance(message, Beat):  # a heartbeat makes nothing due: what is planned wakes the loop by itself
             self._turn()
 
     def _turn(self) -> None:
         """Everything that is due now, as the process does it; then sleep until the next time."""
-        loop = asyncio.get_running_loop()
-        now_s, host, self._said = loop.time(), self._running, None
+        now_s, host, self._said = self._loop.time(), self._running, None
         now_ns = _ns(now_s)
         if not host.linked and now_ns >= host.link_at:
             host.link(now_ns)
@@ -107,7 +111,7 @@ class InlineValves(ValveFace):
             if answer := self._module.hear(now_s, out):
                 host.heard(now_ns, answer)
         self._forward(host, now_ns)
-        self._sleep(loop, host, now_ns)
+        self._sleep(host, now_ns)
 
     def _forward(self, host: Host, now_ns: int) -> None:
         for message in host.reports():
@@ -119,7 +123,7 @@ class InlineValves(ValveFace):
         if host.connected and self._started is not None and not self._started.done():
             self._started.set_result(None)
 
-    def _sleep(self, loop: asyncio.AbstractEventLoop, host: Host, now_ns: int) -> None:
+    def _sleep(self, host: Host, now_ns: int) -> None:
         next_ns = host.next_at(now_ns) if host.linked else host.link_at
         times = [] if next_ns is None else [next_ns / 1e9]
         if (at_s := self._module.next_at()) is not None:
@@ -129,7 +133,7 @@ class InlineValves(ValveFace):
             self._timer.cancel()
             self._timer = None
         if self._timer is None and at_s is not None:
-            self._timer = loop.call_at(at_s, self._wake)
+            self._timer = self._loop.call_at(at_s, self._wake)
 
     def _wake(self) -> None:
         self._timer = None

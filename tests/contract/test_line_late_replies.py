@@ -247,6 +247,6 @@ def test_a_device_that_is_silent_for_long_owes_a_bounded_number_of_replies() -> 
         for number in range(1, 200):
             with pytest.raises(NoReply):
                 await ask_numbered(line, number)
-        assert len(line._debts._of["a"].owed) == 64
+        assert len(line._debts.of["a"].owed) == 64
 
     run_virtual(main())
