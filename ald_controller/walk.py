@@ -63,10 +63,12 @@ def going_on(running: tuple[Running, ...], name: str, verb: str) -> Running:
 def extendable(running: tuple[Running, ...], name: str) -> Running:
     """The same, for more turns; one that is done anew in each turn of another is none. Raises Misplaced."""
     found = going_on(running, name, "extend")
-    again = next((r.name for r in found.within if r.times > 1), None)
+    again = next((r for r in found.within if r.times > 1), None)
     if again is not None:
-        told = f"'{found.repeat.name}' is done again in each turn of '{again}'"
-        raise Misplaced(f"{told}, and one turn with more of it would be another film: extend '{again}'")
+        around = f"'{again.name}'" if again.name else f"the repeat of line {again.where.line}"
+        other = f"extend {around}" if again.name else f"only {around} could have more, and it has no name"
+        told = f"'{found.repeat.name}' is done again in each turn of {around}"
+        raise Misplaced(f"{told}, and one turn with more of it would be another film: {other}")
     return found
 
 

@@ -162,3 +162,12 @@ def test_a_repeat_is_extended_that_goes_on_and_that_no_other_does_anew() -> None
         extendable(on.running, "inner")
     with pytest.raises(Misplaced, match="going on: 'outer', 'inner'"):
         extendable(on.running, "other")
+
+
+def test_a_repeat_within_turns_that_have_no_name_is_refused_with_the_line_that_could_have_one() -> None:
+    on = walk(plan_of(repeat(2, named("inner", 2, segment("a")))), "deposit")
+    next(on)
+    with pytest.raises(Misplaced) as refused:
+        extendable(on.running, "")
+    assert "in each turn of the repeat of line 1," in str(refused.value) and "it has no name" in str(refused.value)
+    assert "''" not in str(refused.value)
