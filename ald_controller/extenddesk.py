@@ -42,10 +42,13 @@ class ExtendDesk:
         self._still(job, before, found)  # the run went on while the check ran
         try:
             await job.journal.decided("extend", repeat=told.repeat, turns=told.turns, times=told.times, by=told.by)
-        except JournalError as error:
+            self._still(job, before, found)
+        except (JournalError, Misplaced) as error:  # the event is on record, or will be once the disk takes it
+            job.journal.event("extend dropped", repeat=told.repeat, turns=told.turns, why=str(error))
+            if isinstance(error, Misplaced):
+                raise
             return no("no-record", f"what cannot be recorded is not begun: {error}")
-        self._still(job, before, found)
-        job.extend(result, more, told)
+        await job.extend(result, more, told)
         return yes(_sentence(told, before, result), **_figures(told, result))
 
     def _still(self, job: Job, before: Plan, found: Running) -> None:

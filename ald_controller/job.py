@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ald_controller import commands as c
 from ald_controller.aio import uncancellable
 from ald_controller.consoleparts import CheckRequest
+from ald_controller.journal import JournalError
 from ald_controller.plan import Plan
 from ald_controller.records.folder import Extension
 from ald_controller.records.journal import RunJournal
@@ -39,11 +41,14 @@ class Job:
             doses_planned=p.planned, doses_missed=p.missed, folder=str(self.journal.folder), why=run.why_paused,
         )  # fmt: skip
 
-    def extend(self, plan: Plan, more: dict[tuple[int, int], int], told: Extension) -> None:
-        """Go on by a plan with more turns, and have the record's header say so before the first of them."""
+    async def extend(self, plan: Plan, more: dict[tuple[int, int], int], told: Extension) -> None:
+        """Go on by a plan with more turns; on return the disk holds a header that says so, as before any of them."""
         self.more = more
         self.run.extend(plan)
         self.journal.extended(told, plan)
+        with suppress(JournalError):  # it was decided, on record: the header follows as soon as the disk takes it
+            await self.journal.decided("extended", repeat=told.repeat, times=told.times, cycles=plan.cycles,
+                                       doses=plan.doses, duration_s=plan.duration_s)  # fmt: skip
 
     async def record_end(self, ending: Ending, trips: Sequence[str], actuations: Mapping[str, int]) -> None:
         """Write the end, once and whole, whoever is in a hurry; raises JournalError."""

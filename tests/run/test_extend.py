@@ -85,7 +85,7 @@ async def test_an_extension_is_on_the_disk_before_it_counts(tmp_path: Path) -> N
 
         job.journal.decided = decided  # type: ignore[method-assign]
         await rig.do(extend(rig, 1))
-        assert seen == [("extend", 3, 2)] and job.run.plan.cycles == 3
+        assert seen == [("extend", 3, 2), ("extended", 3, 3)] and job.run.plan.cycles == 3
 
         async def full(kind: str, **fields: object) -> None:
             raise JournalError("the disk is full")
@@ -95,6 +95,48 @@ async def test_an_extension_is_on_the_disk_before_it_counts(tmp_path: Path) -> N
         assert job.run.plan.cycles == 3
         record = await rig.ended()
     assert record.summary["cycles"] == 3 and len(record.header.extensions) == 1
+
+
+@virtually
+async def test_who_is_told_that_a_run_goes_on_longer_can_read_it_in_its_header(tmp_path: Path) -> None:
+    async with Rig(tmp_path, warm=LIGL_C) as rig:
+        await rig.start(ligl(2))
+        await rig.until_open("LTB")
+        job = rig.console._job
+        assert job is not None
+        await rig.do(extend(rig, 1))
+        header = open_run(job.journal.folder).header  # what a kill would leave now
+        assert (header.cycles, header.doses, len(header.extensions)) == (3, 6, 1)
+        await rig.ended()
+
+
+@virtually
+async def test_an_extension_that_came_to_nothing_after_it_was_decided_says_so_on_record(tmp_path: Path) -> None:
+    async with Rig(tmp_path, warm=LIGL_C) as rig:
+        await rig.start(ligl(1, finish=FINISH.replace("5 s", "90 s")))
+        await rig.until_open("LTB")
+        job = rig.console._job
+        assert job is not None
+        decided = job.journal.decided
+
+        async def full(kind: str, **fields: object) -> None:
+            await decided(kind, **fields)  # a writer keeps what the disk refuses, and tries again
+            raise JournalError("the disk is full")
+
+        async def slowly(kind: str, **fields: object) -> None:
+            await decided(kind, **fields)
+            await asyncio.sleep(40.0)
+
+        job.journal.decided = full  # type: ignore[method-assign]
+        await rig.refused(extend(rig, 1), "no-record")
+        job.journal.decided = slowly  # type: ignore[method-assign]
+        assert "in its finish" in await rig.refused(extend(rig, 2), "misplaced")
+        record = await rig.ended()
+    assert [e.fields["turns"] for e in record.events("extend")] == [1, 2]
+    assert record.header.extensions == () and not record.events("extended")
+    dropped = [(e.fields["turns"], e.fields["why"]) for e in record.events("extend dropped")]
+    assert [turns for turns, _ in dropped] == [1, 2]
+    assert "disk is full" in dropped[0][1] and "in its finish" in dropped[1][1]
 
 
 @virtually
