@@ -79,7 +79,7 @@ class Extend(Message):
 
     verb: Literal["extend"] = "extend"
     run: str = Field(min_length=1, max_length=128)
-    turns: int = Field(ge=1, le=100_000)
+    turns: int = Field(ge=1, le=100_000, strict=True)
     of: str = Field(default="", max_length=NAME_LENGTH)
 
 

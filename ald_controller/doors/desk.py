@@ -115,6 +115,7 @@ _WORDS = {
     "float_parsing": "{got} is no number",
     "float_type": "{got} is no number",
     "int_parsing": "{got} is no whole number",
+    "int_type": "{got} is no whole number",
     "string_type": "{got} is no text",
     "literal_error": "{got} is not known here: {expected} is expected",
     "too_long": "too many: {max_length} at most are expected",
