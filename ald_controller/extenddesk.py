@@ -31,14 +31,15 @@ class ExtendDesk:
             return no("misplaced", f"the run in hand is {job.run.name}, not {request.run}")
         before, found = job.run.plan, job.run.extendable(request.of)
         more = _added(job.more, found, request.turns)
-        result = await self._recipes.checked_again(replace(job.asked, more=more))
+        result = await self._recipes.checked_again(replace(job.asked, more=more), job.moved)
         if isinstance(result, c.Reply):
             return result
         if not same_steps(result, with_turns(before, found, request.turns)):
             return no("plan-changed", _OTHER.format(turns=counted(request.turns), name=found.repeat.name))
         told = Extension(
-            job.journal.now_s, who.name, found.repeat.name, request.turns, found.repeat.times + request.turns
-        )
+            job.journal.now_s, who.name, found.repeat.name, request.turns, found.repeat.times + request.turns,
+            tuple(warning for warning in result.warnings if warning not in before.warnings),
+        )  # fmt: skip
         self._still(job, before, found)  # the run went on while the check ran
         try:
             await job.journal.decided("extend", repeat=told.repeat, turns=told.turns, times=told.times, by=told.by)
@@ -49,7 +50,7 @@ class ExtendDesk:
                 raise
             return no("no-record", f"what cannot be recorded is not begun: {error}")
         await job.extend(result, more, told)
-        return yes(_sentence(told, before, result), **_figures(told, result))
+        return yes(_sentence(told, result), **_figures(told, result))
 
     def _still(self, job: Job, before: Plan, found: Running) -> None:
         """Raises Misplaced unless the run is by the same plan and in the same repeat as when it was looked at."""
@@ -70,11 +71,10 @@ def _added(more: dict[tuple[int, int], int], found: Running, turns: int) -> dict
     return more | {at: more.get(at, 0) + turns}
 
 
-def _sentence(told: Extension, before: Plan, plan: Plan) -> str:
+def _sentence(told: Extension, plan: Plan) -> str:
     """What the run is now, and what is newly to be looked at."""
     whole = f"{plan.cycles} cycles, {plan.doses} doses, about {plan.duration_s / 60:.0f} min in all"
-    news = [warning for warning in plan.warnings if warning not in before.warnings]
-    return "\n".join([f"'{told.repeat}' goes on to {counted(told.times)}: {whole}", *news])
+    return "\n".join([f"'{told.repeat}' goes on to {counted(told.times)}: {whole}", *told.warnings])
 
 
 def _figures(told: Extension, plan: Plan) -> dict[str, object]:

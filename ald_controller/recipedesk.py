@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -92,9 +92,10 @@ class RecipeDesk:
             return _refused(result)
         return Checked(text, self._planned(result), result["actuations"], asked)
 
-    async def checked_again(self, asked: CheckRequest) -> Plan | c.Reply:
+    async def checked_again(self, asked: CheckRequest, moved: Mapping[str, int]) -> Plan | c.Reply:
         """The plan of a run's own recipe with more turns, by the registers as they are now, or the refusal.
 
+        `moved` are the actuations by output when the run began: its valves have made some of its moves already.
         A bottle that would not last refuses it: a start may be dared with one that somebody has not weighed right.
         """
         result = await self._check(replace(asked, registers=self._file.registers.dump()))
@@ -102,7 +103,9 @@ class RecipeDesk:
             return _refused(result)
         if short := [f["message"] for f in result["findings"] if f["code"] == "bottle"]:
             return no("bottle-short", "\n".join(short))
-        return PLAN.validate_python(result["plan"])
+        made = self._ledger.since(moved)
+        ahead = {name: max(0, n - made.get(name, 0)) for name, n in result["actuations"].items()}
+        return self._planned(result | {"actuations": ahead})
 
     def _request(self, name: str, text: str, parameters: dict[str, str]) -> CheckRequest:
         now_c = {zone: t for zone in self._tool.config.zones if (t := self._tool.temperature_c(zone)) is not None}

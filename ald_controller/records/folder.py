@@ -68,13 +68,17 @@ def counted(turns: int) -> str:
 
 @dataclass(frozen=True)
 class Extension:
-    """Turns added to a run: at which loop second, by whom, of which repeat, how many, and how many it has with them."""
+    """Turns added to a run: at which loop second, by whom, of which repeat, how many, and how many it has with them.
+
+    `warnings` are what its check found that no check before had.
+    """
 
     at_s: float
     by: str
     repeat: str
     turns: int
     times: int
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -275,6 +275,8 @@ def _provenance(d: Digest) -> str:
     moved = {name: f"{n:,}" for name, n in d.record.summary.get("actuations", {}).items()}
     facts += [("Valve actuations in this run", _pairs(moved))] * bool(moved)
     facts += [("Pre-flight warned", "<br>".join(map(escape, h.warnings)))] * bool(h.warnings)
+    news = [warning for extension in h.extensions for warning in extension.warnings]
+    facts += [("Warned when extended", "<br>".join(map(escape, news)))] * bool(news)
     facts += [("Pre-flight assumed", "<br>".join(map(escape, h.assumptions)))] * bool(h.assumptions)
     rows = "".join(f'<tr><td class="key">{name}</td><td>{value}</td></tr>' for name, value in facts)
     return (

@@ -47,6 +47,22 @@ async def test_a_run_knows_how_often_it_moved_each_valve_and_the_check_said_so_b
 
 
 @virtually
+async def test_who_extends_a_run_is_told_of_a_valve_whose_service_comes_due_by_that_and_the_record_too(
+    tmp_path: Path,
+) -> None:
+    async with Rig(tmp_path, warm=LIGL_C, file=serviced(tmp_path / "tool", 4)) as rig:
+        run = await rig.start(ligl(2))
+        await rig.until_open("GL")  # LTB has moved once
+        assert "actuation" not in (await rig.do(c.Extend(run=run, turns=1))).text  # three of four
+        told = (await rig.do(c.Extend(run=run, turns=1))).text.splitlines()[-1]
+        assert told == "this run adds 3 actuations of LTB: 1 of 4; its service comes due in this run"
+        record = await rig.ended()
+    assert [extension.warnings for extension in record.header.extensions] == [(), (told,)]
+    report = write_report(record.folder).read_text("utf-8")
+    assert "Warned when extended" in report and told in report
+
+
+@virtually
 async def test_totals_go_on_after_a_restart_of_the_controller(tmp_path: Path) -> None:
     for runs in (1, 2):
         async with Rig(tmp_path, warm=LIGL_C) as rig:
