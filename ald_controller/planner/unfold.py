@@ -60,7 +60,8 @@ class Unfold:
         self.carrier_sccm: float | None = None
         self._count = self._shots = 0
         self._inside: list[str] = []  # the names of the defines and blocks that are being unfolded
-        self._depth = self._turning = 0
+        self._around: list[str | None] = []  # the names of the repeats that are being unfolded
+        self._depth = 0
         self._may_dose = True
 
     def part(self, part: str) -> Stretch:
@@ -221,7 +222,7 @@ class Unfold:
 
     def _whole(self, steps: list[Step]) -> tuple[Step, ...]:
         """A dose with its flow changes outside of any repeat is a turn of its own: no pause or stop comes between."""
-        if self._turning or len(steps) == 1:
+        if self._around or len(steps) == 1:
             return tuple(steps)
         return (RepeatStep("repeat", steps[0].where, "", 1, tuple(steps)),)
 
@@ -269,9 +270,10 @@ class Unfold:
             return Stretch(span=closed(float("inf"), None))
         times = self._times(document, step, body)
         carrier, targets = self.carrier_sccm, dict(self.zones.targets_c)
-        self._turning += 1
+        self._check_name(document, step, body.name)
+        self._around.append(body.name)
         stretch = self._deeper(document, at, inner)
-        self._turning -= 1
+        self._around.pop()
         if times > 1:
             span = join(self.scene, stretch.span, stretch.span, self.scene.config.valves.min_closed)
             if carrier != self.carrier_sccm or targets != self.zones.targets_c:
@@ -283,6 +285,13 @@ class Unfold:
             return Stretch(span=span)
         repeat = RepeatStep("repeat", self.scene.where(document, step.at), body.name or "", times, stretch.steps)
         return Stretch((repeat,), stretch.seconds * times, span)
+
+    def _check_name(self, document: Document, step: Written, name: str | None) -> None:
+        if name is not None and name in self._around:
+            message = (
+                f"a repeat around this one is '{name}' too, and 'ald stop --at' could not tell them apart: rename one"
+            )
+            self.scene.wrong(document, (*step.at, "repeat", "name"), message)
 
     def _times(self, document: Document, step: Written, body: Repeat) -> int:
         """How often a repeat is done: as written, and the turns that a run is extended by, within what was approved."""

@@ -293,11 +293,21 @@ def _short_purge(value: object) -> object:
     return value if isinstance(value, dict) else {"time": value}
 
 
+def _one_types(value: object) -> object:
+    if isinstance(value, str) and not (value.isprintable() and value == value.strip()):
+        message = "is no name that can be typed after --at: no blank at its ends, and no sign that is not printed"
+        raise ValueError(f"{value[:40]!r} {message}")
+    return value
+
+
+RepeatName = Annotated[Word, BeforeValidator(_one_types)]
+
+
 class Repeat(Strict):
     """`steps` (a list, or the name of a `define`) `times` over; the steps are read one by one."""
 
     times: Turns
-    name: Word | None = None
+    name: RepeatName | None = None
     steps: Any
 
 

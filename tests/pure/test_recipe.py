@@ -53,6 +53,8 @@ MISTAKES = [
     ("film: LiGL", "film: ▸Al2O3", "the steps deposit LiGL, not Al2O3"),
     ("substrate: lithium foil", "substrate: ▸lithum", "not in the table of materials; did you mean"),
     ("name: LiGL", "name: ▸[LiGL]", "text is expected"),
+    ("name: LiGL", 'name: ▸"a\\e[2J"', "'a\\x1b[2J' is no name that can be typed after --at"),
+    ("name: LiGL", 'name: ▸"  "', "'  ' is no name that can be typed after --at"),
     ("- purge: 20 s", "- ▸&a purge: 20 s", "anchors and aliases (& and *) are not allowed"),
     ("{default: 60,", "▸{default: 600,", "the default 600 is not between min 1 and max 200"),
     ("{default: 60,", "▸{default: 60 s,", "default, min and max are whole numbers, or quantities"),
@@ -152,6 +154,15 @@ def test_a_define_is_unfolded_and_a_define_that_contains_itself_is_refused() -> 
         "or the name of one of the recipe's defines (there are: none)"
         in problems(recipe("repeat: {times: 2, steps: a}"))[0]
     )
+
+
+def test_a_repeat_has_another_name_than_those_around_it_and_may_have_that_of_one_beside_it() -> None:
+    def named(inner: str) -> str:
+        return f"repeat: {{times: 1, name: {inner}, steps: [{{purge: 5 s}}]}}"
+
+    assert problems(recipe(f"{named('a')}\n{named('a')}")) == []
+    (problem,) = problems(recipe(f"repeat: {{times: 2, name: a, steps: [{{{named('b')}}}, {{{named('a')}}}]}}"))
+    assert "a repeat around this one is 'a' too" in problem and "rename one" in problem
 
 
 def test_defines_cannot_unfold_into_more_than_can_be_checked() -> None:
