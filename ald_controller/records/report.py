@@ -141,9 +141,12 @@ def _thickness(d: Digest, whole: int) -> tuple[str, str]:
     planned = d.header.thickness_nm
     if planned is None or not d.header.cycles:
         return "–", "no prediction for this film"
+    if whole == d.header.cycles:
+        return f"{planned:.1f}<small> nm</small>", "predicted"
+    if " + " in d.header.film:  # one cycle of them is not as thick as the next
+        return "–", f"of {number(planned)} nm predicted; which of its films are there is not worked out"
     reached = planned * whole / d.header.cycles
-    said = "predicted" if whole == d.header.cycles else f"predicted so far, of {number(planned)} nm"
-    return f"{reached:.1f}<small> nm</small>", said
+    return f"{reached:.1f}<small> nm</small>", f"predicted so far if cycles are alike, of {number(planned)} nm"
 
 
 def _start(d: Digest) -> str:

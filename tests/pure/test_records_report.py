@@ -54,7 +54,14 @@ async def test_a_finished_run_tells_its_ending_its_doses_and_what_is_missing_fro
 async def test_thickness_counts_only_cycles_that_were_given_whole(tmp_path: Path) -> None:
     html = page(await finished(tmp_path, 10))
     assert "2.4<small> nm</small>" in html  # nine of ten at 0.27 nm
-    assert "predicted so far, of 2.7 nm" in html
+    assert "predicted so far if cycles are alike, of 2.7 nm" in html
+
+
+async def test_the_thickness_of_a_part_of_several_films_is_not_guessed_from_the_number_of_cycles(
+    tmp_path: Path,
+) -> None:
+    html = page(await finished(tmp_path, 10, film="AlEG + Al2O3", thickness_nm=31.7))
+    assert "of 31.7 nm predicted; which of its films are there is not worked out" in html
 
 
 async def test_a_trip_is_the_first_thing_that_the_report_says(tmp_path: Path) -> None:
