@@ -8,8 +8,16 @@ import click
 
 from ald_controller.cli.asking import JSON, SOCKET, ask
 
+
+def _name(context: click.Context, option: click.Parameter, value: str | None) -> str:
+    """The name as given, "" where none was; a script whose variable was empty did not mean the outermost."""
+    if value == "":
+        raise click.BadParameter("write the name of a repeat, or leave the option out", context, option)
+    return value or ""
+
+
 AT = click.option(
-    "--at", default="", metavar="NAME", help="a turn of this repeat, not of the outermost one with a name"
+    "--at", callback=_name, metavar="NAME", help="a turn of this repeat, not of the outermost one with a name"
 )
 _MORE = re.compile(r"\+[1-9][0-9]{0,5}\Z")
 _PLACED = re.compile(r"([0-9]{1,9}):([0-9]{1,9})=([0-9]{1,9})\Z")
@@ -45,13 +53,13 @@ def stop(at: str, socket: str | None, as_json: bool) -> None:
 @click.command()
 @click.argument("run")
 @click.argument("more")
-@click.option("--of", "of", default="", metavar="NAME", help="this repeat, not the outermost one with a name")
+@click.option("--of", "of", callback=_name, metavar="NAME", help="this repeat, not the outermost one with a name")
 @SOCKET
 @JSON
 def extend(run: str, more: str, of: str, socket: str | None, as_json: bool) -> None:
     """Add turns to a repeat of RUN that is going on; MORE is how many, for example +20."""
     if not _MORE.match(more):
-        raise click.UsageError(f"'{more}': write how many turns more, from +1, for example +20")
+        raise click.UsageError(f"'{more[:40]}': write how many turns more, from +1, for example +20")
     ask(socket, {"verb": "extend", "run": run, "turns": int(more), "of": of}, as_json)
 
 

@@ -40,6 +40,12 @@ def test_what_is_no_number_of_turns_more_is_told_how_to_write_it(more: str) -> N
     assert result.exit_code == 2 and "for example +20" in result.output
 
 
+@pytest.mark.parametrize("command", [["pause", "--at"], ["stop", "--at"], ["extend", "a-run-1", "+1", "--of"]])
+def test_an_empty_name_is_no_name_and_not_the_outermost_repeat(command: list[str]) -> None:
+    result = CliRunner().invoke(ald, [*command, ""])
+    assert result.exit_code == 2 and "write the name of a repeat" in result.output
+
+
 def place() -> tuple[int, int]:
     """The line and column of the repeat of the trial."""
     lines = TRIAL.read_text("utf-8").splitlines()
