@@ -276,12 +276,14 @@ class Console:
 
     async def _do_stop(self, request: c.Stop, who: c.Principal) -> c.Reply:
         run = self._running("stop")
-        if run.state == "PAUSED":
-            if self.guard.latched:
-                return no("latched", f"reset first: {self.guard.why_latched}")
-            self.tool.valves.clear()
+        paused = run.state == "PAUSED"
+        if paused and self.guard.latched:
+            return no("latched", f"reset first: {self.guard.why_latched}")
         run.stop(request.at)
-        return yes(f"ends after this turn{request.of_which}, then the recipe's finish")
+        if paused:
+            self.tool.valves.clear()
+        return yes("goes to the recipe's finish at once" if paused else
+                   f"ends after this turn{request.of_which}, then the recipe's finish")  # fmt: skip
 
     def _running(self, verb: str) -> Run:
         if self._job is None:

@@ -95,6 +95,8 @@ class Run:
     def stop(self, at: str = "") -> None:
         """Finish the current turn, as for a pause, then go to the recipe's finish; from a pause or a hold at once."""
         where = self._named(at, "stop")
+        if where and self.state == "PAUSED":  # the turns in between would be lost to the film unasked
+            raise Misplaced(f"'stop' from a pause acts at once: leave '{at}' out, or resume first and stop then")
         self.move("stop")
         self._where = where
         self._stop = True

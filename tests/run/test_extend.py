@@ -370,6 +370,32 @@ async def test_a_stop_from_a_pause_in_an_inner_repeat_goes_to_the_finish_at_once
 
 
 @virtually
+async def test_a_stop_from_a_pause_says_that_it_acts_at_once_and_waits_for_no_other_turn(tmp_path: Path) -> None:
+    async with Rig(tmp_path, warm=LIGL_C) as rig:
+        await rig.start(nested(2, 3))
+        await rig.until_open("LTB")
+        await rig.do(c.Pause(at="inner"))
+        await rig.until_state("PAUSED")
+        assert "resume first" in await rig.refused(c.Stop(at="outer"), "misplaced") and rig.state == "PAUSED"
+        assert (await rig.do(c.Stop())).text == "goes to the recipe's finish at once"
+        assert (await rig.ended()).ending == "stopped"
+
+
+@virtually
+async def test_a_stop_that_is_refused_leaves_the_valves_held(tmp_path: Path) -> None:
+    async with Rig(tmp_path, warm=LIGL_C) as rig:
+        await rig.start(nested(1, 1))
+        await rig.until_open("LTB")
+        await rig.do(c.Pause(now=True))
+        assert "going on" in await rig.refused(c.Stop(at="middle"), "misplaced")
+        await rig.rest(1.0)
+        status = rig.console.tool.valves.status
+        assert status and status.held and rig.state == "PAUSED"
+        await rig.do(c.Stop())
+        assert (await rig.ended()).ending == "stopped"
+
+
+@virtually
 async def test_a_pause_in_a_repeat_that_is_not_going_on_is_refused_with_those_that_are(tmp_path: Path) -> None:
     async with Rig(tmp_path, warm=LIGL_C) as rig:
         await rig.start(nested(1, 1))
