@@ -54,9 +54,12 @@ class GateKeeper:
             self.heard(event)
 
     def _news(self, before: gate.Gate, mode: boxmode.Regeneration | None) -> list[Event]:
-        now, out = self.gate, list[Event]()
+        now = self.gate
+        out: list[Event] = []
         if now.open and not before.open:
             out.append("opened" if before.released else "forced")
         if now.lock is not before.lock and (event := _TOLD.get(now.lock)) is not None:
             out.append(event)
-        return [*out, "box-ready"] if mode is not None and self.regeneration is None else out
+        if mode is not None and self.regeneration is None:
+            out.append("box-ready")
+        return out

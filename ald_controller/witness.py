@@ -34,14 +34,14 @@ class Witness:
             self._to, self._told, self._last = record, None, [None] * len(self._fed)
         if record is None:
             return
-        record({signal: Sample(sample.value, now_s, sample.quality) for signal, sample in self._changed()})
+        record(self._changed(now_s))
         facts = self._facts()
         if facts is not self._told and facts != self._told:
             self._told = facts
             self._tell("facts", **asdict(facts))
 
-    def _changed(self) -> list[tuple[str, Sample]]:
-        """The fed signals with another value than at the last look; sorted out anew when one came or went."""
+    def _changed(self, now_s: float) -> dict[str, Sample]:
+        """The fed signals with another value than at the last look, as of now; sorted anew when one came or went."""
         samples = self._tool.samples
         now = list(map(samples.get, self._fed))
         if len(samples) != self._known or None in now:
@@ -50,4 +50,8 @@ class Witness:
             now, self._last = list(map(samples.get, self._fed)), list(map(before.get, self._fed))
         other = compress(zip(self._fed, now, self._last, strict=True), map(is_not, now, self._last))
         self._last = now
-        return [(s, new) for s, new, old in other if new is not None and (old is None or old.value != new.value)]
+        return {
+            signal: Sample(new.value, now_s, new.quality)
+            for signal, new, old in other
+            if new is not None and (old is None or old.value != new.value)
+        }
