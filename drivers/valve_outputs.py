@@ -13,8 +13,7 @@ import socket
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Generator
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 _HEAD = struct.Struct(">HHHBB")
 _PAIR = struct.Struct(">HH")
@@ -25,8 +24,7 @@ class OutputsFault(Exception):
     """The module is not as it must be; the text says what was found and what would be right."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """One reply: function code, exception code (0 = none) and the data behind the function code."""
 
     transaction: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from ald_controller.valves.wire import Wear
 
@@ -71,12 +72,9 @@ def _count(counts: tuple[int, ...], coil: int) -> int:
 
 
 def _backwards(before: Wear, wear: Wear) -> bool:
-    coils = range(max(len(before.actuations), len(before.on_ns)))
-    return any(
-        _count(wear.actuations, coil) < _count(before.actuations, coil)
-        or _count(wear.on_ns, coil) < _count(before.on_ns, coil)
-        for coil in coils
-    )
+    """Whether any count is smaller than before."""
+    kinds = (before.actuations, wear.actuations), (before.on_ns, wear.on_ns)
+    return any(now < was for kind in kinds for was, now in zip_longest(*kind, fillvalue=0))
 
 
 # --- in words --------------------------------------------------------------------------------------------------------
