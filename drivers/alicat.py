@@ -102,11 +102,11 @@ class _Layout:
             (_CHANNELS[one.quantity], at, one.factor) for at, one in enumerate(columns) if one.quantity != "other"
         ]
         numbers = "".join(f" +{_number_with(one.decimals)}" for one in columns)
-        self._form = re.compile(rf"{settings.unit}{numbers} +(\S+)((?: +(?:{'|'.join(sorted(STATUS_WORDS))}))*)")
+        self._form = re.compile(rf"{settings.unit}{numbers} +([!-~]+)((?: +(?:{'|'.join(sorted(STATUS_WORDS))}))*)\r")
 
-    def _known(self, text: str) -> _Frame | None:
+    def _known(self, reply: bytes) -> _Frame | None:
         """The frame that is written so, None where anything is other than announced."""
-        found = self._form.fullmatch(text)
+        found = self._form.fullmatch(reply.decode("latin-1"))
         if found is None:
             return None
         *numbers, gas, words = found.groups()
@@ -145,7 +145,7 @@ class Alicat:
         firmware = (await self._ask("VE"))[1:].strip()
         made = self._maker_lines(await self._ask_table("??M*"))
         self._layout = None
-        gas = self._parse(await self._frame(), await self._read_layout()).gas
+        gas = self._parse(await self._answer(self._poll), await self._read_layout()).gas
         if gas != self._settings.gas:
             raise Refused(self.name, f"the gas selected is {gas}, the settings say {self._settings.gas}")
         facts = {"gas": gas, "full scale": await self._full_scale(made["model"])}
@@ -159,7 +159,7 @@ class Alicat:
         """
         layout = self._layout or await self._read_layout()
         expected = self._set
-        frame = self._parse(await self._frame(), layout)
+        frame = await self._frame(layout)
         now_s, flags = self._line.clock(), frame.flags
         for word in flags:
             if word in FAULTS:
@@ -178,19 +178,21 @@ class Alicat:
         layout = self._layout or await self._read_layout()
         self._set = None
         wanted = f"{sccm / layout.to_sccm:.{layout.decimals}f}"
-        self._check_setpoint(await self._ask(f"S{wanted}"), layout, float(wanted))
-        self._check_setpoint(await self._frame(), layout, float(wanted))  # what it said at once it need not have kept
+        self._check_setpoint(self._parse(await self._ask(f"S{wanted}"), layout), layout, float(wanted))
+        self._check_setpoint(
+            await self._frame(layout), layout, float(wanted)
+        )  # what it said at once it need not have kept
 
     async def safe(self) -> None:
         """No flow, sent before anything is asked. Purging is the tool's decision, through `set_flow`."""
         self._set = None
-        frame = await self._ask("S0", urgent=True)
+        text = await self._ask("S0", urgent=True)
         layout = self._layout or await self._read_layout()
-        self._check_setpoint(frame, layout, 0.0)
-        self._check_setpoint(await self._frame(), layout, 0.0)
+        self._check_setpoint(self._parse(text, layout), layout, 0.0)
+        self._check_setpoint(await self._frame(layout), layout, 0.0)
 
-    def _check_setpoint(self, frame: str, layout: _Layout, wanted: float) -> None:
-        got = self._parse(frame, layout).setpoint
+    def _check_setpoint(self, frame: _Frame, layout: _Layout, wanted: float) -> None:
+        got = frame.setpoint
         if abs(got - wanted) > 1.01 * 10**-layout.decimals:  # the device rounds once more
             raise Refused(
                 self.name,
@@ -213,7 +215,7 @@ class Alicat:
                 "it is a meter or controls something else than mass flow" if "setpoint" in missing else "unusable here"
             )
             raise Refused(self.name, f"the data frame has no {', '.join(sorted(missing))}: {what}")
-        tokens = self._tokens(await self._frame(), columns)
+        tokens = self._tokens(await self._answer(self._poll), columns)
         seen = [_decimals(token) for token in tokens[1 : 1 + len(columns)]]
         columns = tuple(replace(column, decimals=count) for column, count in zip(columns, seen, strict=True))
         self._layout = layout = _Layout(self._settings, columns)
@@ -245,8 +247,6 @@ class Alicat:
 
     def _parse(self, text: str, layout: _Layout) -> _Frame:
         """Raises BadReply on anything that the table does not announce."""
-        if (frame := layout.known(text)) is not None:
-            return frame
         tokens = self._tokens(text, layout.columns)
         last = 1 + len(layout.columns)
         numbers = tokens[1:last]
@@ -304,9 +304,10 @@ class Alicat:
         """The one line that answers `command`, sent without a probe if urgent; raises Refused on a question mark."""
         return await self._answer(self._question(command, urgent=urgent))
 
-    async def _frame(self) -> str:
+    async def _frame(self, layout: _Layout) -> _Frame:
         """The data frame, which is the answer to no command at all."""
-        return await self._answer(self._poll)
+        reply = await self._line.put(self._poll)
+        return layout.known(reply) or self._parse(self._said(self._poll, reply), layout)
 
     def _question(self, command: str, *, urgent: bool = False) -> Ask:
         request = f"{self._settings.unit}{command}\r".encode("ascii")
@@ -314,7 +315,9 @@ class Alicat:
         return Ask(self.name, request, partial(self._whole, request), TIMEOUT_S, QUIET_S, False, False, probe)
 
     async def _answer(self, ask: Ask) -> str:
-        reply = await self._line.put(ask)
+        return self._said(ask, await self._line.put(ask))
+
+    def _said(self, ask: Ask, reply: bytes) -> str:
         text = self._text(reply).rstrip("\r")
         if text.endswith("?"):
             raise Refused(self.name, "the device does not know this command", ask.request, reply)

@@ -28,7 +28,7 @@ _SENT = bytes(range(32, 127))  # every byte that a gauge sends
 TORR_PA = 101_325.0 / 760.0
 PA_PER = {"TORR": TORR_PA, "MBAR": 100.0, "PASCAL": 1.0}
 CONTROLLER_PA_PER = PA_PER | {"MICRON": TORR_PA / 1000.0}
-_NUMBER = re.compile(r"\+?\d\.\d{1,3}E[+-]?\d{1,2}")
+_NUMBER = re.compile(rb"@\d{3}ACK(\+?\d\.\d{1,3}E[+-]?\d{1,2});FF")
 _SIGNED = re.compile(r"[+-]?\d\.\d{1,3}[Ee][+-]?\d{1,2}")  # a capacitance manometer may read below zero
 _WORD = re.compile(r"[A-Z<>][ -~]*")
 CHANNELS = 6
@@ -191,7 +191,9 @@ class _Mks:
     async def _query(self, command: str) -> str:
         """What follows ACK; raises Refused with the meaning of a NAK."""
         ask = self._questions.get(command) or self._question(command)
-        reply = await self._line.put(ask)
+        return self._said(ask, await self._line.put(ask))
+
+    def _said(self, ask: Ask, reply: bytes) -> str:
         if reply.translate(None, _SENT):
             raise self._bad("there are bytes in the reply that no gauge sends", ask.request, reply)
         text = reply[7 : -len(END)].decode("ascii")
@@ -258,9 +260,11 @@ class Mks925(_Mks):
         """
         if not self._unit:
             await self._know_unit()
-        text = await self._query("PR4")
-        number = _number(text)
+        ask = self._questions.get("PR4") or self._question("PR4")
+        reply = await self._line.put(ask)
+        number = _number(reply)
         if number is None:
+            text = self._said(ask, reply)
             if _WORD.fullmatch(text):
                 raise DeviceFault(self.name, f"no pressure: the transducer says '{text}'")
             raise self._bad(f"'{text}' is no pressure")
@@ -357,9 +361,10 @@ class Mks937(_Mks):
 
 
 @lru_cache(maxsize=1024)  # most readings come again and again
-def _number(text: str) -> float | None:
+def _number(reply: bytes) -> float | None:
     """What a transducer measures, None where it says something else than a number."""
-    return float(text) if _NUMBER.fullmatch(text) else None
+    found = _NUMBER.fullmatch(reply)
+    return float(found[1]) if found else None
 
 
 def _name(gauge: MksGauge) -> str:

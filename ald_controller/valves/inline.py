@@ -7,6 +7,7 @@ the real wire.
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Protocol
 
 from ald_controller.valves.face import ValveFace
@@ -37,7 +38,8 @@ class InlineValves(ValveFace):
         self._module = module
         self._outputs = outputs_of(driver, unit, coils, watchdog_ms)
         self._host: Host | None = None
-        self._said: Status | None = None  # by the host, at this moment of the loop's clock
+        self._said: Status | None = None  # by the host, at `_said_s` of the loop's clock; nothing was done since
+        self._said_s = -math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._started: asyncio.Future[None] | None = None
         self._last_fault = "the module did not answer"
@@ -64,9 +66,9 @@ class InlineValves(ValveFace):
         """What the host says of itself now; None when it does not run."""
         if self._host is None:
             return None
-        now_ns = self._now_ns()
-        if self._said is None or self._said.at_ns != now_ns:
-            self._said = self._host.status(now_ns)
+        now_s = self._loop.time()
+        if self._said is None or self._said_s != now_s:
+            self._said, self._said_s = self._host.status(_ns(now_s)), now_s
         return self._said
 
     async def close(self) -> None:
