@@ -235,6 +235,7 @@ class Mks925(_Mks):
     def __init__(self, name: str, line: Line, settings: MksConfig) -> None:
         super().__init__(name, line, settings.unit, PA_PER, TIMEOUT_S)
         self._settings = settings
+        self._pressure = self._question("PR4")
         self._checked_s, self._number = -math.inf, math.nan
 
     @staticmethod
@@ -260,11 +261,10 @@ class Mks925(_Mks):
         """
         if not self._unit:
             await self._know_unit()
-        ask = self._questions.get("PR4") or self._question("PR4")
-        reply = await self._line.put(ask)
+        reply = await self._line.put(self._pressure)
         number = _number(reply)
         if number is None:
-            text = self._said(ask, reply)
+            text = self._said(self._pressure, reply)
             if _WORD.fullmatch(text):
                 raise DeviceFault(self.name, f"no pressure: the transducer says '{text}'")
             raise self._bad(f"'{text}' is no pressure")
