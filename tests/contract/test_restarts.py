@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from drivers.alicat import Alicat, AlicatConfig
-from drivers.base import BadReply, DeviceFault
+from drivers.base import BadReply, DeviceFault, Reading
 from drivers.beckhoff_io import BeckhoffIo, BeckhoffIoConfig
 from drivers.eurotherm import Eurotherm3216, EurothermConfig
 from drivers.line import memory_line
@@ -189,7 +189,7 @@ def test_a_eurotherm_that_forgot_its_remote_set_point_is_named_and_follows_again
         assert read["working_setpoint_c"].value == 20.0
         assert read["working_setpoint_c"].flags == ("set-point changed at the device",)
         await device.follow(80.0)
-        assert (await device.poll())["working_setpoint_c"] == (80.0, asyncio.get_running_loop().time(), ())
+        assert (await device.poll())["working_setpoint_c"] == Reading(80.0, asyncio.get_running_loop().time())
         assert simulated.eeprom_writes == {}
 
     run_virtual(main())
