@@ -65,12 +65,11 @@ class _Frames:
     def hear(self, now_s: float, data: bytes) -> bytes:
         """Answer every frame that `data` completes; what stands between frames is noise and is dropped."""
         self._now = now_s
-        self._buffer += data
-        replies, end = b"", 0
-        for frame in _FRAME.finditer(self._buffer):
+        rest, replies = self._buffer + data, b""
+        while rest and (frame := _FRAME.search(rest)):
             replies += self._frame(*frame.groups())
-            end = frame.end()
-        self._buffer = self._buffer[end:][-LONGEST:]
+            rest = rest[frame.end() :]
+        self._buffer = rest[-LONGEST:]
         return replies
 
     def next_at(self) -> float | None:
