@@ -83,12 +83,12 @@ class AlicatFace:
     def hear(self, now_s: float, data: bytes) -> bytes:
         """Answer every command that `data` completes."""
         self._now = now_s
-        self._buffer += data
-        if b"\r" not in self._buffer:
-            self._buffer = self._buffer[-LONGEST:]
-            return b""
-        *lines, self._buffer = self._buffer.split(b"\r")
-        return b"".join([self._line(line.decode("latin-1").strip()) for line in lines])
+        rest, replies = self._buffer + data, b""
+        while b"\r" in rest:
+            line, _, rest = rest.partition(b"\r")
+            replies += self._line(line.decode("latin-1").strip())
+        self._buffer = rest[-LONGEST:]
+        return replies
 
     def next_at(self) -> float | None:
         return None
