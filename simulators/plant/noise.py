@@ -20,7 +20,8 @@ def _normal(key: int) -> float:
     key = ((key ^ (key >> 27)) * 0x94D049BB133111EB) & _MASK
     key ^= key >> 31
     one, two, three, four = _PARTS.unpack(key.to_bytes(8, "little"))
-    return (one + two + three + four - 131070) * _SCALE
+    around_0: int = one + two + three + four - 131070
+    return around_0 * _SCALE
 
 
 class Noise:
