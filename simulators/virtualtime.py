@@ -7,10 +7,10 @@ that jumps, so the loop refuses them.
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
+from heapq import heapify, heappop, heappush
 from typing import Any, Never, TypeVar
 
 import msgspec
@@ -106,9 +106,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> _Timer:
         timer = _Timer(when)
-        timer.loop, timer.callback, timer.args, timer.cancelled_, timer.waits = self, callback, args, False, True
+        timer.loop, timer.callback, timer.args = self, callback, args
+        timer.cancelled_, timer.waits = False, True
         timer.context = copy_context() if context is None else context
-        heapq.heappush(self._scheduled, timer)
+        heappush(self._scheduled, timer)
         return timer
 
     def count_cancelled(self) -> None:
@@ -125,7 +126,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._jump()
         end_s = self._now + self._clock_resolution
         while timers and timers[0] < end_s:
-            timer = heapq.heappop(timers)
+            timer = heappop(timers)
             timer.waits = False
             ready.append(timer)
         for _ in range(len(ready)):  # what these promise is for the next turn
@@ -144,10 +145,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         timers = self._scheduled
         if len(timers) > MANY and self._cancelled / len(timers) > MOSTLY:
             timers[:] = [timer for timer in timers if not timer.cancelled_]
-            heapq.heapify(timers)
+            heapify(timers)
             self._cancelled = 0
         while timers and timers[0].cancelled_:
-            heapq.heappop(timers).waits = False
+            heappop(timers).waits = False
             self._cancelled -= 1
 
     def _jump(self) -> None:
