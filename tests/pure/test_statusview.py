@@ -44,4 +44,4 @@ def test_a_pressure_channel_without_a_unit_in_its_name_is_refused() -> None:
 def test_what_is_no_number_is_bad_whatever_its_device_says(
     value: float, flags: tuple[str, ...], quality: Quality
 ) -> None:
-    assert of(Reading(value, 1.0, flags)) == (quality, quality.value)
+    assert of(Reading(value, 1.0, flags)) is quality
