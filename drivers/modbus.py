@@ -111,29 +111,31 @@ class Registers:
         if request is None or (address, value) != self._written:
             request = self._echoed(WriteSingleRegisterRequest(address=address, registers=[value]))
             self._written, self._writing = (address, value), request
-        await self._ask(request, urgent)
+        await self._write(request, urgent)
 
     async def write_registers(self, address: int, values: tuple[int, ...]) -> None:
         """Function 16."""
-        await self._ask(self._echoed(WriteMultipleRegistersRequest(address=address, registers=list(values))))
+        await self._write(self._echoed(WriteMultipleRegistersRequest(address=address, registers=list(values))))
 
     async def write_coil(self, address: int, on: bool) -> None:
         """Function 5; the reply is the request."""
-        await self._ask(self._echoed(WriteSingleCoilRequest(address=address, bits=[on])))
+        await self._write(self._echoed(WriteSingleCoilRequest(address=address, bits=[on])))
 
     async def write_coils(self, address: int, values: tuple[bool, ...]) -> None:
         """Function 15."""
-        await self._ask(self._echoed(WriteMultipleCoilsRequest(address=address, bits=list(values))))
+        await self._write(self._echoed(WriteMultipleCoilsRequest(address=address, bits=list(values))))
 
     async def _registers(self, kind: type[ModbusPDU], address: int, count: int) -> tuple[int, ...]:
         request = self._reads.get((kind, address, count)) or self._read(kind, address, count, 2 * count)
-        reply = await self._ask(request)
+        ask = request.ask or self._question(request)
+        reply = self._accepted(ask, await self._line.put(ask))
         return _words(count).unpack_from(reply, self._before + _DATA)
 
     async def _bits(self, kind: type[ModbusPDU], address: int, count: int) -> tuple[bool, ...]:
         at, size = self._before + _DATA, (count + 7) // 8
         request = self._reads.get((kind, address, count)) or self._read(kind, address, count, size)
-        reply = await self._ask(request)
+        ask = request.ask or self._question(request)
+        reply = self._accepted(ask, await self._line.put(ask))
         return _bits(reply[at : at + size], count)
 
     def _read(self, kind: type[ModbusPDU], address: int, count: int, data_bytes: int) -> _Request:
@@ -165,10 +167,12 @@ class Registers:
         whole = partial(self._whole_tcp, frame, request)
         return Ask(self._device, frame, whole, TCP_TIMEOUT_S, RTU_QUIET_S, True, False, None)
 
-    async def _ask(self, request: _Request, urgent: bool = False) -> bytes:
-        """The frame of the reply, no exception among them."""
+    async def _write(self, request: _Request, urgent: bool = False) -> None:
         ask = request.ask or self._question(request)
-        reply = await self._line.put(structs.replace(ask, probe=None) if urgent else ask)
+        self._accepted(ask, await self._line.put(structs.replace(ask, probe=None) if urgent else ask))
+
+    def _accepted(self, ask: Ask, reply: bytes) -> bytes:
+        """The frame of a reply that is no exception."""
         if reply[self._before + 1] & 0x80:
             code = reply[self._before + 2]
             meaning = EXCEPTIONS.get(code, "a code outside the standard")
