@@ -10,7 +10,6 @@ of 3.8 to 20.5 mA the value stands with a flag.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import struct
 from collections import Counter
@@ -139,7 +138,7 @@ class AnalogueIo:
 
     def __init__(self, name: str, line: Line, settings: AnalogueIoConfig) -> None:
         self.name = name
-        self._settings = settings
+        self._line, self._settings = line, settings
         values = {place for one in settings.analogue for place in _places(one)}
         statuses = {one.status for one in settings.analogue if one.status is not None}
         self._reads = _passes(settings.analogue, values, statuses)
@@ -177,7 +176,7 @@ class AnalogueIo:
     async def poll(self) -> dict[str, Reading]:
         """All channels; each status is read with its value or after it, so that no value outlives its error."""
         image = await self._image()
-        now_s = asyncio.get_running_loop().time()
+        now_s = self._line.clock()
         return {one.channel: self._reading(one, image, now_s) for one in self._settings.analogue}
 
     async def safe(self) -> None:

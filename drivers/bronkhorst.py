@@ -6,7 +6,6 @@ run against hardware. The protocol has no checksum: a bit that noise turns over 
 
 from __future__ import annotations
 
-import asyncio
 import math
 from dataclasses import dataclass
 
@@ -78,7 +77,7 @@ class Bronkhorst:
 
     def __init__(self, name: str, line: Line, settings: BronkhorstConfig) -> None:
         self.name = name
-        self._settings = settings
+        self._line, self._settings = line, settings
         self._propar = Propar(line, settings.node, name)
         self._full_sccm = 0.0  # the capacity as the instrument last said it; 0: not asked yet
         self._set: int | None = None  # the set-point last written and read back, else found first; in digits
@@ -109,7 +108,7 @@ class Bronkhorst:
     async def poll(self) -> dict[str, Reading]:
         """One message. Raises DeviceFault when it reports itself broken, or another gas, scale or set-point source."""
         got = await self._propar.read(MEASURE, SETPOINT, MODE, CAPACITY, FLUID, ALARM, UNIT, *self._sensors)
-        now_s = asyncio.get_running_loop().time()
+        now_s = self._line.clock()
         alarm = int(got[ALARM])
         if alarm >> HARDWARE & 1 or alarm >> ERROR & 1:
             what = "its hardware has failed" if alarm >> HARDWARE & 1 else "it reports an error"

@@ -159,11 +159,11 @@ class EdwardsNxds:
     async def poll(self) -> dict[str, Reading]:
         """Raises DeviceFault when the pump reports a fault; warnings are flags of what they concern."""
         status = await self._status()
-        at_s = _now_s()
+        at_s = self._line.clock()
         self._check_faults(status)
         self._temperatures = self._temperatures or await self._known(TEMPERATURES)
         pump, controller = self._numbers(_PAIR, await self._query(self._temperatures), "two temperatures")
-        warm_s = _now_s()
+        warm_s = self._line.clock()
         self._hours = self._hours or await self._known(HOURS)
         (hours,) = self._numbers(_HOURS, await self._query(self._hours), "hours")
         warnings = _words(WARNINGS, status.warnings)
@@ -173,7 +173,9 @@ class EdwardsNxds:
             "speed_hz": Reading(float(status.hz), at_s, _words(LIMITS, status.two)),
             "pump_temperature_c": _temperature(pump, warm_s, ()),
             "controller_temperature_c": _temperature(controller, warm_s, warnings),
-            "run_hours": Reading(float(hours), _now_s(), ("service due",) if status.two >> SERVICE_DUE & 1 else ()),
+            "run_hours": Reading(
+                float(hours), self._line.clock(), ("service due",) if status.two >> SERVICE_DUE & 1 else ()
+            ),
             "running": Reading(float(status.running), at_s, self._about_run(status)),
             "standby": Reading(float(status.standby), at_s, _moved(self._standby, status.standby)),
         }
@@ -235,9 +237,9 @@ class EdwardsNxds:
         _, text = await self._exchange("!", name, f" {on:d}")
         if text != "0":
             raise Refused(self.name, f"{name} {on:d}: error {text}: {ERRORS.get(text, 'see the manual')}")
-        until_s = _now_s() + READ_BACK_S
+        until_s = self._line.clock() + READ_BACK_S
         while not done(status := await self._status()):
-            if _now_s() >= until_s:
+            if self._line.clock() >= until_s:
                 self._check_faults(status)
                 raise Refused(
                     self.name,
@@ -294,10 +296,6 @@ class EdwardsNxds:
     def _bad(self, what: str, request: bytes = b"", reply: bytes = b"") -> BadReply:
         self._line.distrust(self.name)
         return BadReply(self.name, what, request, reply)
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _words(words: dict[int, str], register: int) -> tuple[str, ...]:

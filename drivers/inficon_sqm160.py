@@ -8,7 +8,6 @@ ends a frame here is its checksum, tried at each of these ends.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -142,7 +141,7 @@ class Sqm160:
 
     async def _reading(self, command: str, factor: float = 1.0) -> Reading:
         value = await self._number(command)
-        return Reading(value * factor, asyncio.get_running_loop().time())
+        return Reading(value * factor, self._line.clock())
 
     async def _number(self, command: str) -> float:
         text = await self._query(command)

@@ -127,7 +127,7 @@ class PfeifferTpg:
         if self._unit is None:
             self._unit = await self._read_unit()
         pairs = await self._pressures()
-        now_s = asyncio.get_running_loop().time()
+        now_s = self._line.clock()
         unit = await self._read_unit()  # after the pressures: they are in the unit that was set before and after
         if unit != self._unit:
             before, self._unit = self._unit, None

@@ -10,7 +10,6 @@ says why. Only `identify` arms it again.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -120,7 +119,7 @@ class WagoIo:
 
     def __init__(self, name: str, line: Line, settings: WagoIoConfig) -> None:
         self.name = name
-        self._settings = settings
+        self._line, self._settings = line, settings
         self._registers = Registers(line, settings.unit, "tcp", name)
         self._coils = {output.name: output.coil for output in settings.outputs}
         self._outputs = max(self._coils.values(), default=-1) + 1
@@ -239,7 +238,7 @@ class WagoIo:
 
         Raises DeviceFault when an output is not as it was written: somebody else writes here.
         """
-        loop = asyncio.get_running_loop()
+        clock = self._line.clock
         if not self._armed:
             await self.identify()
         state = await self._get(STATE)
@@ -247,11 +246,11 @@ class WagoIo:
             self._trips = max(self._trips, 1)
         elif not self._trips:
             await self._feed()
-            await self._look(loop.time())
-        trips = {"watchdog_trips": Reading(float(self._trips), loop.time())}
+            await self._look(clock())
+        trips = {"watchdog_trips": Reading(float(self._trips), clock())}
         if state == EXPIRED:
-            return self._nothing(loop.time()) | trips
-        readings = await self._read_inputs(loop)
+            return self._nothing(clock()) | trips
+        readings = await self._read_inputs()
         if not self._trips:
             await self._check_outputs()
         return readings | trips
@@ -269,16 +268,16 @@ class WagoIo:
         none = Reading(math.nan, now_s, ("watchdog tripped",))
         return dict.fromkeys(self.channels(self._settings) - {"watchdog_trips"}, none)
 
-    async def _read_inputs(self, loop: asyncio.AbstractEventLoop) -> dict[str, Reading]:
+    async def _read_inputs(self) -> dict[str, Reading]:
         readings: dict[str, Reading] = {}
         if self._settings.analogue:
             words = await self._registers.read_input(0, self._words)
-            now_s = loop.time()
+            now_s = self._line.clock()
             for one in self._settings.analogue:
                 readings[one.channel] = one.reading(words[one.register], now_s)
         if self._settings.digital:
             inputs = await self._registers.read_discrete(0, self._inputs)
-            now_s = loop.time()
+            now_s = self._line.clock()
             for contact in self._settings.digital:
                 readings[contact.channel] = Reading(float(inputs[contact.input]), now_s)
         return readings

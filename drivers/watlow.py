@@ -110,7 +110,7 @@ class Watlow:
 
     def __init__(self, name: str, line: Line, settings: WatlowConfig) -> None:
         self.name = name
-        self._settings = settings
+        self._line, self._settings = line, settings
         self._registers = Registers(line, settings.unit, "rtu", name, PROBE)
         self._wire: _Wire | None = None
         self._following: float | None = None  # the set-point last read back, in the device's unit
@@ -234,7 +234,7 @@ class Watlow:
         wire = self._wire or await self._known()
         read, expected = self._registers.read_holding, (self._mode, self._setpoint)
         *pv, error = await read(PV, 3)
-        at_s = asyncio.get_running_loop().time()
+        at_s = self._line.clock()
         block = await read(SETPOINT, 8)
         if block[LIMITS:] != wire.limits:
             self._wire = None

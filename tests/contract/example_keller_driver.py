@@ -6,7 +6,6 @@ Not yet run against hardware; the bits of the active channels are not confirmed.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import struct
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ class Keller30:
 
     def __init__(self, name: str, line: Line, settings: KellerConfig) -> None:
         self.name = name
-        self._settings = settings
+        self._line, self._settings = line, settings
         self._registers = Registers(line, settings.unit, "rtu", name, PROBE)
 
     @staticmethod
@@ -59,7 +58,7 @@ class Keller30:
     async def poll(self) -> dict[str, Reading]:
         """One read. Raises DeviceFault when a value is no number, as is that of a sensor that has failed."""
         words = await self._registers.read_holding(VALUES, 4)
-        at_s = asyncio.get_running_loop().time()
+        at_s = self._line.clock()
         bar, celsius = struct.unpack(">ff", struct.pack(">4H", *words))
         if not (math.isfinite(bar) and math.isfinite(celsius)):
             raise DeviceFault(self.name, f"{bar:g} bar and {celsius:g} °C are no measurements: a sensor has failed")
