@@ -268,7 +268,8 @@ class FlowLost:
             return Taken(nan, memory, fault or MISSING, self.flow.signal)
         settled = now_s - memory[1] >= self.settle_s
         number = 1.0 - flow.value / asked.value if settled else 0.0
-        return Taken(number, memory, "", self.flow.signal, worst((flow.quality, asked.quality)))
+        quality = flow.quality if flow.quality is asked.quality else worst((flow.quality, asked.quality))
+        return Taken(number, memory, "", self.flow.signal, quality)
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,7 +232,7 @@ class Apart:
         else:
             memory = self._slowed(memory, second)
             apart = memory[1] - first.value
-        quality = worst((first.quality, second.quality))
+        quality = first.quality if first.quality is second.quality else worst((first.quality, second.quality))
         return Taken(abs(apart - self.second_k), memory, "", self.second.signal, quality)
 
     def _slowed(self, memory: tuple[float, float] | None, quick: Sample) -> tuple[float, float]:
