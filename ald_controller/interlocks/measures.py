@@ -150,7 +150,8 @@ class OfSeveral(ABC):
         for source in self.inputs:
             sample = samples.get(source.signal)
             if sample is None or not (
-                sample.quality is _GOOD and source.low <= sample.value <= source.high
+                sample.quality is _GOOD
+                and source.low <= sample.value <= source.high
                 and 0.0 <= now_s - sample.at_s <= source.max_age_s
             ):  # nearly always one has nothing the matter with it, and needs no call for that
                 fault = source.fault(sample, now_s)
