@@ -235,7 +235,7 @@ def seal(folder: Path, done: RunHeader) -> None:
                 row = ((con.execute(rows).fetchone()[0] or 0) + 1, done.end_s, "ended", _json({"ending": done.ending}))
                 _insert("INSERT INTO events VALUES(?,?,?,?)", row, con)
             con.execute("COMMIT")
-            con.execute("PRAGMA journal_mode=DELETE")
+            _one_file(con)
         folders.write_header(folder, done)
     except (sqlite3.Error, OSError) as error:
         mark.close()
@@ -265,16 +265,21 @@ class _Birth:
         return connect(self.folder / folders.JOURNAL, SCHEMA, simulated=self._simulated_time)
 
     def close(self, con: sqlite3.Connection) -> None:
-        """One plain file in the end, for read-only media; while somebody reads it, it stays in WAL."""
         try:
-            con.execute("PRAGMA journal_mode=DELETE")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error):
-                raise
+            _one_file(con)
         finally:
             con.close()
             if self._mark is not None:
                 folders.release(self.folder, self._mark)
+
+
+def _one_file(con: sqlite3.Connection) -> None:
+    """One plain file in the end, for read-only media; while somebody reads it, it stays in WAL."""
+    try:
+        con.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
 
 
 def _json(value: object) -> str:

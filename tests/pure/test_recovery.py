@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,17 @@ async def test_closing_takes_nothing_away_and_adds_one_last_event_without_a_gap(
     assert (after.events()[-1].kind, after.events()[-1].fields) == ("ended", {"ending": "interrupted"})
     assert after.lost_records() == 0
     assert sorted(path.name for path in run.journal.folder.glob("journal*")) == ["journal.db"]
+
+
+async def test_a_run_that_somebody_reads_while_the_controller_starts_is_closed_all_the_same(tmp_path: Path) -> None:
+    run = await cut(tmp_path)
+    with closing(sqlite3.connect(run.journal.folder / "journal.db")) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM events").fetchone()[0] > 0
+        found = recover(tmp_path)
+    assert found.problems == () and found.last is not None and found.last.ending == "interrupted"
+    assert read_header(run.journal.folder).ending == "interrupted"
+    assert open_run(run.journal.folder).events()[-1].kind == "ended"
 
 
 async def test_a_second_start_says_the_same_and_changes_nothing(tmp_path: Path) -> None:
