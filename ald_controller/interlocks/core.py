@@ -139,13 +139,12 @@ def step(state: State, samples: Samples, facts: Facts, now_s: float) -> State:
     awake = woken(state.rules.wakes, state.samples, samples, now_s)
     watches = list(state.watches)
     for index, watch in enumerate(state.watches):
-        if now_s <= watch.until_s or index in awake:
-            continue
-        if watch.until_s > -inf and (until_s := calm_until_s(checks[index].wakers, samples)) >= now_s:
-            # nothing has woken it: its inputs say what they said, and are younger now
-            watches[index] = Watch(watch.memory, watch.since, 0, watch.clear_since, None, until_s)
-        else:
-            awake.add(index)
+        if now_s > watch.until_s and index not in awake:
+            if watch.until_s > -inf and (until_s := calm_until_s(checks[index].wakers, samples)) >= now_s:
+                # nothing has woken it: its inputs say what they said, and are younger now
+                watches[index] = Watch(watch.memory, watch.since, 0, watch.clear_since, None, until_s)
+            else:
+                awake.add(index)
     alarming = bool(state.active or state.bypassed)
     for index in awake:
         check, watch = checks[index], watches[index]

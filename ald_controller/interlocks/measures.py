@@ -149,16 +149,12 @@ class OfSeveral(ABC):
         quality = _GOOD
         for source in self.inputs:
             sample = samples.get(source.signal)
-            if sample is None or not (
-                sample.quality is _GOOD
-                and source.low <= sample.value <= source.high
-                and 0.0 <= now_s - sample.at_s <= source.max_age_s
-            ):  # nearly always one has nothing the matter with it, and needs no call for that
-                fault = source.fault(sample, now_s)
-                if fault or sample is None:
-                    return Taken(nan, memory, fault or MISSING, source.signal)
-                quality = worst((quality, sample.quality))
+            fault = source.fault(sample, now_s)
+            if fault or sample is None:
+                return Taken(nan, memory, fault or MISSING, source.signal)
             values.append(sample.value)
+            if sample.quality is not _GOOD:
+                quality = worst((quality, sample.quality))
         number, memory = self.look(memory, values, samples, now_s)
         return Taken(number, memory, "", self.inputs[0].signal, quality)
 

@@ -191,6 +191,7 @@ def test_a_source_is_open_by_any_of_its_outputs_and_a_compatible_pair_counts_as_
     taken = measure.take("kept", {"valves.word": Sample(float(word), NOW)}, NOW)
     assert taken == Taken(number, "kept", "", "valves.word", GOOD)
     assert SourcesOpen(WORD, MASKS).number(None, Sample(12.0, NOW), NOW) == (2.0, None)
+    assert SourcesOpen(WORD, ()).number(None, Sample(12.0, NOW), NOW) == (0.0, None)
 
 
 # --- of several inputs -----------------------------------------------------------------------------------------------

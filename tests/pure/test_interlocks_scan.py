@@ -16,7 +16,7 @@ from ald_controller.interlocks import (
     news,
     step,
 )
-from ald_controller.interlocks.measures import Input, Unchanged
+from ald_controller.interlocks.measures import Changed, Input, Unchanged
 from ald_controller.interlocks.table import EVERYTHING, SCAN_LATE
 from tests.scene import (
     AUTO,
@@ -339,3 +339,25 @@ def test_what_holds_must_latch(reaction: Reaction) -> None:
 def test_a_level_without_a_dead_band_is_refused(clear: float) -> None:
     with pytest.raises(ValueError, match=f"^T1: the clear value {clear} must be below the limit 170$"):
         level(HOLD, 170, clear)
+
+
+def test_a_calm_check_that_nothing_woke_for_long_remembers_what_it_saw() -> None:
+    scene = Scene(check(level(HOLD, 170, 165)), check(level(HOLD, 1, 0.5), source=FLOW, measure=Changed(FLOW)))
+    for _ in range(6):
+        assert scene.scan().active == ()
+    scene.scan(mfc_sccm=1.0)
+    assert scene.reactions == [HOLD]
+
+
+def test_a_limit_persists_from_its_beginning_however_long_its_check_was_calm() -> None:
+    scene = Scene(check(level(HOLD, 170, 165, persist_s=3.0)))
+    for _ in range(6):
+        scene.scan()
+    assert [bool(scene.scan(171.0).active) for _ in range(4)] == [False, False, False, True]
+
+
+def test_a_calm_check_hides_none_behind_it_that_grows_old() -> None:
+    scene = Scene(check(level(HOLD, 170, 165)), check(level(HOLD, 400, 300), source=FLOW, bad_as=500.0))
+    scene.scan()
+    del scene.values["mfc.sccm"]  # nobody reads it any more
+    assert [bool(scene.scan().active) for _ in range(3)] == [False, False, True]

@@ -82,3 +82,9 @@ def test_what_moves_with_time_is_always_due_and_what_reads_an_absent_input_waits
     assert calm_until_s((), OLD) == -inf
     assert calm_until_s((Input("c", 0, 1),), OLD) == inf
     assert 101.99 < calm_until_s((A, Input("c", 0, 1)), OLD) < 102.0
+
+
+def test_a_signal_that_nobody_reads_hides_none_behind_it() -> None:
+    before = {"nobody": Sample(0.0, 100.0), **OLD}
+    now = {"nobody": Sample(1.0, 101.0), **OLD, "a": Sample(9.0, 101.0)}
+    assert woken(wakes_of(READERS), before, now, 101.0) == {VALUES, SAMPLES}
