@@ -179,9 +179,8 @@ class Alicat:
         self._set = None
         wanted = f"{sccm / layout.to_sccm:.{layout.decimals}f}"
         self._check_setpoint(self._parse(await self._ask(f"S{wanted}"), layout), layout, float(wanted))
-        self._check_setpoint(
-            await self._frame(layout), layout, float(wanted)
-        )  # what it said at once it need not have kept
+        # what it said at once it need not have kept
+        self._check_setpoint(await self._frame(layout), layout, float(wanted))
 
     async def safe(self) -> None:
         """No flow, sent before anything is asked. Purging is the tool's decision, through `set_flow`."""
